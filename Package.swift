@@ -1,0 +1,81 @@
+// swift-tools-version: 6.2
+// One source, two builds. The ordinary build serves Swift users, the tests and the sanitizers. With
+// HEARTH_EMBEDDED set, CMake builds the C library from the same core in Embedded Swift mode; only then
+// are unsafe flags used, so that the package can be depended on by version.
+import PackageDescription
+
+let environment = Context.environment
+let isEmbedded = environment["HEARTH_EMBEDDED"] != nil
+let isCLibrary = isEmbedded || environment["HEARTH_C_LIBRARY"] != nil
+let isFuzzing = environment["HEARTH_FUZZ"] != nil
+
+var coreSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+    .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+]
+if isEmbedded {
+    coreSettings += [
+        .enableExperimentalFeature("Embedded"),  // SE-0454 and the Embedded Swift vision document
+        .unsafeFlags(["-wmo", "-enforce-exclusivity=unchecked", "-Xfrontend", "-function-sections"]),
+    ]
+}
+if isFuzzing {
+    coreSettings += [.unsafeFlags(["-sanitize=fuzzer-no-link,address"])]
+}
+/// What reads a peer's bytes is checked for unsafe constructs; what owns raw memory (Bytes, Hub) cannot be.
+let parserSettings = coreSettings + [.strictMemorySafety()]  // SE-0458
+
+/// The core, bottom up: each target imports only what stands above it here (ARCHITECTURE.md draws the walls).
+var targets: [Target] = [
+    .systemLibrary(name: "CHearth", path: "include"),
+    .systemLibrary(
+        name: "CLibuv", pkgConfig: "libuv",
+        providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]),
+    .systemLibrary(
+        name: "COpenSSL", pkgConfig: "libcrypto",
+        providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+    .target(name: "HearthBytes", swiftSettings: coreSettings),
+    .target(name: "HearthWire", dependencies: ["HearthBytes"], swiftSettings: parserSettings),
+    .target(
+        name: "HearthSession", dependencies: ["HearthBytes", "HearthWire"], swiftSettings: parserSettings),
+    .target(
+        name: "HearthHub", dependencies: ["HearthBytes", "HearthWire", "HearthSession"],
+        swiftSettings: coreSettings),
+    .target(
+        name: "HearthPlatform", dependencies: ["HearthBytes", "CLibuv", "COpenSSL"], swiftSettings: coreSettings
+    ),
+    .target(
+        name: "HearthEngine",
+        dependencies: ["HearthBytes", "HearthWire", "HearthSession", "HearthHub", "HearthPlatform"],
+        swiftSettings: coreSettings),
+    .target(
+        name: "HearthABI", dependencies: ["CHearth", "HearthBytes", "HearthPlatform", "HearthEngine"],
+        swiftSettings: coreSettings),
+]
+var products: [Product] = []
+
+if isCLibrary {
+    products.append(.library(name: "hearth", type: .dynamic, targets: ["HearthABI"]))
+} else {
+    products.append(.library(name: "Hearth", targets: ["Hearth"]))
+    targets += [
+        .target(name: "Hearth", dependencies: ["CHearth", "HearthABI"], swiftSettings: coreSettings),
+        .testTarget(name: "HearthBytesTests", dependencies: ["HearthBytes"]),
+        .testTarget(name: "HearthWireTests", dependencies: ["HearthWire", "HearthBytes"]),
+        .testTarget(name: "HearthSessionTests", dependencies: ["HearthSession", "HearthWire", "HearthBytes"]),
+        .testTarget(name: "HearthHubTests", dependencies: ["HearthHub", "HearthBytes"]),
+        .testTarget(name: "HearthEngineTests", dependencies: ["HearthEngine", "HearthWire", "HearthBytes"]),
+        .testTarget(name: "HearthTests", dependencies: ["Hearth"]),
+        .executableTarget(name: "host-swift", dependencies: ["Hearth"], path: "examples/swift/host"),
+        .executableTarget(name: "chat-swift", dependencies: ["Hearth"], path: "examples/swift/chat"),
+        .executableTarget(name: "hello-swift", dependencies: ["Hearth"], path: "examples/swift/hello"),
+    ]
+}
+
+let package = Package(
+    name: "hearth",
+    platforms: [.macOS(.v15)],
+    products: products,
+    targets: targets,
+    swiftLanguageModes: [.v6]
+)

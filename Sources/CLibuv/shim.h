@@ -1,0 +1,77 @@
+/* libuv, and the few system headers that sockets need. Static inline functions stand in only for
+ * what Swift cannot import: macros and variadic functions. */
+#ifndef HEARTH_CLIBUV_SHIM_H
+#define HEARTH_CLIBUV_SHIM_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+static inline int hearth_shim_errno(void) { return errno; }
+
+extern char **environ;
+static inline char **hearth_shim_environ(void) { return environ; }
+
+static inline int hearth_shim_open_read(const unsigned char *path) {
+    return open((const char *)path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+static inline int hearth_shim_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }
+
+static inline int hearth_shim_is_file(const struct stat *status) { return S_ISREG(status->st_mode); }
+static inline int hearth_shim_is_folder(const struct stat *status) { return S_ISDIR(status->st_mode); }
+
+/* glibc declares their addresses as transparent unions, which Swift does not import. */
+static inline int hearth_shim_bind(int descriptor, const void *address, socklen_t size) {
+    return bind(descriptor, (const struct sockaddr *)address, size);
+}
+static inline int hearth_shim_connect(int descriptor, const void *address, socklen_t size) {
+    return connect(descriptor, (const struct sockaddr *)address, size);
+}
+static inline int hearth_shim_getsockname(int descriptor, void *address, socklen_t *size) {
+    return getsockname(descriptor, (struct sockaddr *)address, size);
+}
+
+/* accept4 and pipe2 set the flags in the same step where the system has them. */
+static inline int hearth_shim_accept(int listener, void *address, socklen_t *length) {
+#if defined(__linux__)
+    return accept4(listener, (struct sockaddr *)address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+    int descriptor = accept(listener, (struct sockaddr *)address, length);
+    if (descriptor >= 0) {
+        fcntl(descriptor, F_SETFL, O_NONBLOCK);
+        fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    }
+    return descriptor;
+#endif
+}
+
+static inline int hearth_shim_pipe(int ends[2]) {
+#if defined(__linux__)
+    return pipe2(ends, O_NONBLOCK | O_CLOEXEC);
+#else
+    if (pipe(ends) != 0) return -1;
+    for (int i = 0; i < 2; i++) {
+        fcntl(ends[i], F_SETFL, O_NONBLOCK);
+        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    }
+    return 0;
+#endif
+}
+
+#endif

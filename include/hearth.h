@@ -1,0 +1,540 @@
+/* hearth.h - an embeddable real-time WebSocket engine
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Introduction
+ *
+ *   A program makes an engine, makes a server in it, says what it listens to, and
+ *   runs the engine in one of four ways. From then on the engine accepts WebSocket
+ *   connections (RFC 6455), puts them into rooms, sends what the program sends,
+ *   finds and removes dead peers, and reports what happened as events.
+ *
+ *       hearth_config *config = hearth_config_new();
+ *       hearth_config_set(config, "listen", "127.0.0.1:9000");
+ *       hearth_engine *engine = hearth_engine_new(config);
+ *       hearth_server *server = hearth_server_new(engine, config);
+ *       hearth_server_route(server, "/rooms/{room}", "join=auto,relay=others");
+ *       hearth_server_on_event(server, on_event, context);
+ *       hearth_server_start(server);
+ *       hearth_engine_run(engine);
+ *
+ * Rules that hold for every function
+ *
+ *   Thread    Any thread may call any function at any time, unless its comment says
+ *             otherwise. A call made on the thread of the loop that owns the
+ *             connection acts at once; a call from elsewhere is posted to that loop,
+ *             in order per caller.
+ *   Memory    Everything passed in is borrowed until the call returns and copied
+ *             where it is needed longer. Nothing that the library returns is freed
+ *             by the caller, except by the function that its comment names.
+ *   Strings   Names, keys and reasons are UTF-8 and NUL-terminated. Payloads are a
+ *             pointer and a length in bytes, and may hold any byte.
+ *   Errors    0 is HEARTH_OK, errors are negative: hearth_strerror has a sentence for
+ *             each. A function that returns a count returns it as a number >= 0.
+ *   Handles   A NULL or freed engine, server or config, or the id of a connection that
+ *             has ended, is answered by an error and does nothing else.
+ *   Callbacks A callback may call every function but the ones that say otherwise.
+ *             It must not block: the loop waits for it.
+ *
+ * Lifetimes, in five rules
+ *
+ *   1. hearth_engine_new and hearth_server_new copy the configuration: it may be
+ *      changed or freed at once.
+ *   2. hearth_engine_free ends and frees everything that belongs to the engine, its
+ *      servers included. Nothing else needs to be freed before it.
+ *   3. A connection is an id, never a pointer. It may be kept for ever: after the end
+ *      of the connection it answers HEARTH_ERR_GONE, and it is not given out again.
+ *   4. What an event points to lives until the callback returns, or, taken with
+ *      hearth_engine_poll, until the next call of hearth_engine_poll.
+ *   5. Each connection has exactly one OPEN and one CLOSE event, and CLOSE is its last.
+ *
+ * Fork, exit and unload
+ *
+ *   After fork() the child has none of the engine's threads: there every call answers
+ *   HEARTH_ERR_FORKED and touches no socket of the parent, and hearth_*_free do
+ *   nothing. A program that forks makes its engine in the child. Descriptors are
+ *   close-on-exec. At exit() nothing is needed; connections are cut by the system.
+ *   The library must not be unloaded (dlclose) while an engine exists. It installs no
+ *   signal handler, raises no SIGPIPE, prints nothing and never ends the process.
+ */
+#ifndef HEARTH_H
+#define HEARTH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define HEARTH_API __attribute__((visibility("default")))
+#else
+#define HEARTH_API
+#endif
+
+#define HEARTH_VERSION_MAJOR 0
+#define HEARTH_VERSION_MINOR 1
+#define HEARTH_VERSION_PATCH 0
+#define HEARTH_VERSION_STRING "0.1.0"
+
+/* ------------------------------------------------------------------ types */
+
+typedef struct hearth_config hearth_config;
+typedef struct hearth_engine hearth_engine;
+typedef struct hearth_server hearth_server;
+
+/* The id of one connection, unique in this process for ever. 0 is no connection.
+ * An HTTP request is named by an id of the same kind. */
+typedef uint64_t hearth_connection;
+
+/* Errors. The numbers never change; new ones are added. */
+typedef enum hearth_error {
+    HEARTH_OK = 0,
+    HEARTH_ERR_INVALID = -1,           /* an argument is NULL, freed, out of range or not UTF-8 */
+    HEARTH_ERR_MEMORY = -2,            /* the system has no memory left */
+    HEARTH_ERR_UNKNOWN_KEY = -3,       /* no configuration key or route option of that name */
+    HEARTH_ERR_INVALID_VALUE = -4,     /* the key does not take that value */
+    HEARTH_ERR_GONE = -5,              /* the connection or request has ended */
+    HEARTH_ERR_STATE = -6,             /* not possible in this state: started twice, already answered … */
+    HEARTH_ERR_FORKED = -7,            /* called in a child of the process that made the engine */
+    HEARTH_ERR_THREAD = -8,            /* this function must be called on another thread */
+    HEARTH_ERR_TOO_LARGE = -9,         /* longer than a limit allows */
+    HEARTH_ERR_LIMIT = -10,            /* a named limit is reached: connections, rooms … */
+    HEARTH_ERR_QUEUE_FULL = -11,       /* outbox_max_bytes is reached and the policy keeps what is queued */
+    HEARTH_ERR_ADDRESS_IN_USE = -12,   /* another socket listens there */
+    HEARTH_ERR_ADDRESS = -13,          /* not an address that this machine can listen on */
+    HEARTH_ERR_PERMISSION = -14,       /* the system refuses it */
+    HEARTH_ERR_SYSTEM = -15,           /* another error of the operating system */
+    HEARTH_ERR_VERSION = -16,          /* the loaded libuv or OpenSSL is not one this library works with */
+    HEARTH_ERR_NOT_FOUND = -17,        /* no such room, route, file or field */
+    HEARTH_ERR_UNSUPPORTED = -18       /* not built into this library */
+} hearth_error;
+
+/* What kind of message a payload is (RFC 6455 5.6). */
+typedef enum hearth_opcode {
+    HEARTH_TEXT = 1,                   /* UTF-8, checked in both directions */
+    HEARTH_BINARY = 2
+} hearth_opcode;
+
+typedef enum hearth_event_type {
+    /* A peer asks to connect on a route with accept=ask. Answer with
+     * hearth_connection_accept or hearth_connection_reject, now or before open_timeout.
+     * path, query, headers, captures, address, data (subprotocols offered, one per NUL). */
+    HEARTH_EVENT_CONNECT = 1,
+    /* The connection is open. Same fields as CONNECT; user. */
+    HEARTH_EVENT_OPEN = 2,
+    /* A message arrived: opcode, data. */
+    HEARTH_EVENT_MESSAGE = 3,
+    /* The connection has ended: code, data (reason), user, HEARTH_EVENT_CLEAN.
+     * Its LEFT events came before. */
+    HEARTH_EVENT_CLOSE = 4,
+    /* The connection joined, or left, a room: room, user. */
+    HEARTH_EVENT_JOINED = 5,
+    HEARTH_EVENT_LEFT = 6,
+    /* A user's first connection joined the room, or its last one left: room, user. */
+    HEARTH_EVENT_USER_JOINED = 7,
+    HEARTH_EVENT_USER_LEFT = 8,
+    /* A request that is no upgrade, on a route with http=…: answer it with
+     * hearth_http_respond. method, path, query, headers, captures, address, data (body). */
+    HEARTH_EVENT_HTTP_REQUEST = 9,
+    /* hearth_server_stop is done: every connection has ended. code: how many were cut. */
+    HEARTH_EVENT_SERVER_STOPPED = 10,
+    /* Messages to this connection were dropped by its slow_consumer policy: code = how
+     * many since the last such event. */
+    HEARTH_EVENT_DROPPED = 11
+} hearth_event_type;
+
+/* Bits of hearth_event.flags. */
+#define HEARTH_EVENT_CLEAN 1u          /* CLOSE: both sides sent a close frame */
+#define HEARTH_EVENT_BY_PEER 2u        /* CLOSE: the peer began it */
+
+/* One event. The struct only ever grows at its end: `size` says how far this library
+ * filled it in. Strings are NUL-terminated and also carry their length; a field that an
+ * event does not use is NULL, 0 or "". `headers` and `captures` are lists
+ * name NUL value NUL name NUL value NUL …, header names in lower case, values of captures
+ * percent-decoded. Payload data is not NUL-terminated. */
+typedef struct hearth_event {
+    uint32_t size;
+    uint32_t type;                     /* hearth_event_type; ignore the ones you do not know */
+    hearth_server *server;
+    hearth_connection connection;
+    void *connection_context;          /* set by hearth_connection_set_context, or NULL */
+    uint64_t time_ms;                  /* wall clock, milliseconds since 1970 */
+    uint32_t opcode;                   /* hearth_opcode of a message */
+    uint32_t flags;
+    int32_t code;
+    int32_t route;                     /* number that hearth_server_route returned, -1: none */
+    const uint8_t *data;
+    size_t data_length;
+    const char *room;
+    size_t room_length;
+    const char *user;
+    size_t user_length;
+    const char *method;
+    size_t method_length;
+    const char *path;
+    size_t path_length;
+    const char *query;
+    size_t query_length;
+    const char *headers;
+    size_t headers_length;
+    const char *captures;
+    size_t captures_length;
+    const char *address;               /* of the peer: "127.0.0.1:51234", "[::1]:51234", "unix" */
+    size_t address_length;
+} hearth_event;
+
+/* Called on the thread of the loop that owns the connection; with threads=N, on N
+ * threads at once. */
+typedef void (*hearth_event_fn)(void *context, const hearth_event *event);
+
+typedef enum hearth_log_level {
+    HEARTH_LOG_DEBUG = 0,
+    HEARTH_LOG_INFO = 1,
+    HEARTH_LOG_WARNING = 2,
+    HEARTH_LOG_ERROR = 3
+} hearth_log_level;
+
+/* One line of the log. `fields` is a list name NUL value NUL … of structured values
+ * (peer, connection, reason, …). Everything is borrowed until the callback returns. */
+typedef struct hearth_log_entry {
+    uint32_t size;
+    uint32_t level;                    /* hearth_log_level */
+    uint64_t time_ms;
+    const char *area;                  /* "engine", "server", "handshake", "session", "http" */
+    const char *message;
+    const char *fields;
+    size_t fields_length;
+} hearth_log_entry;
+
+typedef void (*hearth_log_fn)(void *context, const hearth_log_entry *entry);
+
+/* Who does not get a broadcast. Set size to sizeof(hearth_except). */
+typedef struct hearth_except {
+    uint32_t size;
+    uint32_t reserved;                 /* 0 */
+    hearth_connection connection;      /* 0: no connection is left out */
+    const char *user;                  /* NULL: no user is left out */
+} hearth_except;
+
+/* What is known of a connection. Set size to sizeof(hearth_connection_info). */
+typedef struct hearth_connection_info {
+    uint32_t size;
+    int32_t route;
+    uint64_t opened_at_ms;             /* wall clock */
+    uint64_t last_received_at_ms;      /* wall clock; any byte counts */
+    int64_t latency_us;                /* of the last ping that was answered; -1: none yet */
+    uint64_t messages_received;
+    uint64_t messages_sent;            /* queued for it, dropped ones not counted */
+    uint64_t outbox_bytes;             /* queued and not yet taken by the system */
+    uint32_t rooms;
+    uint32_t is_open;                  /* 0: closing */
+} hearth_connection_info;
+
+/* --------------------------------------------------------- version and errors */
+
+/* The version of the library that is loaded, e.g. "0.1.0". Thread: any. Since: 0.1 */
+HEARTH_API const char *hearth_version(void);
+
+/* What it was built with and what it found at load, as JSON:
+ * {"hearth":"0.1.0","libuv":"1.44.2","openssl":"3.0.15","runtime":"embedded"}.
+ * Thread: any. Memory: static. Since: 0.1 */
+HEARTH_API const char *hearth_build_info(void);
+
+/* One sentence on the error, e.g. "the connection or request has ended". Unknown numbers
+ * get a sentence too. Thread: any. Memory: static. Since: 0.1 */
+HEARTH_API const char *hearth_strerror(int error);
+
+/* The name of the error, e.g. "HEARTH_ERR_GONE"; "" for an unknown number.
+ * Thread: any. Memory: static. Since: 0.1 */
+HEARTH_API const char *hearth_error_name(int error);
+
+/* -------------------------------------------------------------- configuration */
+
+/* An empty configuration: every key has its default. NULL without memory.
+ * Memory: caller frees with hearth_config_free. Since: 0.1 */
+HEARTH_API hearth_config *hearth_config_new(void);
+
+/* Frees it. NULL and a freed one are ignored. Since: 0.1 */
+HEARTH_API void hearth_config_free(hearth_config *config);
+
+/* Sets a key. Values carry units: "20s", "500ms", "1MiB", "64KiB", "100/min", "on", "off".
+ * A plain number is seconds for a duration and bytes for a size.
+ * Returns: HEARTH_ERR_UNKNOWN_KEY or HEARTH_ERR_INVALID_VALUE; hearth_config_error then has
+ * a sentence that names the nearest key or the values allowed. Since: 0.1 */
+HEARTH_API int hearth_config_set(hearth_config *config, const char *key, const char *value);
+
+/* Copies the value of a key, as text and NUL-terminated, into buffer.
+ * Returns: its length without the NUL (cut off to fit if not less than capacity), or an
+ * error. A NULL buffer with capacity 0 asks for the length. Since: 0.1 */
+HEARTH_API int64_t hearth_config_get(hearth_config *config, const char *key, char *buffer, size_t capacity);
+
+/* Sets every key for which the environment has prefix + KEY IN UPPER CASE, e.g. with "WS_"
+ * WS_PING_INTERVAL=30. Variables with the prefix that are no key are ignored.
+ * Thread: any; not while another thread changes the environment.
+ * Returns: how many were set, or HEARTH_ERR_INVALID_VALUE for the first bad one
+ * (hearth_config_error names it); the good ones before it are set. Since: 0.1 */
+HEARTH_API int64_t hearth_config_load_env(hearth_config *config, const char *prefix);
+
+/* The sentence on the last error of this configuration, "" if there was none; also on why
+ * hearth_engine_new with it answered NULL. Buffer and result as for hearth_config_get. Since: 0.1 */
+HEARTH_API int64_t hearth_config_error(hearth_config *config, char *buffer, size_t capacity);
+
+/* All keys as a JSON array of {"key","type","default","scope","help"} and, where they apply,
+ * "values", "min", "max". Thread: any. Memory: static. Since: 0.1 */
+HEARTH_API const char *hearth_config_describe(void);
+
+/* -------------------------------------------------------------------- engine */
+
+/* Makes an engine. It does nothing until it is started in one of four ways:
+ * hearth_engine_start, _run, _attach or _drive.
+ * Returns: NULL if config is invalid or the system refuses (hearth_config_error says why).
+ * Memory: caller frees with hearth_engine_free. Since: 0.1 */
+HEARTH_API hearth_engine *hearth_engine_new(hearth_config *config);
+
+/* Cuts what is still open, ends the threads and frees all. To close politely call
+ * hearth_server_stop and wait for HEARTH_EVENT_SERVER_STOPPED first. No callback comes
+ * after it returns. An attached engine must be stopped with hearth_engine_stop and freed
+ * on its loop's thread.
+ * Thread: any but a callback of this engine (HEARTH_ERR_THREAD). NULL is ignored. Since: 0.1 */
+HEARTH_API int hearth_engine_free(hearth_engine *engine);
+
+/* Runs the engine on threads of its own (configuration key `threads`) and returns at once.
+ * Events come by callback on those threads, or, for servers without one, through
+ * hearth_engine_poll. Since: 0.1 */
+HEARTH_API int hearth_engine_start(hearth_engine *engine);
+
+/* Runs the engine on the calling thread until hearth_engine_stop is called. Since: 0.1 */
+HEARTH_API int hearth_engine_run(hearth_engine *engine);
+
+/* Attaches the engine to a uv_loop_t of the host, which runs it; no thread is made.
+ * The loop must outlive the engine. The engine alone does not keep the loop alive once
+ * its servers are stopped.
+ * Thread: the loop's. Returns: HEARTH_ERR_VERSION if the process has another libuv than 1.x.
+ * Since: 0.1 */
+HEARTH_API int hearth_engine_attach(hearth_engine *engine, void *uv_loop);
+
+/* Lets the host drive the engine: the calling thread becomes the loop's. When
+ * hearth_engine_fd is readable or hearth_engine_timeout has passed, the host calls
+ * hearth_engine_poll, which runs one turn of the loop. No thread is made.
+ * Every later hearth_engine_poll must come from this thread. Since: 0.1 */
+HEARTH_API int hearth_engine_drive(hearth_engine *engine);
+
+/* Stops the loops after the current turn: hearth_engine_run returns, threads end. What is
+ * open is cut when the engine is freed; hearth_engine_run may be called again.
+ * Thread: any, callbacks too. Since: 0.1 */
+HEARTH_API int hearth_engine_stop(hearth_engine *engine);
+
+/* A descriptor that is readable while the engine has something for hearth_engine_poll: a
+ * turn to run (driven) or events that wait (started). Watch it for reading, level-triggered;
+ * do not read, write or close it. Valid until hearth_engine_free. -1 or less: error. Since: 0.1 */
+HEARTH_API int hearth_engine_fd(hearth_engine *engine);
+
+/* How many milliseconds may pass until hearth_engine_poll must be called even if the
+ * descriptor stays silent: -1 for no limit. Always -1 for a started engine.
+ * Thread: the driving one. Since: 0.1 */
+HEARTH_API int hearth_engine_timeout(hearth_engine *engine);
+
+/* Takes the events that wait, at most capacity of them, waiting up to timeout_ms for the
+ * first (0: not at all, -1: for ever). In a driven engine it runs one turn of the loop and
+ * flushes what was sent since the last.
+ * Memory: what the events point to is borrowed until the next hearth_engine_poll or
+ * _poll_packed. While more events wait than `event_queue_max` or `event_queue_max_bytes`,
+ * the engine does not read from its sockets.
+ * Thread: the driving one; started engine: any one at a time.
+ * Returns: how many events were stored, or an error. Since: 0.1 */
+HEARTH_API int64_t hearth_engine_poll(hearth_engine *engine, hearth_event *events, size_t capacity, int timeout_ms);
+
+/* The same with the events packed into one block, for languages in which a struct costs
+ * more than bytes. Each event is a record of 64 bytes, little-endian, followed by its
+ * strings in the order below (not NUL-terminated) and zeros up to a multiple of 8:
+ *     uint32 record size with strings and padding, uint16 type, uint16 flags,
+ *     uint64 connection, uint32 server (hearth_server_number), int32 code,
+ *     uint32 opcode, int32 route, uint32 length of data, room, user, path,
+ *     uint32 length of info, uint32 0, uint64 time_ms
+ * `info` holds, for CONNECT, OPEN and HTTP_REQUEST, five uint32 lengths and then the five
+ * parts: method, query, address, headers, captures (the last two as lists of name NUL value NUL).
+ * *data is borrowed until the next poll. Returns: how many events. Since: 0.1 */
+HEARTH_API int64_t hearth_engine_poll_packed(hearth_engine *engine, const uint8_t **data, size_t *length,
+                                             int timeout_ms);
+
+/* Hands what was sent since the last turn to the system at once. A driven engine's host calls
+ * it after it has handled a batch of events and will not poll again at once. Elsewhere it is
+ * not needed: a turn flushes by itself. Thread: the driving one. Since: 0.1 */
+HEARTH_API int hearth_engine_flush(hearth_engine *engine);
+
+/* Sets the log callback, NULL for none (as at the start). Levels below the key `log_level`
+ * do not reach it. It is called on the thread on which the thing happens.
+ * Thread: before the engine is started. Since: 0.1 */
+HEARTH_API int hearth_engine_on_log(hearth_engine *engine, hearth_log_fn callback, void *context);
+
+/* The sentence on the last error of a call with this engine or one of its servers, with what
+ * hearth_strerror cannot know (which address, which option). Buffer as for hearth_config_get. Since: 0.1 */
+HEARTH_API int64_t hearth_engine_error(hearth_engine *engine, char *buffer, size_t capacity);
+
+/* -------------------------------------------------------------------- server */
+
+/* Makes a server in the engine. NULL: see hearth_engine_error. An engine may have several.
+ * Memory: caller frees with hearth_server_free, or leaves it to hearth_engine_free. Since: 0.1 */
+HEARTH_API hearth_server *hearth_server_new(hearth_engine *engine, hearth_config *config);
+
+/* Cuts its connections and frees it; its CLOSE events come before it returns or, from
+ * another thread, soon after. Thread: any. NULL is ignored. Since: 0.1 */
+HEARTH_API int hearth_server_free(hearth_server *server);
+
+/* A small number that names the server in packed events. Since: 0.1 */
+HEARTH_API int hearth_server_number(hearth_server *server);
+
+/* Adds a route, tried in order of adding. The pattern is a path in which {name} stands for
+ * one segment and {name*}, at the end, for the rest. Options, comma-separated:
+ *   join=auto | join=TEMPLATE   join a room at open: auto is the capture {room}, or the path if
+ *                               there is none; a template is text with captures, "chat:{id}"
+ *   relay=all | relay=others    a message of a member goes to its joined rooms, with or without
+ *                               the sender, in the library; no MESSAGE event
+ *   event=on                    MESSAGE events in spite of relay
+ *   accept=auto | accept=ask    ask: a CONNECT event decides
+ *   subprotocols=a|b            the ones this route speaks, in order of preference
+ *   http=GET|POST|…             not WebSocket: requests of these methods are HTTP_REQUEST events
+ * A server without WebSocket routes accepts every path.
+ * Thread: before hearth_server_start. Returns: the number of the route, or an error
+ * (hearth_engine_error says where in the pattern or which option). Since: 0.1 */
+HEARTH_API int hearth_server_route(hearth_server *server, const char *pattern, const char *options);
+
+/* Sets the callback that gets the server's events. Without one they wait for
+ * hearth_engine_poll. Thread: before hearth_server_start. Since: 0.1 */
+HEARTH_API int hearth_server_on_event(hearth_server *server, hearth_event_fn callback, void *context);
+
+/* Listens on all addresses of the key `listen`: "HOST:PORT", "[::1]:PORT", "unix:/path",
+ * separated by commas; port 0 takes a free one. When it returns, peers can connect; they are
+ * served as soon as the engine runs. Returns: HEARTH_ERR_ADDRESS_IN_USE and the like;
+ * then nothing listens. Since: 0.1 */
+HEARTH_API int hearth_server_start(hearth_server *server);
+
+/* The port of the first TCP address; 0: there is none. Since: 0.1 */
+HEARTH_API int hearth_server_port(hearth_server *server);
+
+/* The address at index, e.g. "127.0.0.1:49152". Buffer as for hearth_config_get.
+ * Returns: HEARTH_ERR_NOT_FOUND past the last. Since: 0.1 */
+HEARTH_API int64_t hearth_server_address(hearth_server *server, size_t index, char *buffer, size_t capacity);
+
+/* Stops politely: no new connections, close 1001 with the reason (NULL: "server shutdown") to
+ * all, flush, cut what is left at `shutdown_timeout`, then HEARTH_EVENT_SERVER_STOPPED.
+ * A second call is HEARTH_ERR_STATE. Since: 0.1 */
+HEARTH_API int hearth_server_stop(hearth_server *server, const char *reason);
+
+/* Sends to every open connection. except may be NULL. Returns: for how many connections it
+ * was queued, or an error. With TEXT, data must be UTF-8 (HEARTH_ERR_INVALID). Since: 0.1 */
+HEARTH_API int64_t hearth_server_broadcast(hearth_server *server, uint32_t opcode, const void *data, size_t length,
+                                           const hearth_except *except);
+
+/* How many there are. Since: 0.1 */
+HEARTH_API int64_t hearth_server_connection_count(hearth_server *server);
+HEARTH_API int64_t hearth_server_user_count(hearth_server *server);
+HEARTH_API int64_t hearth_server_room_count(hearth_server *server);
+
+/* The names of all rooms as a list, each ended by a NUL, as far as whole names fit.
+ * Returns: the bytes that the whole list needs. Since: 0.1 */
+HEARTH_API int64_t hearth_server_rooms(hearth_server *server, char *buffer, size_t capacity);
+
+/* The ids of open connections, at most capacity. Returns: how many there are. Since: 0.1 */
+HEARTH_API int64_t hearth_server_connections(hearth_server *server, hearth_connection *connections, size_t capacity);
+
+/* --------------------------------------------------------------- connections */
+
+/* Answers a CONNECT event. user (may be NULL) becomes the connection's user; subprotocol must
+ * be one that the peer offered, NULL chooses by the route.
+ * Returns: HEARTH_ERR_STATE if it was answered before, HEARTH_ERR_GONE after open_timeout or
+ * when the peer left. Since: 0.1 */
+HEARTH_API int hearth_connection_accept(hearth_connection connection, const char *user, const char *subprotocol);
+
+/* Refuses: 400 to 599 is an HTTP status, sent instead of the upgrade; 1000 to 4999 accepts and
+ * closes with that close code, which browsers can read. reason is the body or the close
+ * reason (at most 123 bytes), NULL for none. Since: 0.1 */
+HEARTH_API int hearth_connection_reject(hearth_connection connection, int code, const char *reason);
+
+/* Sends one message. Messages of one loop turn leave in one write.
+ * Returns: 1 queued, 0 dropped by the slow_consumer policy, or an error (HEARTH_ERR_GONE after
+ * its close began; HEARTH_ERR_TOO_LARGE). Posted from another thread it answers 1. Since: 0.1 */
+HEARTH_API int64_t hearth_connection_send(hearth_connection connection, uint32_t opcode, const void *data,
+                                          size_t length);
+
+/* Begins the closing handshake; what was sent before goes out first. code: 1000, 1001, 1003,
+ * 1007 to 1014 or 3000 to 4999. reason: at most 123 bytes, NULL for none. The CLOSE event follows when the
+ * peer has answered or close_timeout is over. Since: 0.1 */
+HEARTH_API int hearth_connection_close(hearth_connection connection, int code, const char *reason);
+
+/* Joins or leaves a room. Twice is the same as once: it answers HEARTH_OK and no second event
+ * comes. Returns: HEARTH_ERR_LIMIT at max_rooms_per_connection, HEARTH_ERR_TOO_LARGE for a name
+ * over max_room_name; leaving a room that it is not in is HEARTH_ERR_NOT_FOUND. Since: 0.1 */
+HEARTH_API int hearth_connection_join(hearth_connection connection, const char *room);
+HEARTH_API int hearth_connection_leave(hearth_connection connection, const char *room);
+
+/* Says whose connection it is, NULL for nobody's. The rooms it is in see the old user leave and
+ * the new one join. Since: 0.1 */
+HEARTH_API int hearth_connection_set_user(hearth_connection connection, const char *user);
+
+/* Its user, "" for none. Buffer and result as for hearth_config_get. Since: 0.1 */
+HEARTH_API int64_t hearth_connection_user(hearth_connection connection, char *buffer, size_t capacity);
+
+/* Keeps bytes of the host's with the connection, at most max_metadata; length 0 removes them. Since: 0.1 */
+HEARTH_API int hearth_connection_set_metadata(hearth_connection connection, const void *data, size_t length);
+
+/* Copies them, as far as they fit. Returns: their length, 0 for none. Since: 0.1 */
+HEARTH_API int64_t hearth_connection_metadata(hearth_connection connection, void *buffer, size_t capacity);
+
+/* A pointer of the host's that every later event of the connection carries.
+ * Thread: loop. Since: 0.1 */
+HEARTH_API int hearth_connection_set_context(hearth_connection connection, void *context);
+
+/* The rooms it is in; a list as hearth_server_rooms gives. Since: 0.1 */
+HEARTH_API int64_t hearth_connection_rooms(hearth_connection connection, char *buffer, size_t capacity);
+
+/* The peer's address. Buffer and result as for hearth_config_get. Since: 0.1 */
+HEARTH_API int64_t hearth_connection_address(hearth_connection connection, char *buffer, size_t capacity);
+
+/* Fills in what is known. From another thread than the loop's the numbers may be a turn old. Since: 0.1 */
+HEARTH_API int hearth_connection_get_info(hearth_connection connection, hearth_connection_info *info);
+
+/* -------------------------------------------------------------- rooms and users */
+
+/* Sends to every member of a room, except may be NULL. Returns: for how many it was queued, 0 for
+ * a room that does not exist. Since: 0.1 */
+HEARTH_API int64_t hearth_room_broadcast(hearth_server *server, const char *room, uint32_t opcode, const void *data,
+                                         size_t length, const hearth_except *except);
+
+/* The members, at most capacity. Returns: how many there are. Since: 0.1 */
+HEARTH_API int64_t hearth_room_members(hearth_server *server, const char *room, hearth_connection *connections,
+                                       size_t capacity);
+
+/* The users in it, each once; a list as hearth_server_rooms gives. Since: 0.1 */
+HEARTH_API int64_t hearth_room_users(hearth_server *server, const char *room, char *buffer, size_t capacity);
+
+/* Sends to every connection of a user. Since: 0.1 */
+HEARTH_API int64_t hearth_user_send(hearth_server *server, const char *user, uint32_t opcode, const void *data,
+                                    size_t length, const hearth_except *except);
+
+/* The user's connections, at most capacity. Returns: how many there are, 0: not here. Since: 0.1 */
+HEARTH_API int64_t hearth_user_connections(hearth_server *server, const char *user, hearth_connection *connections,
+                                           size_t capacity);
+
+/* ----------------------------------------------------------------------- HTTP */
+
+/* Answers an HTTP_REQUEST event, once. headers: lines "Name: value\r\n", or NULL; Content-Length,
+ * Connection and Date are the library's. HEAD sends no body.
+ * Returns: HEARTH_ERR_INVALID for a header that would break the response, HEARTH_ERR_STATE if it
+ * is answered already, HEARTH_ERR_GONE if the peer has left. Unanswered for http_timeout: 503. Since: 0.1 */
+HEARTH_API int hearth_http_respond(hearth_connection request, int status, const char *headers, const void *body,
+                                   size_t length);
+
+/* ------------------------------------------------------------- reading an event */
+
+/* The value of a header (name in lower case) or of a capture. NULL: not there.
+ * Memory: as the event. Since: 0.1 */
+HEARTH_API const char *hearth_event_header(const hearth_event *event, const char *name);
+HEARTH_API const char *hearth_event_capture(const hearth_event *event, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
