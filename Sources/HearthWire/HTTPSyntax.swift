@@ -1,0 +1,77 @@
+// The characters of HTTP (RFC 9110 5.5, 5.6, RFC 3986 2) and comparing names.
+
+package enum HTTPSyntax {
+    /// RFC 9110 5.6.2.
+    package static func isTokenCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E, 0x5F, 0x60, 0x7C, 0x7E: true
+        default: false
+        }
+    }
+
+    package static func isToken(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
+        for index in range where !isTokenCharacter(bytes[index]) { return false }
+        return !range.isEmpty
+    }
+
+    /// Whether a field's value may have the byte (RFC 9110 5.5): visible, space, tab, or beyond ASCII.
+    package static func isValueCharacter(_ byte: UInt8) -> Bool { byte >= 0x20 ? byte != 0x7F : byte == 0x09 }
+
+    static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
+
+    static func hexadecimalValue(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x41 + 10
+        case 0x61...0x66: byte - 0x61 + 10
+        default: nil
+        }
+    }
+
+    /// Whether the bytes are the word, which is in lower case, whatever the case of theirs.
+    package static func matches(
+        _ bytes: borrowing Span<UInt8>, _ range: Range<Int>, _ word: StaticString
+    ) -> Bool {
+        if range.count != word.utf8CodeUnitCount { return false }
+        let start = range.lowerBound
+        for index in 0..<range.count {
+            let byte = bytes[start + index]
+            let lower = byte &- 0x41 < 26 ? byte | 0x20 : byte
+            // A static text lives as long as the program, and both counts are the same.
+            if unsafe word.utf8Start[index] != lower { return false }
+        }
+        return true
+    }
+
+    /// The same with the word's case.
+    static func equals(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>, _ word: StaticString) -> Bool {
+        if range.count != word.utf8CodeUnitCount { return false }
+        // As above.
+        for index in 0..<range.count where unsafe word.utf8Start[index] != bytes[range.lowerBound + index] {
+            return false
+        }
+        return true
+    }
+
+    /// The range without spaces and tabs at its ends.
+    static func trim(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
+        var start = range.lowerBound
+        var end = range.upperBound
+        while start < end, bytes[start] == 0x20 || bytes[start] == 0x09 { start += 1 }
+        while end > start, bytes[end - 1] == 0x20 || bytes[end - 1] == 0x09 { end -= 1 }
+        return start..<end
+    }
+
+    /// The next item of a comma-separated list (RFC 9110 5.6.1), which is taken off `rest`; empty items do not count.
+    static func takeItem(_ bytes: borrowing Span<UInt8>, _ rest: inout Range<Int>) -> Range<Int>? {
+        while !rest.isEmpty {
+            var end = rest.lowerBound
+            while end < rest.upperBound, bytes[end] != UInt8(ascii: ",") { end += 1 }
+            let item = trim(bytes, rest.lowerBound..<end)
+            rest = min(end + 1, rest.upperBound)..<rest.upperBound
+            if !item.isEmpty { return item }
+        }
+        return nil
+    }
+}

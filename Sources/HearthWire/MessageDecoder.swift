@@ -1,0 +1,267 @@
+// From frames to messages (RFC 6455 5), whatever the pieces are that the bytes come in. One per connection.
+//
+//   stage          awaited                                   next
+//   atRest         a frame's header, no message in progress  atRest, header, payload, ended
+//   header         a header, or the rest of one              atRest, header, payload, ended
+//   payload        the rest of a frame's payload             atRest, header, payload, ended
+//   ended          nothing: a close or an error came         ended
+//
+// A message that lies whole and unfragmented in the bytes given is unmasked and checked where it lies. Only a message that
+// comes in parts takes memory, which grows with what has arrived and never with what a header claims.
+
+internal import HearthBytes
+
+package struct MessageDecoder: ~Copyable {
+    private enum Stage: UInt8 { case atRest, header, payload, ended }
+    private enum Lent: UInt8 { case nothing, message, control }
+
+    private var stage = Stage.atRest
+    private var lent = Lent.nothing
+
+    // The message in progress. nil: the next data frame begins one.
+    private var messageOpcode: Opcode?
+    private var fragments: UInt32 = 0
+    private var validator = UTF8Validator()
+    private var message: [UInt8] = []
+
+    // The frame in progress.
+    private var frameOpcode = Opcode.continuation
+    private var isFinal = false
+    private var maskPhase: UInt8 = 0
+    private var maskKey: UInt32 = 0
+    private var remaining = 0
+    /// Payload of a control frame that comes in parts, maybe between the fragments of a message.
+    private var control: [UInt8] = []
+    private var header = InlineArray<14, UInt8>(repeating: 0)
+    private var headerCount: UInt8 = 0
+
+    package init() {}
+
+    /// Decodes from `offset` on and moves it behind what was used. Call until it answers `needMore`; the bytes may then go.
+    /// After `close` and `failed` all that comes is skipped.
+    @inline(__always)
+    package mutating func next(
+        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits
+    ) -> Decoded {
+        if lent != .nothing { releaseBody() }
+        let start = offset
+        if stage == .atRest, limits.role == .server, bytes.count &- start >= 6 {
+            // The usual frame: final, text or binary, masked, at most 125 bytes, all there.
+            let first = bytes[start]
+            let second = bytes[start &+ 1]
+            let count = Int(second & 0x7F)
+            let end = start &+ 6 &+ count
+            if first &- 0x81 <= 1, second & 0x80 != 0, count < 126, end <= bytes.count, count <= limits.maxMessageSize {
+                let key = UInt32(bytes[start &+ 2]) | UInt32(bytes[start &+ 3]) << 8
+                    | UInt32(bytes[start &+ 4]) << 16 | UInt32(bytes[start &+ 5]) << 24
+                unmask(&bytes, from: start &+ 6, to: end, key: key, phase: 0)
+                offset = end
+                if first == 0x82 { return .message(.binary, .inPlace(start &+ 6..<end)) }
+                if UTF8Validator.isValid(bytes.span, start &+ 6, end) {
+                    return .message(.text, .inPlace(start &+ 6..<end))
+                }
+                return fail(.invalidUTF8, bytes.count, &offset)
+            }
+        }
+        return decode(&bytes, &offset, limits)
+    }
+
+    /// Lends the payload that `next` called assembled.
+    package func withAssembled<Answer>(_ body: (borrowing Span<UInt8>) -> Answer) -> Answer {
+        lent == .control ? body(control.span) : body(message.span)
+    }
+
+    /// Frees the payload that `next` called assembled. The next call of `next` does so too.
+    package mutating func releaseBody() {
+        switch lent {
+        case .nothing: break
+        case .message: message = []
+        case .control: control = []
+        }
+        lent = .nothing
+    }
+
+    /// Heap memory that is held.
+    package var heldBytes: Int { message.capacity + control.capacity }
+
+    // MARK: Stages
+
+    @inline(never)
+    private mutating func decode(
+        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits
+    ) -> Decoded {
+        while true {
+            switch stage {
+            case .atRest, .header:
+                do throws(WireError) {
+                    guard let header = try readHeader(bytes.span, &offset, limits) else { return .needMore }
+                    if let decoded = begin(header, &bytes, &offset, limits) { return decoded }
+                } catch {
+                    return fail(error, bytes.count, &offset)
+                }
+            case .payload:
+                if let decoded = takePayload(&bytes, &offset, limits) { return decoded }
+            case .ended:
+                offset = bytes.count
+                return .needMore
+            }
+        }
+    }
+
+    private mutating func fail(_ error: WireError, _ end: Int, _ offset: inout Int) -> Decoded {
+        stage = .ended
+        message = []
+        control = []
+        offset = end
+        return .failed(error)
+    }
+
+    // MARK: Headers
+
+    /// nil: the header is not whole; what is there of it was taken.
+    private mutating func readHeader(
+        _ bytes: borrowing Span<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits
+    ) throws(WireError) -> ReceivedHeader? {
+        let expectation = ReceivedHeader.Expectation(
+            role: limits.role, isInMessage: messageOpcode != nil,
+            payloadMax: limits.maxMessageSize - message.count)
+        if headerCount == 0, let header = try ReceivedHeader.parse(bytes, from: offset, expectation) {
+            offset += header.count
+            return header
+        }
+        while offset < bytes.count {
+            keepHeaderByte(bytes[offset])
+            offset += 1
+            let kept = header.span.extracting(first: Int(headerCount))
+            if let header = try ReceivedHeader.parse(kept, from: 0, expectation) {
+                headerCount = 0
+                return header
+            }
+        }
+        return nil
+    }
+
+    private mutating func keepHeaderByte(_ byte: UInt8) {
+        header[Int(headerCount)] = byte
+        headerCount += 1
+        stage = .header
+    }
+
+    // MARK: Frames
+
+    /// The header is whole. nil: go on with the payload.
+    private mutating func begin(
+        _ header: ReceivedHeader, _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int,
+        _ limits: borrowing DecoderLimits
+    ) -> Decoded? {
+        let opcode = header.opcode
+        if !opcode.isControl {
+            fragments = opcode == .continuation ? fragments &+ 1 : 1
+            if Int(fragments) > limits.maxFragments { return fail(.tooManyFragments, bytes.count, &offset) }
+        }
+        if bytes.count - offset >= header.payloadCount, opcode.isControl || header.isFinal && opcode != .continuation {
+            let range = offset..<(offset + header.payloadCount)
+            if limits.role == .server {
+                unmask(&bytes, from: range.lowerBound, to: range.upperBound, key: header.maskKey, phase: 0)
+            }
+            offset = range.upperBound
+            if opcode.isControl { return finishControl(opcode, bytes.span, in: range, &offset) }
+            stage = .atRest
+            if opcode == .text, !UTF8Validator.isValid(bytes.span, range.lowerBound, range.upperBound) {
+                return fail(.invalidUTF8, bytes.count, &offset)
+            }
+            return .message(opcode, .inPlace(range))
+        }
+        if !opcode.isControl, opcode != .continuation {
+            messageOpcode = opcode
+            validator.reset()
+        }
+        frameOpcode = opcode
+        isFinal = header.isFinal
+        maskKey = header.maskKey
+        maskPhase = 0
+        remaining = header.payloadCount
+        stage = .payload
+        return nil
+    }
+
+    /// nil: the frame is whole and its message is not.
+    private mutating func takePayload(
+        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits
+    ) -> Decoded? {
+        let start = offset
+        let end = start + min(remaining, bytes.count - start)
+        if limits.role == .server { unmask(&bytes, from: start, to: end, key: maskKey, phase: Int(maskPhase)) }
+        maskPhase = UInt8(truncatingIfNeeded: (Int(maskPhase) + end - start) & 3)
+        remaining -= end - start
+        offset = end
+        if frameOpcode.isControl {
+            append(bytes.span, start, end, to: &control)
+            if remaining > 0 { return .needMore }
+            lent = .control
+            return finishControl(frameOpcode, bytes.span, in: nil, &offset)
+        }
+        if messageOpcode == .text, !validator.feed(bytes.span, start, end) {
+            return fail(.invalidUTF8, bytes.count, &offset)
+        }
+        keep(bytes.span, start, end)
+        if remaining > 0 { return .needMore }
+        stage = .header
+        guard isFinal, let opcode = messageOpcode else { return nil }
+        if opcode == .text, !validator.isComplete { return fail(.invalidUTF8, bytes.count, &offset) }
+        messageOpcode = nil
+        stage = .atRest
+        lent = .message
+        return .message(opcode, .assembled)
+    }
+
+    /// Room for at most twice of what is there, and for no more than the frame can still bring.
+    private mutating func keep(_ bytes: borrowing Span<UInt8>, _ from: Int, _ to: Int) {
+        let needed = message.count + (to - from)
+        if needed > message.capacity {
+            let doubled = max(needed, 2 * message.count)
+            message.reserveCapacity(max(256, isFinal ? min(needed + remaining, doubled) : doubled))
+        }
+        append(bytes, from, to, to: &message)
+    }
+
+    // MARK: Control frames
+
+    /// `range` is where the payload lies in `bytes`; nil: in `control`.
+    private mutating func finishControl(
+        _ opcode: Opcode, _ bytes: borrowing Span<UInt8>, in range: Range<Int>?, _ offset: inout Int
+    ) -> Decoded {
+        stage = messageOpcode == nil ? .atRest : .header
+        let body = range.map { Body.inPlace($0) } ?? .assembled
+        if opcode == .ping { return .ping(body) }
+        if opcode == .pong { return .pong(body) }
+        let fault: WireError?
+        let code: CloseCode?
+        if let range {
+            (code, fault) = Self.readClose(bytes, range)
+        } else {
+            (code, fault) = Self.readClose(control.span, 0..<control.count)
+        }
+        if let fault { return fail(fault, bytes.count, &offset) }
+        stage = .ended
+        message = []
+        offset = bytes.count
+        guard code != nil else { return .close(nil, reason: body) }
+        if let range { return .close(code, reason: .inPlace(range.dropFirst(2))) }
+        control.removeFirst(2)
+        return .close(code, reason: .assembled)
+    }
+
+    /// RFC 6455 5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer".
+    private static func readClose(
+        _ bytes: borrowing Span<UInt8>, _ range: Range<Int>
+    ) -> (code: CloseCode?, fault: WireError?) {
+        let start = range.lowerBound
+        if range.isEmpty { return (nil, nil) }
+        if range.count == 1 { return (nil, .closeBodyOfOneByte) }
+        let code = CloseCode(rawValue: UInt16(bytes[start]) << 8 | UInt16(bytes[start + 1]))
+        if !code.isValidOnWire { return (nil, .invalidCloseCode) }
+        if !UTF8Validator.isValid(bytes, start + 2, range.upperBound) { return (nil, .invalidCloseReason) }
+        return (code, nil)
+    }
+}

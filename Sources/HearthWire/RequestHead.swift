@@ -1,0 +1,135 @@
+// The head of an HTTP request (RFC 9112): where its parts lie in the bytes given. Strict, because what two programs read
+// differently is how requests are smuggled: lines end with CR LF, nothing is folded, nothing decides twice.
+//
+// A loop keeps one and uses it again for every request; nothing is copied out of the bytes.
+
+package struct HeadLimits: Sendable {
+    /// Bytes of the head, the empty line included.
+    package var maxBytes: Int
+    package var maxFields: Int
+
+    package init(maxBytes: Int, maxFields: Int) {
+        self.maxBytes = maxBytes
+        self.maxFields = maxFields
+    }
+}
+
+package enum HeadResult: Equatable {
+    case needMore
+    /// The head takes so many bytes; what follows is the body or the next request.
+    case complete(headCount: Int)
+    case rejected(HTTPFault)
+}
+
+package enum HTTPMethod: UInt8 {
+    case get, head, post, put, delete, options, patch, trace, other
+}
+
+package struct HeadField {
+    private var nameStart, nameEnd, valueStart, valueEnd: UInt32
+
+    init(name: Range<Int>, value: Range<Int>) {
+        nameStart = UInt32(name.lowerBound)
+        nameEnd = UInt32(name.upperBound)
+        valueStart = UInt32(value.lowerBound)
+        valueEnd = UInt32(value.upperBound)
+    }
+
+    package var name: Range<Int> { Int(nameStart)..<Int(nameEnd) }
+    package var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
+}
+
+package struct RequestHead: ~Copyable {
+    // The request line.
+    package internal(set) var method = 0..<0
+    package internal(set) var knownMethod = HTTPMethod.other
+    package internal(set) var target = 0..<0
+    /// Of an absolute target without a path this is a slash, as RFC 9110 4.2.3 wants it.
+    package internal(set) var path = 0..<0
+    /// Without the question mark; empty if there is none.
+    package internal(set) var query = 0..<0
+    package internal(set) var isHTTP10 = false
+
+    // What the fields say.
+    package internal(set) var contentLength: Int?
+    package internal(set) var isChunked = false
+    /// The connection may serve another request after this one.
+    package internal(set) var keepAlive = false
+    /// The peer waits for `100 Continue` before it sends the body (RFC 9110 10.1.1).
+    package internal(set) var expectsContinue = false
+    /// Upgrade has websocket and Connection has upgrade.
+    package internal(set) var isUpgrade = false
+
+    var fields: [HeadField] = []
+    var seen: UInt16 = 0
+
+    package init() {}
+
+    /// Reads a head that begins with `bytes`. `scanned` is 0 at first and is to be given back with the same bytes and
+    /// more behind them, so that nothing is looked at twice. A byte that no head can have is refused as soon as it is
+    /// there, so what is no HTTP at all is, from its first byte on.
+    package mutating func parse(
+        _ bytes: borrowing Span<UInt8>, limits: HeadLimits, scanned: inout Int
+    ) -> HeadResult {
+        do throws(HTTPFault) {
+            guard let end = try Self.findEnd(bytes, limits, &scanned) else { return .needMore }
+            try read(bytes, end, limits)
+            return .complete(headCount: end)
+        } catch {
+            return .rejected(error)
+        }
+    }
+
+    // MARK: Fields
+
+    package var fieldCount: Int { fields.count }
+
+    package func field(at index: Int) -> HeadField { fields[index] }
+
+    /// The value of the first field of that name, which is in lower case.
+    package func value(of name: StaticString, in bytes: borrowing Span<UInt8>) -> Range<Int>? {
+        for index in 0..<fields.count where HTTPSyntax.matches(bytes, fields[index].name, name) {
+            return fields[index].value
+        }
+        return nil
+    }
+
+    /// Calls `body` with each item of the lists that all fields of that name make together (RFC 9110 5.3).
+    package func forEachListItem(
+        of name: StaticString, in bytes: borrowing Span<UInt8>, _ body: (Range<Int>) -> Void
+    ) {
+        for index in 0..<fields.count where HTTPSyntax.matches(bytes, fields[index].name, name) {
+            var rest = fields[index].value
+            while let item = HTTPSyntax.takeItem(bytes, &rest) { body(item) }
+        }
+    }
+
+    // MARK: The end
+
+    /// Looks for the empty line. Every byte up to `scanned` was found good before.
+    private static func findEnd(
+        _ bytes: borrowing Span<UInt8>, _ limits: HeadLimits, _ scanned: inout Int
+    ) throws(HTTPFault) -> Int? {
+        let last = min(bytes.count, limits.maxBytes)
+        while scanned < last {
+            let byte = bytes[scanned]
+            if byte == 0x0A {
+                guard scanned > 0, bytes[scanned - 1] == 0x0D else { throw .badLineEnd }
+                // RFC 9112 2.2: one empty line before the request line is to be ignored.
+                if scanned >= 5, bytes[scanned - 2] == 0x0A {
+                    scanned += 1
+                    return scanned
+                }
+                if scanned == 3 { throw .badRequestLine }
+            } else {
+                if scanned > 0, bytes[scanned - 1] == 0x0D { throw .badLineEnd }
+                if byte != 0x0D, !HTTPSyntax.isValueCharacter(byte) { throw .badCharacter }
+                if scanned == 0, byte != 0x0D, !HTTPSyntax.isTokenCharacter(byte) { throw .badRequestLine }
+            }
+            scanned += 1
+        }
+        if bytes.count < limits.maxBytes { return nil }
+        for index in 2..<max(2, scanned) where bytes[index] == 0x0A { throw .headTooLarge }
+        throw .requestLineTooLong
+    }
+}
