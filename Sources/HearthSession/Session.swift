@@ -1,0 +1,173 @@
+// One WebSocket connection's life after the opening handshake, without socket, clock or randomness: bytes and the time come
+// in, and what to do comes out.
+//
+//   state    event                         next     what to do
+//   open     message                       open     deliver
+//   open     ping                          open     send a pong with its payload
+//   open     close                         ended    echo its code, then drop the transport (RFC 6455 5.5.1)
+//   open     violation                     ended    send a close with its code, then drop the transport (7.1.7)
+//   open     host closes                   closing  send a close
+//   open     nothing for pingInterval      open     send a ping
+//   open     nothing for pingTimeout more  ended    drop the transport
+//   closing  message, ping                 closing  nothing (5.5.1: no data after a close)
+//   closing  close                         ended    drop the transport
+//   closing  violation                     ended    drop the transport
+//   closing  nothing for closeTimeout      ended    drop the transport
+//   ended    anything                      ended    nothing
+
+internal import HearthBytes
+package import HearthWire
+
+package enum SessionState: UInt8 { case open, closing, ended }
+
+package enum SessionEvent {
+    case needMore
+    case message(Opcode, Body)
+    case pingReceived(Body)
+    /// The latency is known anew: call `recordPong`.
+    case pongReceived
+    /// The peer began the closing handshake: echo the code, drop the transport.
+    case closeReceived(CloseCode?, reason: Body)
+    /// The peer answered our close: drop the transport.
+    case closeAnswered(CloseCode?)
+    /// The peer broke the protocol. `isFirst`: send a close with the error's code; else one was sent already.
+    case failed(WireError, isFirst: Bool)
+}
+
+package enum TickAction: Equatable {
+    case none
+    /// Send a ping with these eight bytes.
+    case sendPing(UInt64)
+    /// The peer is dead: nothing came after the ping.
+    case pingTimedOut
+    /// The peer did not answer the close.
+    case closeTimedOut
+}
+
+package struct Session: ~Copyable {
+    package var decoder = MessageDecoder()
+    package private(set) var state = SessionState.open
+    /// Monotonic milliseconds of the last byte that came.
+    package private(set) var lastReceivedAt: UInt64
+    /// Of the last ping that was sent; 0: none yet.
+    private var lastPingAt: UInt64 = 0
+    private var lastPingNanoseconds: UInt64 = 0
+    private var isPingOutstanding = false
+    private var pingNumber: UInt64 = 0
+    private var closingSince: UInt64 = 0
+    /// Of the last ping that was answered, microseconds; -1: none yet.
+    package private(set) var latencyMicroseconds: Int64 = -1
+
+    package init(now: UInt64) { lastReceivedAt = now }
+
+    /// Something came from the peer. Anything counts as a sign of life.
+    @inline(__always)
+    package mutating func noteReceived(now: UInt64) { lastReceivedAt = now }
+
+    /// Decodes from `bytes` at `offset` on, unmasking in place. Call until it answers `needMore`.
+    @inline(__always)
+    package mutating func receive(
+        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing SessionLimits
+    ) -> SessionEvent {
+        while true {
+            let decoded = decoder.next(&bytes, &offset, limits.decoder)
+            if state == .ended { return .needMore }
+            switch decoded {
+            case .needMore:
+                return .needMore
+            case .message(let opcode, let body):
+                if state == .open { return .message(opcode, body) }
+            case .ping(let body):
+                if state == .open { return .pingReceived(body) }
+            case .pong(let body):
+                if isAwaited(body, bytes) { return .pongReceived }
+            case .close(let code, let reason):
+                let wasOpen = state == .open
+                state = .ended
+                return wasOpen ? .closeReceived(code, reason: reason) : .closeAnswered(code)
+            case .failed(let error):
+                let wasOpen = state == .open
+                state = .ended
+                return .failed(error, isFirst: wasOpen)
+            }
+        }
+    }
+
+    /// The host closes. Returns whether a close frame is to be sent: false if one was.
+    package mutating func close(now: UInt64) -> Bool {
+        guard state == .open else { return false }
+        state = .closing
+        closingSince = now
+        return true
+    }
+
+    /// The transport is gone or given up.
+    package mutating func end() { state = .ended }
+
+    // MARK: Keepalive
+
+    package mutating func recordPong(nanoseconds: UInt64) {
+        isPingOutstanding = false
+        latencyMicroseconds = Int64((nanoseconds &- lastPingNanoseconds) / 1000)
+    }
+
+    /// When `tick` is to be called next; nil: never.
+    package func deadline(_ limits: borrowing SessionLimits) -> UInt64? {
+        switch state {
+        case .ended: return nil
+        case .closing: return closingSince + limits.closeTimeout
+        case .open:
+            if limits.pingInterval == 0 { return nil }
+            if isSilentSincePing { return lastPingAt + limits.pingTimeout }
+            return pingDue(limits)
+        }
+    }
+
+    package mutating func tick(
+        now: UInt64, nanoseconds: UInt64, _ limits: borrowing SessionLimits
+    ) -> TickAction {
+        guard let deadline = deadline(limits), now >= deadline else { return .none }
+        if state == .closing {
+            state = .ended
+            return .closeTimedOut
+        }
+        if isSilentSincePing {
+            state = .ended
+            return .pingTimedOut
+        }
+        pingNumber &+= 1
+        isPingOutstanding = true
+        lastPingAt = now
+        lastPingNanoseconds = nanoseconds
+        return .sendPing(pingNumber)
+    }
+
+    private var isSilentSincePing: Bool { isPingOutstanding && lastReceivedAt <= lastPingAt }
+
+    /// A silent peer is asked after one interval. A busy one needs no asking; it is pinged every fourth, so that its
+    /// latency stays known.
+    private func pingDue(_ limits: borrowing SessionLimits) -> UInt64 {
+        let silent = lastReceivedAt + limits.pingInterval
+        let lastAsked = lastPingAt == 0 ? lastReceivedAt : lastPingAt
+        return min(max(silent, lastPingAt + limits.pingInterval), lastAsked + 4 * limits.pingInterval)
+    }
+
+    private func isAwaited(_ body: Body, _ bytes: borrowing MutableSpan<UInt8>) -> Bool {
+        guard isPingOutstanding else { return false }
+        var value: UInt64 = 0
+        var count = 0
+        switch body {
+        case .inPlace(let range):
+            for index in range {
+                value = value << 8 | UInt64(bytes[index])
+                count += 1
+            }
+        case .assembled:
+            decoder.withAssembled { span in
+                for index in span.indices { value = value << 8 | UInt64(span[index]) }
+                count = span.count
+            }
+        }
+        return count == 8 && value == pingNumber
+    }
+}
