@@ -1,0 +1,163 @@
+// Outboxes onto the wire: the loop asks what to write, writes, and says how much went.
+
+package import HearthBytes
+
+extension Hub {
+    package func waitingBytes(_ slot: UInt32) -> Int { Int(members[Int(slot)].outbox.bytes) }
+
+    package func isBlocked(_ slot: UInt32) -> Bool { members[Int(slot)].outbox.isBlocked }
+
+    /// All that waits, if it lies in one piece.
+    @inline(__always)
+    package func singlePiece(_ slot: UInt32) -> Piece? {
+        let outbox = members[Int(slot)].outbox
+        if outbox.queue != Outbox.none || outbox.chunk == Outbox.none { return nil }
+        return Piece(base: arena.place(chunk: outbox.chunk, at: outbox.start), count: Int(outbox.end &- outbox.start))
+    }
+
+    /// All that waits, oldest first, as far as it fits. Returns how many pieces.
+    package func gather(_ slot: UInt32, into pieces: UnsafeMutableBufferPointer<Piece>) -> Int {
+        let outbox = members[Int(slot)].outbox
+        var count = 0
+        if outbox.queue != Outbox.none {
+            let queue = Int(outbox.queue)
+            for index in queues[queue].head..<queues[queue].segments.count {
+                if count == pieces.count { return count }
+                let segment = queues[queue].segments[index]
+                if segment.count == 0 { continue }
+                pieces[count] = Piece(base: arena.place(of: segment), count: segment.count)
+                count += 1
+            }
+        }
+        if outbox.chunk != Outbox.none, count < pieces.count {
+            pieces[count] = Piece(
+                base: arena.place(chunk: outbox.chunk, at: outbox.start), count: Int(outbox.end - outbox.start))
+            count += 1
+        }
+        return count
+    }
+
+    /// The system took everything.
+    @inline(__always)
+    package func sentAll(_ slot: UInt32) {
+        if members[Int(slot)].outbox.queue != Outbox.none || members[Int(slot)].outbox.isHeld {
+            discardOutbox(slot)
+        }
+        members[Int(slot)].outbox.chunk = Outbox.none
+        members[Int(slot)].outbox.bytes = 0
+        members[Int(slot)].outbox.fixedBytes = 0
+        members[Int(slot)].outbox.isBlocked = false
+    }
+
+    /// The system took `count` bytes and no more: what is left waits until it is writable again.
+    package func sentPart(_ slot: UInt32, count: Int) {
+        if members[Int(slot)].outbox.chunk != Outbox.none { pushNewest(slot) }
+        members[Int(slot)].outbox.fixedBytes = UInt32(fixedBytes(slot, afterSending: count))
+        members[Int(slot)].outbox.bytes -= UInt32(count)
+        members[Int(slot)].outbox.isBlocked = true
+        var left = count
+        let queue = Int(members[Int(slot)].outbox.queue)
+        while left > 0 || (!queues[queue].isEmpty && queues[queue].segments[queues[queue].head].count == 0) {
+            var segment = queues[queue].segments[queues[queue].head]
+            if left < segment.count {
+                segment.start += UInt32(left)
+                queues[queue].segments[queues[queue].head] = segment
+                break
+            }
+            left -= segment.count
+            arena.release(segment)
+            queues[queue].removeFirst()
+        }
+        keep(slot)
+    }
+
+    /// The system can take more.
+    package func unblock(_ slot: UInt32) {
+        members[Int(slot)].outbox.isBlocked = false
+        if members[Int(slot)].outbox.bytes > 0 { markDirty(slot) }
+    }
+
+    /// Makes what waits outlive the turn.
+    package func keep(_ slot: UInt32) {
+        if members[Int(slot)].outbox.chunk != Outbox.none { pushNewest(slot) }
+        if members[Int(slot)].outbox.queue == Outbox.none { return }
+        let queue = Int(members[Int(slot)].outbox.queue)
+        var firstUnheld = queues[queue].segments.count
+        while firstUnheld > queues[queue].head, !queues[queue].segments[firstUnheld - 1].isHeld { firstUnheld -= 1 }
+        if firstUnheld == queues[queue].segments.count { return }
+        let unheld = Array(queues[queue].segments[firstUnheld...])
+        queues[queue].segments.removeSubrange(firstUnheld...)
+        for segment in unheld {
+            var tail = queues[queue].isEmpty ? nil : queues[queue].segments.last
+            let held = arena.hold(segment, tail: &tail)
+            if let held {
+                queues[queue].segments.append(held)
+            } else if let tail {
+                queues[queue].segments[queues[queue].segments.count - 1] = tail
+            }
+        }
+    }
+
+    /// Forgets all that waits.
+    package func discardOutbox(_ slot: UInt32) {
+        if members[Int(slot)].outbox.queue != Outbox.none {
+            let queue = Int(members[Int(slot)].outbox.queue)
+            for index in queues[queue].head..<queues[queue].segments.count {
+                arena.release(queues[queue].segments[index])
+            }
+            queues[queue].segments.removeAll(keepingCapacity: queues[queue].segments.capacity <= 64)
+            queues[queue].head = 0
+            freeQueues.append(UInt32(queue))
+        }
+        if members[Int(slot)].outbox.chunk != Outbox.none, members[Int(slot)].outbox.isHeld {
+            let outbox = members[Int(slot)].outbox
+            arena.release(Segment(chunk: outbox.chunk, start: outbox.start, end: outbox.end, isHeld: true))
+        }
+        members[Int(slot)].outbox.queue = Outbox.none
+        members[Int(slot)].outbox.chunk = Outbox.none
+        members[Int(slot)].outbox.isHeld = false
+        members[Int(slot)].outbox.bytes = 0
+        members[Int(slot)].outbox.fixedBytes = 0
+        members[Int(slot)].outbox.isBlocked = false
+    }
+
+    // MARK: Parts
+
+    /// Moves the newest run behind the older ones.
+    func pushNewest(_ slot: UInt32) {
+        let outbox = members[Int(slot)].outbox
+        var queue = outbox.queue
+        if queue == Outbox.none {
+            if let free = freeQueues.popLast() {
+                queue = free
+            } else {
+                queue = UInt32(queues.count)
+                queues.append(SegmentQueue())
+            }
+            members[Int(slot)].outbox.queue = queue
+        }
+        queues[Int(queue)].append(
+            Segment(chunk: outbox.chunk, start: outbox.start, end: outbox.end, isHeld: outbox.isHeld))
+        members[Int(slot)].outbox.chunk = Outbox.none
+        members[Int(slot)].outbox.isHeld = false
+    }
+
+    /// How many bytes after the first `count` belong to a frame (or a response) that those began.
+    private func fixedBytes(_ slot: UInt32, afterSending count: Int) -> Int {
+        let queue = Int(members[Int(slot)].outbox.queue)
+        // `position`: where the next frame begins, counted from the front of the outbox.
+        var position = Int(members[Int(slot)].outbox.fixedBytes)
+        var segmentStart = 0
+        for index in queues[queue].head..<queues[queue].segments.count {
+            let segment = queues[queue].segments[index]
+            while position < count, position < segmentStart + segment.count {
+                position += measureFrame(
+                    arena.place(chunk: segment.chunk, at: segment.start + UInt32(position - segmentStart))
+                ).count
+            }
+            if position >= count { break }
+            segmentStart += segment.count
+        }
+        return max(0, position - count)
+    }
+}

@@ -1,0 +1,181 @@
+// Messages into outboxes.
+
+package import HearthBytes
+package import HearthWire
+
+extension Hub {
+    // MARK: Encoding
+
+    /// Writes one frame into the arena, to be appended to any number of outboxes in this turn.
+    @inline(__always)
+    package func encode(_ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>) -> Segment {
+        let count = payload.count
+        let (segment, place) = arena.reserve(FrameHeader.length(payloadCount: count) + count)
+        let header = FrameHeader.write(opcode: opcode, payloadCount: count, into: place)
+        if count > 0 { (place + header).update(from: payload.baseAddress!, count: count) }
+        return segment
+    }
+
+    /// Bytes that are no frame: an HTTP response.
+    package func write(_ bytes: UnsafeBufferPointer<UInt8>) -> Segment {
+        let (segment, place) = arena.reserve(bytes.count)
+        if bytes.count > 0 { place.update(from: bytes.baseAddress!, count: bytes.count) }
+        return segment
+    }
+
+    // MARK: Appending
+
+    /// Queues a message frame for one connection.
+    @inline(__always)
+    package func append(_ frame: Segment, to slot: UInt32) -> AppendResult {
+        let bytes = members[Int(slot)].outbox.bytes
+        let count = frame.end &- frame.start
+        if !members[Int(slot)].outbox.isOpen { return .closed }
+        if bytes > 0 && UInt64(bytes) + UInt64(count) > UInt64(members[Int(slot)].outbox.bytesMax) {
+            return appendToFull(frame, to: slot)
+        }
+        appendAlways(frame, to: slot)
+        members[Int(slot)].sent &+= 1
+        return .queued
+    }
+
+    /// Queues a control frame or a piece of an HTTP response: no limit, no policy.
+    @inline(__always)
+    package func appendAlways(_ frame: Segment, to slot: UInt32) {
+        let outbox = members[Int(slot)].outbox
+        if outbox.chunk == frame.chunk && outbox.end == frame.start && !outbox.isHeld {
+            members[Int(slot)].outbox.end = frame.end
+        } else {
+            if outbox.chunk != Outbox.none { pushNewest(slot) }
+            members[Int(slot)].outbox.chunk = frame.chunk
+            members[Int(slot)].outbox.start = frame.start
+            members[Int(slot)].outbox.end = frame.end
+            members[Int(slot)].outbox.isHeld = frame.isHeld
+        }
+        members[Int(slot)].outbox.bytes = outbox.bytes &+ (frame.end &- frame.start)
+        markDirty(slot)
+    }
+
+    /// The same for bytes that must go out as they are, with all that waits before them.
+    package func appendFixed(_ bytes: Segment, to slot: UInt32) {
+        appendAlways(bytes, to: slot)
+        members[Int(slot)].outbox.fixedBytes = members[Int(slot)].outbox.bytes
+    }
+
+    /// Queues a frame for every member of a room but the ones left out. Returns for how many; those that are full are in
+    /// `overflowing`, not counted.
+    package func publish(
+        _ frame: Segment, room: UInt32, exceptSlot: UInt32?, exceptUser: UInt32?
+    ) -> Int {
+        var count = 0
+        let leftOut = exceptSlot ?? Outbox.none
+        for index in 0..<rooms[room].members.count {
+            let slot = rooms[room].members[index].slot
+            if slot == leftOut { continue }
+            if let exceptUser, members[Int(slot)].user == exceptUser { continue }
+            switch append(frame, to: slot) {
+            case .queued: count += 1
+            case .flushFirst, .tooSlow: overflowing.append(slot)
+            case .dropped, .closed: break
+            }
+        }
+        return count
+    }
+
+    // MARK: Full outboxes
+
+    private func appendToFull(_ frame: Segment, to slot: UInt32) -> AppendResult {
+        if !members[Int(slot)].outbox.isBlocked { return .flushFirst }
+        switch members[Int(slot)].outbox.policy {
+        case .close:
+            return .tooSlow
+        case .dropNewest:
+            members[Int(slot)].outbox.dropped += 1
+            return .dropped
+        case .dropOldest:
+            dropOldest(slot, untilBytes: Int(members[Int(slot)].outbox.bytesMax) - frame.count)
+        case .latest:
+            dropOldest(slot, untilBytes: 0)
+        }
+        let bytes = members[Int(slot)].outbox.bytes
+        let fixed = members[Int(slot)].outbox.fixedBytes
+        if Int(bytes) + frame.count > Int(members[Int(slot)].outbox.bytesMax), bytes > fixed {
+            members[Int(slot)].outbox.dropped += 1
+            return .dropped
+        }
+        appendAlways(frame, to: slot)
+        members[Int(slot)].sent &+= 1
+        return .queued
+    }
+
+    /// Drops whole messages from the front until at most so many bytes wait. Control frames and what has been begun stay.
+    package func dropOldest(_ slot: UInt32, untilBytes target: Int) {
+        if members[Int(slot)].outbox.chunk != Outbox.none { pushNewest(slot) }
+        let queue = Int(members[Int(slot)].outbox.queue)
+        if queue == Int(Outbox.none) { return }
+        var index = queues[queue].head
+        var skip = Int(members[Int(slot)].outbox.fixedBytes)
+        while Int(members[Int(slot)].outbox.bytes) > target {
+            while index < queues[queue].segments.count, skip >= queues[queue].segments[index].count {
+                skip -= queues[queue].segments[index].count
+                index += 1
+            }
+            if index == queues[queue].segments.count { return }
+            let segment = queues[queue].segments[index]
+            let frame = measureFrame(arena.place(chunk: segment.chunk, at: segment.start + UInt32(skip)))
+            if frame.isControl {
+                skip += frame.count
+                continue
+            }
+            index = cut(frame.count, at: skip, from: index, of: queue)
+            members[Int(slot)].outbox.bytes -= UInt32(frame.count)
+            members[Int(slot)].outbox.dropped += 1
+        }
+    }
+
+    /// Takes `count` bytes at `offset` out of a segment of a queue, in two parts if they were in the middle.
+    /// Returns the index at which the search goes on.
+    private func cut(_ count: Int, at offset: Int, from index: Int, of queue: Int) -> Int {
+        var segment = queues[queue].segments[index]
+        if offset > 0 {
+            var front = segment
+            front.end = segment.start + UInt32(offset)
+            segment.start = front.end + UInt32(count)
+            queues[queue].segments[index] = front
+            if segment.count > 0 {
+                arena.retain(segment)
+                queues[queue].segments.insert(segment, at: index + 1)
+            }
+            return index
+        }
+        segment.start += UInt32(count)
+        queues[queue].segments[index] = segment
+        if segment.count > 0 { return index }
+        arena.release(segment)
+        if index == queues[queue].head {
+            queues[queue].head += 1
+            return index + 1
+        }
+        queues[queue].segments.remove(at: index)
+        return index
+    }
+
+    /// How many messages were dropped since it was last asked.
+    package func takeDropped(_ slot: UInt32) -> Int {
+        let dropped = members[Int(slot)].outbox.dropped
+        members[Int(slot)].outbox.dropped = 0
+        return Int(dropped)
+    }
+}
+
+/// How long the frame is that begins at `place`, and whether it is a control frame. The hub wrote it, so it is whole.
+func measureFrame(_ place: UnsafePointer<UInt8>) -> (count: Int, isControl: Bool) {
+    let isControl = place[0] & 0x08 != 0
+    let maskCount = place[1] & 0x80 == 0 ? 0 : 4
+    let short = Int(place[1] & 0x7F)
+    if short < 126 { return (2 + maskCount + short, isControl) }
+    var length = 0
+    let lengthCount = short == 126 ? 2 : 8
+    for index in 0..<lengthCount { length = length << 8 | Int(place[2 + index]) }
+    return (2 + lengthCount + maskCount + length, isControl)
+}

@@ -1,0 +1,126 @@
+// Who gets what. The hub of one loop knows its connections by their slots, the rooms they are in, the users they belong to,
+// and what waits to be written to each. It has no socket and no clock: messages come in, and `nextDirty`, `gather` and
+// `sent` tell the loop what to write.
+//
+// One thread changes a hub, its loop's. Other threads may look at rooms and users under a lock that the loop also takes
+// around every call marked "structure"; the outboxes are the loop's alone.
+
+package import HearthBytes
+internal import HearthWire
+
+package final class Hub {
+    /// One connection as the hub sees it.
+    struct Member {
+        var outbox = Outbox()
+        var firstMembership = Outbox.none
+        var membershipCount: UInt32 = 0
+        var user = Outbox.none
+        var server: UInt16 = 0
+        /// Messages that were queued for it.
+        var sent: UInt64 = 0
+    }
+
+    var members: UnsafeMutablePointer<Member>
+    var membersCapacity = 64
+    package let arena = FrameArena()
+    var queues: [SegmentQueue] = []
+    var freeQueues: [UInt32] = []
+    private var firstDirty = Outbox.none
+    private var lastDirty = Outbox.none
+
+    let rooms = Slab<Room>()
+    let memberships = Slab<Membership>()
+    let users = Slab<User>()
+    var names: [ServerNames] = []
+    /// Slots whose outbox was full during a fan-out, to be tried again after a flush.
+    package var overflowing: [UInt32] = []
+
+    let seed: (UInt64, UInt64)
+
+    /// `seed` keys the tables of names that peers choose; it must not be known to them.
+    package init(seed: (UInt64, UInt64)) {
+        self.seed = seed
+        members = .allocate(capacity: membersCapacity)
+        members.initialize(repeating: Member(), count: membersCapacity)
+    }
+
+    deinit {
+        members.deinitialize(count: membersCapacity)
+        members.deallocate()
+    }
+
+    /// A server begins; `server` is its number, given out from 0 upwards. Structure.
+    package func addServer(_ server: Int) {
+        while names.count <= server { names.append(ServerNames(seed: seed)) }
+    }
+
+    package func knows(server: Int) -> Bool { server < names.count }
+
+    // MARK: Connections
+
+    /// Makes room for the slot. It takes messages only after `startMessages`. Structure.
+    package func open(_ slot: UInt32, server: Int, bytesMax: Int, policy: SlowConsumerPolicy) {
+        if Int(slot) >= membersCapacity { grow(beyond: Int(slot)) }
+        var member = Member()
+        member.server = UInt16(server)
+        member.outbox.bytesMax = UInt32(clamping: bytesMax)
+        member.outbox.policy = policy
+        members[Int(slot)] = member
+    }
+
+    package func startMessages(_ slot: UInt32) { members[Int(slot)].outbox.isOpen = true }
+
+    /// Messages that were queued for it so far.
+    package func sentCount(_ slot: UInt32) -> UInt64 { members[Int(slot)].sent }
+
+    /// From now on no message is queued for it. What waits still goes out.
+    package func stopMessages(_ slot: UInt32) { members[Int(slot)].outbox.isOpen = false }
+
+    /// Forgets what waits. Rooms and user must have been left before. Structure.
+    package func close(_ slot: UInt32) {
+        assert(members[Int(slot)].membershipCount == 0)
+        members[Int(slot)].outbox.isOpen = false
+        discardOutbox(slot)
+    }
+
+    package func acceptsMessages(_ slot: UInt32) -> Bool { members[Int(slot)].outbox.isOpen }
+
+    private func grow(beyond slot: Int) {
+        var capacity = membersCapacity
+        while capacity <= slot { capacity *= 2 }
+        let larger = UnsafeMutablePointer<Member>.allocate(capacity: capacity)
+        larger.moveInitialize(from: members, count: membersCapacity)
+        (larger + membersCapacity).initialize(repeating: Member(), count: capacity - membersCapacity)
+        members.deallocate()
+        members = larger
+        membersCapacity = capacity
+    }
+
+    // MARK: The list of those with something to write
+
+    @inline(__always)
+    func markDirty(_ slot: UInt32) {
+        if members[Int(slot)].outbox.isDirty { return }
+        members[Int(slot)].outbox.isDirty = true
+        members[Int(slot)].outbox.nextDirty = Outbox.none
+        if lastDirty == Outbox.none {
+            firstDirty = slot
+        } else {
+            members[Int(lastDirty)].outbox.nextDirty = slot
+        }
+        lastDirty = slot
+    }
+
+    package var hasDirty: Bool { firstDirty != Outbox.none }
+
+    /// Takes the next connection with something to write off the list.
+    @inline(__always)
+    package func nextDirty() -> UInt32? {
+        let slot = firstDirty
+        if slot == Outbox.none { return nil }
+        firstDirty = members[Int(slot)].outbox.nextDirty
+        if firstDirty == Outbox.none { lastDirty = Outbox.none }
+        members[Int(slot)].outbox.isDirty = false
+        return slot
+    }
+}
