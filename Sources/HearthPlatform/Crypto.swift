@@ -1,0 +1,27 @@
+// Random bytes and SHA-1 from OpenSSL.
+
+internal import COpenSSL
+
+package enum Crypto {
+    /// Fills with bytes that nobody can predict. False if the system has none.
+    package static func fillRandom(_ bytes: UnsafeMutableRawBufferPointer) -> Bool {
+        RAND_bytes(bytes.baseAddress!.assumingMemoryBound(to: UInt8.self), Int32(bytes.count)) == 1
+    }
+
+    package static func randomUInt64() -> UInt64 {
+        var value: UInt64 = 0
+        withUnsafeMutableBytes(of: &value) { _ = fillRandom($0) }
+        return value
+    }
+
+    /// The 20 bytes of SHA-1, for the opening handshake (RFC 6455 4.2.2).
+    package static func sha1(_ input: UnsafeBufferPointer<UInt8>, into digest: UnsafeMutablePointer<UInt8>) {
+        _ = SHA1(input.baseAddress!, input.count, digest)
+    }
+
+    /// "3.0.15", of the library that the process has loaded.
+    package static var libraryVersion: UnsafePointer<CChar> { OpenSSL_version(OPENSSL_VERSION_STRING) }
+
+    /// Whether that library is OpenSSL 3, the one this code was built for.
+    package static var isLibraryVersionSupported: Bool { OPENSSL_version_major() == 3 }
+}

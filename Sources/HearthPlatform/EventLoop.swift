@@ -1,0 +1,203 @@
+// One libuv loop and the four handles that Hearth hangs into it: a timer, a wake-up, and a prepare and a check handle
+// that end each turn. It knows nothing of connections; what happens is told to one owner through C functions.
+
+internal import CLibuv
+
+/// What an owner of a loop is told, always on the loop's thread.
+package struct EventLoopCallbacks {
+    /// Another thread called `wake`.
+    package var woken: @convention(c) (UnsafeMutableRawPointer) -> Void
+    /// The timer set by `setTimer` is due.
+    package var timerFired: @convention(c) (UnsafeMutableRawPointer) -> Void
+    /// Everything that was ready has been told: time to flush.
+    package var turnEnded: @convention(c) (UnsafeMutableRawPointer) -> Void
+
+    package init(
+        woken: @escaping @convention(c) (UnsafeMutableRawPointer) -> Void,
+        timerFired: @escaping @convention(c) (UnsafeMutableRawPointer) -> Void,
+        turnEnded: @escaping @convention(c) (UnsafeMutableRawPointer) -> Void
+    ) {
+        self.woken = woken
+        self.timerFired = timerFired
+        self.turnEnded = turnEnded
+    }
+}
+
+/// The handles, in one block of memory that outlives the EventLoop object until libuv has let go of all of them.
+struct LoopHandles {
+    var timer = uv_timer_t()
+    var wakeup = uv_async_t()
+    var prepare = uv_prepare_t()
+    var check = uv_check_t()
+    var idle = uv_idle_t()
+    var owner: UnsafeMutableRawPointer?
+    var callbacks: EventLoopCallbacks?
+    var open: Int32 = 0
+}
+
+package final class EventLoop {
+    package enum Origin { case own, hosts(UnsafeMutableRawPointer) }
+
+    let handle: UnsafeMutablePointer<uv_loop_t>
+    private let isOwn: Bool
+    private let handles: UnsafeMutablePointer<LoopHandles>
+    private var isFlushRequested = false
+
+    /// Makes a loop, or takes the host's uv_loop_t.
+    package init(_ origin: Origin) throws(SystemError) {
+        handles = .allocate(capacity: 1)
+        handles.initialize(to: LoopHandles())
+        switch origin {
+        case .own:
+            isOwn = true
+            handle = .allocate(capacity: 1)
+            let status = uv_loop_init(handle)
+            if status != 0 {
+                handle.deallocate()
+                handles.deallocate()
+                throw SystemError(number: -status)
+            }
+        case .hosts(let pointer):
+            isOwn = false
+            handle = pointer.assumingMemoryBound(to: uv_loop_t.self)
+        }
+    }
+
+    /// Hangs the handles in. From now on `owner` is told what happens. Thread: the loop's.
+    package func open(owner: UnsafeMutableRawPointer, callbacks: EventLoopCallbacks) throws(SystemError) {
+        handles.pointee.owner = owner
+        handles.pointee.callbacks = callbacks
+        uv_timer_init(handle, timer)
+        let status = uv_async_init(handle, wakeup) { EventLoop.owner(of: $0?.pointee.data) { $1.woken($0) } }
+        if status != 0 { throw SystemError(number: -status) }
+        uv_prepare_init(handle, prepare)
+        uv_check_init(handle, check)
+        uv_idle_init(handle, idle)
+        timer.pointee.data = UnsafeMutableRawPointer(handles)
+        wakeup.pointee.data = UnsafeMutableRawPointer(handles)
+        prepare.pointee.data = UnsafeMutableRawPointer(handles)
+        check.pointee.data = UnsafeMutableRawPointer(handles)
+        idle.pointee.data = UnsafeMutableRawPointer(handles)
+        // Timers run before the poll, sockets in it: one of the two handles follows either, so nothing waits.
+        uv_prepare_start(prepare) { EventLoop.owner(of: $0?.pointee.data) { $1.turnEnded($0) } }
+        uv_check_start(check) { EventLoop.owner(of: $0?.pointee.data) { $1.turnEnded($0) } }
+        handles.pointee.open = 5
+        forEachHandle { uv_unref($0) }
+    }
+
+    /// Takes the handles out. The memory that libuv needs for that lives as long as it does.
+    package func close() {
+        guard handles.pointee.open != 0 else { return handles.deallocate() }
+        handles.pointee.callbacks = nil
+        forEachHandle { handle in
+            uv_close(handle) { closing in
+                guard let data = closing?.pointee.data else { return }
+                let block = data.assumingMemoryBound(to: LoopHandles.self)
+                block.pointee.open -= 1
+                if block.pointee.open == 0 { block.deallocate() }
+            }
+        }
+    }
+
+    /// Runs an own loop until libuv has let go of everything, and frees it. A host's loop is the host's to run.
+    package func drain() {
+        guard isOwn else { return }
+        while uv_run(handle, UV_RUN_DEFAULT) != 0 {}
+        let status = uv_loop_close(handle)
+        precondition(status == 0, "a handle of the loop is still open")
+        handle.deallocate()
+    }
+
+    // MARK: Running
+
+    /// Runs until `stop`. The caller keeps the loop alive with `setKeepsRunning`.
+    package func run() { uv_run(handle, UV_RUN_DEFAULT) }
+
+    /// One turn that does not block.
+    package func runOnce() { uv_run(handle, UV_RUN_NOWAIT) }
+
+    /// Ends `run` after this turn.
+    package func stop() { uv_stop(handle) }
+
+    /// Whether the wake-up keeps `run` (or the host's uv_run) from returning.
+    package func setKeepsRunning(_ keeps: Bool) {
+        let raw = UnsafeMutableRawPointer(wakeup).assumingMemoryBound(to: uv_handle_t.self)
+        if keeps { uv_ref(raw) } else { uv_unref(raw) }
+    }
+
+    /// The descriptor behind the loop, readable when a turn is due.
+    package var descriptor: Int32 { uv_backend_fd(handle) }
+
+    /// Milliseconds until a turn is due, -1: only when the descriptor says so. Counts only what keeps the loop running
+    /// (`setKeepsRunning`). 0 while libuv has a watcher that its descriptor does not show yet.
+    package var timeoutMilliseconds: Int32 { uv_backend_timeout(handle) }
+
+    // MARK: Time and wake-ups
+
+    /// Monotonic milliseconds, as read at the start of the turn.
+    @inline(__always)
+    package var now: UInt64 { uv_now(handle) }
+
+    /// Reads the clock anew, for calls from outside a turn.
+    package func updateTime() { uv_update_time(handle) }
+
+    /// Calls `timerFired` once after a delay, instead of the call that was set before.
+    package func setTimer(afterMilliseconds delay: UInt64) {
+        uv_timer_start(timer, { EventLoop.owner(of: $0?.pointee.data) { $1.timerFired($0) } }, delay, 0)
+    }
+
+    package func clearTimer() { uv_timer_stop(timer) }
+
+    /// Makes the next turn come at once: something was queued outside of a turn.
+    package func requestTurn() {
+        if isFlushRequested { return }
+        isFlushRequested = true
+        uv_idle_start(idle) { _ in }
+    }
+
+    /// The turn has come.
+    package func turnStarted() {
+        if !isFlushRequested { return }
+        isFlushRequested = false
+        uv_idle_stop(idle)
+    }
+
+    /// Calls `woken` soon. Thread: any, while the loop is open.
+    package func wake() { uv_async_send(wakeup) }
+
+    // MARK: Handles
+
+    private var timer: UnsafeMutablePointer<uv_timer_t> {
+        withUnsafeMutablePointer(to: &handles.pointee.timer) { $0 }
+    }
+    private var wakeup: UnsafeMutablePointer<uv_async_t> {
+        withUnsafeMutablePointer(to: &handles.pointee.wakeup) { $0 }
+    }
+    private var prepare: UnsafeMutablePointer<uv_prepare_t> {
+        withUnsafeMutablePointer(to: &handles.pointee.prepare) { $0 }
+    }
+    private var check: UnsafeMutablePointer<uv_check_t> {
+        withUnsafeMutablePointer(to: &handles.pointee.check) { $0 }
+    }
+    private var idle: UnsafeMutablePointer<uv_idle_t> {
+        withUnsafeMutablePointer(to: &handles.pointee.idle) { $0 }
+    }
+
+    private func forEachHandle(_ body: (UnsafeMutablePointer<uv_handle_t>) -> Void) {
+        body(UnsafeMutableRawPointer(timer).assumingMemoryBound(to: uv_handle_t.self))
+        body(UnsafeMutableRawPointer(wakeup).assumingMemoryBound(to: uv_handle_t.self))
+        body(UnsafeMutableRawPointer(prepare).assumingMemoryBound(to: uv_handle_t.self))
+        body(UnsafeMutableRawPointer(check).assumingMemoryBound(to: uv_handle_t.self))
+        body(UnsafeMutableRawPointer(idle).assumingMemoryBound(to: uv_handle_t.self))
+    }
+
+    @inline(__always)
+    private static func owner(
+        of data: UnsafeMutableRawPointer?, _ body: (UnsafeMutableRawPointer, EventLoopCallbacks) -> Void
+    ) {
+        guard let block = data?.assumingMemoryBound(to: LoopHandles.self),
+            let callbacks = block.pointee.callbacks, let owner = block.pointee.owner
+        else { return }
+        body(owner, callbacks)
+    }
+}

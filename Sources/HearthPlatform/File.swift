@@ -1,0 +1,74 @@
+// Files of the served folder, and the process's environment.
+
+internal import CLibuv
+
+/// A regular file, open for reading. The caller closes it.
+package struct ServedFile {
+    package let descriptor: Int32
+    package let size: Int
+    /// Seconds since 1970.
+    package let modifiedAt: UInt64
+
+    package enum Failure: Error { case notFound, forbidden, descriptorsExhausted }
+
+    /// Opens `root` + `path`, if what it names after all links lies in `root` (itself resolved) and is a regular file.
+    package static func open(root: [UInt8], path: [UInt8]) throws(Failure) -> ServedFile {
+        guard let resolved = resolve(root + path) else { throw .notFound }
+        let prefix = root.last == UInt8(ascii: "/") ? root : root + [UInt8(ascii: "/")]
+        guard resolved.starts(with: prefix) else { throw .notFound }
+        let descriptor = hearth_shim_open_read(resolved + [0])
+        if descriptor < 0 {
+            switch SystemError.last.kind {
+            case .permission: throw .forbidden
+            case .descriptorsExhausted: throw .descriptorsExhausted
+            default: throw .notFound
+            }
+        }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, hearth_shim_is_file(&status) != 0 else {
+            Socket.close(descriptor)
+            throw .notFound
+        }
+        return ServedFile(
+            descriptor: descriptor, size: Int(status.st_size), modifiedAt: UInt64(max(0, status.st_mtim.tv_sec)))
+    }
+
+    /// The path without links, "." and "..", or nil if nothing is there.
+    package static func resolve(_ path: [UInt8]) -> [UInt8]? {
+        let found = (path + [0]).withUnsafeBytes {
+            realpath($0.baseAddress!.assumingMemoryBound(to: CChar.self), nil)
+        }
+        guard let found else { return nil }
+        defer { free(found) }
+        return [UInt8](UnsafeRawBufferPointer(start: found, count: strlen(found)))
+    }
+
+    package static func isFolder(_ path: [UInt8]) -> Bool {
+        var status = stat()
+        let result = (path + [0]).withUnsafeBytes {
+            stat($0.baseAddress!.assumingMemoryBound(to: CChar.self), &status)
+        }
+        return result == 0 && hearth_shim_is_folder(&status) != 0
+    }
+
+    /// How many bytes were read at `offset`; 0 at the end, negative on failure.
+    package static func read(
+        _ descriptor: Int32, into place: UnsafeMutablePointer<UInt8>, count: Int, offset: Int
+    ) -> Int {
+        pread(descriptor, place, count, off_t(offset))
+    }
+}
+
+package enum ProcessEnvironment {
+    /// Calls `body` with each "NAME=value" of the environment until it answers false.
+    package static func forEach(_ body: (_ name: [UInt8], _ value: [UInt8]) -> Bool) {
+        guard var entry = hearth_shim_environ() else { return }
+        while let text = entry.pointee {
+            let bytes = UnsafeRawBufferPointer(start: text, count: strlen(text))
+            if let equals = bytes.firstIndex(of: UInt8(ascii: "=")) {
+                if !body(Array(bytes[..<equals]), Array(bytes[(equals + 1)...])) { return }
+            }
+            entry += 1
+        }
+    }
+}
