@@ -1,0 +1,36 @@
+// What other threads ask of a loop. Each command owns its bytes.
+
+package import HearthBytes
+internal import HearthWire
+
+enum Command {
+    case send(ConnectionID, Opcode, [UInt8])
+    case close(ConnectionID, code: UInt16, reason: [UInt8])
+    case join(ConnectionID, ByteString)
+    case leave(ConnectionID, ByteString)
+    case setUser(ConnectionID, ByteString?)
+    case accept(ConnectionID, user: ByteString?, subprotocol: [UInt8]?)
+    case reject(ConnectionID, code: Int, reason: [UInt8])
+    case respond(ConnectionID, status: Int, headers: [UInt8], body: [UInt8])
+    case publish(server: Server, room: ByteString, Opcode, [UInt8], Exception)
+    case broadcast(server: Server, Opcode, [UInt8], Exception)
+    case sendToUser(server: Server, user: ByteString, Opcode, [UInt8], Exception)
+    case startListening(server: Server)
+    case stopServer(server: Server, reason: [UInt8])
+    case cutServer(server: Server)
+    case resumeReading
+    case stop
+}
+
+/// Who does not get a message.
+package struct Exception {
+    package var connection: ConnectionID
+    package var user: ByteString?
+
+    package init(connection: ConnectionID, user: ByteString?) {
+        self.connection = connection
+        self.user = user
+    }
+
+    static var nobody: Exception { Exception(connection: .none, user: nil) }
+}

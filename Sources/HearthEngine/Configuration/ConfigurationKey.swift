@@ -1,0 +1,98 @@
+/// Every setting there is. A new setting is a case here and a row in the table: the C header does not change.
+package enum ConfigurationKey: Int, CaseIterable, Sendable {
+    case threads
+    case logLevel
+    case eventQueueMax
+    case eventQueueMaxBytes
+    case listen
+    case serverRoot
+    case handshakeTimeout
+    case openTimeout
+    case closeTimeout
+    case pingInterval
+    case pingTimeout
+    case maxMessageSize
+    case maxFragments
+    case maxHeaderSize
+    case maxHeaderFields
+    case maxBodySize
+    case httpTimeout
+    case keepAliveTimeout
+    case maxConnections
+    case maxRoomsPerConnection
+    case maxRoomName
+    case maxUserName
+    case maxMetadata
+    case outboxMaxBytes
+    case slowConsumer
+    case shutdownTimeout
+    case listenBacklog
+    case ipv6Only
+
+    /// The key of that name, nil if there is none.
+    package static func named(_ name: [UInt8]) -> ConfigurationKey? {
+        for entry in table where name.isEqual(to: entry.name) { return entry.key }
+        return nil
+    }
+
+    package var entry: ConfigurationEntry { Self.table[rawValue] }
+}
+
+/// Who reads a setting: the engine when it is made, or each server.
+package enum ConfigurationScope: Sendable {
+    case engine
+    case server
+}
+
+/// How the text of a value is read. Numbers that may be "off" have 0 for it.
+package enum ConfigurationType: Sendable {
+    case flag
+    case integer
+    case integerOrOff
+    /// Bytes.
+    case size
+    /// Milliseconds.
+    case duration
+    case durationOrOff
+    /// The words that are allowed, separated by "|".
+    case choice(StaticString)
+    case text
+    /// Items separated by commas.
+    case list
+}
+
+/// One row of the table. Bounds and default are written as a user would write the value.
+package struct ConfigurationEntry: Sendable {
+    package let key: ConfigurationKey
+    package let name: StaticString
+    package let type: ConfigurationType
+    package let standard: StaticString
+    /// Empty: the type has no bounds.
+    package let min: StaticString
+    package let max: StaticString
+    package let scope: ConfigurationScope
+    package let help: StaticString
+
+    init(
+        _ key: ConfigurationKey, _ name: StaticString, _ type: ConfigurationType, standard: StaticString,
+        from min: StaticString,
+        to max: StaticString, _ scope: ConfigurationScope, _ help: StaticString
+    ) {
+        self.key = key
+        self.name = name
+        self.type = type
+        self.standard = standard
+        self.min = min
+        self.max = max
+        self.scope = scope
+        self.help = help
+    }
+
+    init(
+        _ key: ConfigurationKey, _ name: StaticString, _ type: ConfigurationType, standard: StaticString,
+        _ scope: ConfigurationScope,
+        _ help: StaticString
+    ) {
+        self.init(key, name, type, standard: standard, from: "", to: "", scope, help)
+    }
+}

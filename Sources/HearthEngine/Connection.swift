@@ -1,0 +1,116 @@
+// One accepted socket, in its slot of a loop. It does not move: the watcher inside is known to libuv by its address.
+
+internal import HearthBytes
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+/// Where a connection is in its life.
+enum Phase: UInt8 {
+    /// A request head is awaited, or coming.
+    case request
+    /// The body of a plain HTTP request is coming.
+    case body
+    /// The host is to answer: an upgrade (accept or reject) or a plain request (respond).
+    case host
+    /// WebSocket; the session says whether open or closing.
+    case open
+    /// The host was told of the end, or there was nothing to tell: write what waits, then let the peer go.
+    case finishing
+    /// The descriptor is closed; the slot is free when libuv has let go of the watcher.
+    case released
+}
+
+struct Connection: ~Copyable {
+    var watcher = Watcher()
+    let loop: Unmanaged<Loop>
+    var id: ConnectionID
+    let slot: UInt32
+    let descriptor: Int32
+    var phase = Phase.request
+    /// What is watched for at the moment.
+    var interest = Readiness.readable
+    /// The transport is read until the peer ends it, so that what was written last is not lost to a reset.
+    var lingers = false
+    /// The peer sent its last byte.
+    var isInputEnded = false
+    /// The outbox was found full with a policy that closes.
+    var isTooSlow = false
+    /// `max_connections` was reached before it came: its request is answered with 503.
+    var isRefused = false
+    /// A route's relay, copied here for the hot path.
+    var relay = Relay.none
+    var emitsMessages = true
+    var route: Int32 = -1
+    let server: Unmanaged<Server>
+    /// Milliseconds, monotonic: when the current phase ends by itself; 0: the session says.
+    var deadline: UInt64 = 0
+    var session: Session
+    var context: UnsafeMutableRawPointer?
+    let address: PeerAddress
+    /// What only some connections have: a request in progress, metadata.
+    var exchange: Exchange?
+    var metadata: [UInt8] = []
+    var openedAtWall: UInt64 = 0
+    // What other threads may read at any time.
+    let isOpenFlag = Atomic<Bool>(false)
+    let lastReceivedWall = Atomic<UInt64>(0)
+    let latency = Atomic<Int64>(-1)
+    let messagesReceived = Atomic<UInt64>(0)
+    let messagesSent = Atomic<UInt64>(0)
+    let waitingBytes = Atomic<UInt64>(0)
+
+    init(
+        loop: Unmanaged<Loop>, id: ConnectionID, slot: UInt32, descriptor: Int32, server: Unmanaged<Server>,
+        address: PeerAddress, now: UInt64
+    ) {
+        self.loop = loop
+        self.id = id
+        self.slot = slot
+        self.descriptor = descriptor
+        self.server = server
+        self.address = address
+        session = Session(now: now)
+    }
+}
+
+extension Atomic where Value == UInt64 {
+    /// For a value that one thread writes and others read.
+    @inline(__always)
+    func increase() { store(load(ordering: .relaxed) &+ 1, ordering: .relaxed) }
+}
+
+/// A request in progress: bytes that came before they could be used, and what the host has to answer.
+final class Exchange {
+    /// The head so far, or of the request that the host is to answer.
+    var head: [UInt8] = []
+    var scanned = 0
+    var headCount = 0
+    /// Bytes after the request, for the next one or for the WebSocket.
+    var leftover: [UInt8] = []
+    var body: [UInt8] = []
+    var bodyLeft = 0
+    var chunked: ChunkedDecoder?
+    var isHead = false
+    var keepsAlive = false
+    var isUpgrade = false
+    /// The host is in its CONNECT callback.
+    var isAsking = false
+    var decision = Decision.none
+    /// The file that is being sent.
+    var file: ServedFile?
+    var fileOffset = 0
+    var requestCount = 0
+
+    init() {}
+
+    deinit {
+        if let file { Socket.close(file.descriptor) }
+    }
+
+    func closeFile() {
+        if let file { Socket.close(file.descriptor) }
+        file = nil
+    }
+}

@@ -1,0 +1,178 @@
+// Servers: routes, addresses, start and stop.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthWire
+internal import Synchronization
+
+extension Server {
+    package func setCallback(_ callback: EventCallback?, _ context: UnsafeMutableRawPointer?) -> Status {
+        guard state.load(ordering: .relaxed) == .idle else { return notIdle("the event callback is set") }
+        self.callback = callback
+        callbackContext = context
+        return .ok
+    }
+
+    /// The number of the new route, or an error.
+    package func addRoute(pattern: [UInt8], options: [UInt8]) -> Int32 {
+        guard state.load(ordering: .relaxed) == .idle else { return notIdle("routes are added").rawValue }
+        do throws(Route.Fault) {
+            return Int32(add(try Route(pattern: pattern, options: options)))
+        } catch {
+            return engine.fail(error.status, error.sentence).rawValue
+        }
+    }
+
+    private func notIdle(_ what: StaticString) -> Status {
+        engine.fail(.state, bytes(what) + bytes(" before the server is started"))
+    }
+
+    package func start() -> Status {
+        guard state.load(ordering: .relaxed) == .idle else {
+            return engine.fail(.state, bytes("the server was started before"))
+        }
+        let addresses = configuration.list(.listen)
+        if addresses.isEmpty {
+            return engine.fail(.invalidValue, bytes("the key listen is empty: set it, for example to 127.0.0.1:9000"))
+        }
+        for address in addresses {
+            let status = listen(address)
+            if status == .ok { continue }
+            engine.closeListenings(self)
+            return status
+        }
+        state.store(.started, ordering: .releasing)
+        if engine.loops.isEmpty { return .ok }
+        let status = engine.openRemaining(self)
+        if status != .ok { return status }
+        for loop in engine.loops { engine.startListening(self, on: loop) }
+        return .ok
+    }
+
+    private func listen(_ text: [UInt8]) -> Status {
+        guard let address = ListenAddress(text) else {
+            return engine.fail(
+                .address,
+                bytes("\"") + text + bytes("\" is not an address to listen on: write HOST:PORT, [IPv6]:PORT or unix:/path"))
+        }
+        let isShared = engine.configuration.integer(.threads) > 1
+        do throws(SystemError) {
+            let backlog = Int32(clamping: configuration.integer(.listenBacklog))
+            let isIPv6Only = configuration.flag(.ipv6Only)
+            var path: [UInt8]?
+            var bound = address
+            if case .unix(let name) = address { path = name }
+            if isShared, case .ip(let host, _, let isIPv6) = address {
+                // With SO_REUSEPORT the system would let another program's port be shared: a plain socket finds that out.
+                let probe = try Socket.listen(address, backlog: 1, isShared: false, isIPv6Only: isIPv6Only)
+                Socket.close(probe.descriptor)
+                bound = .ip(host: host, port: probe.port, isIPv6: isIPv6)
+            }
+            let opened = try Socket.listen(bound, backlog: backlog, isShared: isShared, isIPv6Only: isIPv6Only)
+            var shown = text
+            if path == nil {
+                shown = Array(text[...text.lastIndex(of: UInt8(ascii: ":"))!])
+                appendDecimal(UInt64(opened.port), to: &shown)
+            }
+            listenings.append(Listening(text: shown, port: opened.port, path: path, descriptors: [opened.descriptor]))
+            return .ok
+        } catch {
+            let sentence = bytes("cannot listen on ") + text + bytes(": ") + error.text
+            switch error.kind {
+            case .addressInUse: return engine.fail(.addressInUse, sentence)
+            case .badAddress, .notFound: return engine.fail(.address, sentence)
+            case .permission: return engine.fail(.permission, sentence)
+            case .memory: return engine.fail(.memory, sentence)
+            case .descriptorsExhausted, .other: return engine.fail(.system, sentence)
+            }
+        }
+    }
+
+    /// The port of the first TCP address; 0: there is none.
+    package var port: Int32 {
+        for listening in listenings where listening.path == nil { return Int32(listening.port) }
+        return 0
+    }
+
+    package func address(at index: Int) -> [UInt8]? { index < listenings.count ? listenings[index].text : nil }
+
+    /// Stops politely.
+    package func stop(reason: [UInt8]) -> Status {
+        if reason.count > 123 { return engine.fail(.tooLarge, bytes("a close reason has at most 123 bytes")) }
+        let exchanged = state.compareExchange(expected: .started, desired: .stopping, ordering: .acquiringAndReleasing)
+        guard exchanged.exchanged else { return engine.fail(.state, bytes("the server is not started, or stopped already")) }
+        if engine.loops.isEmpty {
+            engine.closeListenings(self)
+            state.store(.stopped, ordering: .relaxed)
+            return .ok
+        }
+        loopsToStop.store(engine.loops.count, ordering: .releasing)
+        for listening in listenings { if let path = listening.path { Socket.unlink(path: path) } }
+        for loop in engine.loops {
+            if loop.port.isCurrent {
+                loop.stopServer(self, reason: reason)
+            } else {
+                _ = loop.port.post(.stopServer(server: self, reason: reason))
+            }
+        }
+        return .ok
+    }
+
+    /// Cuts all connections. The number stays taken.
+    package func cut() -> Status {
+        let before = state.exchange(.stopped, ordering: .acquiringAndReleasing)
+        if before == .idle { return .ok }
+        if engine.loops.isEmpty {
+            engine.closeListenings(self)
+            return .ok
+        }
+        if before == .started {
+            loopsToStop.store(engine.loops.count, ordering: .releasing)
+            for listening in listenings { if let path = listening.path { Socket.unlink(path: path) } }
+        }
+        for loop in engine.loops {
+            if loop.port.isCurrent {
+                loop.cutServer(self)
+            } else {
+                _ = loop.port.post(.cutServer(server: self))
+            }
+        }
+        return .ok
+    }
+}
+
+extension Engine {
+    /// One listening descriptor for each loop: the first was opened when the server was started.
+    func openRemaining(_ server: Server) -> Status {
+        for index in 0..<server.listenings.count {
+            while server.listenings[index].descriptors.count < loops.count {
+                let listening = server.listenings[index]
+                do throws(SystemError) {
+                    if listening.path != nil {
+                        // A Unix socket has one queue: the loops share its descriptor.
+                        server.listenings[index].descriptors.append(try Socket.duplicate(listening.descriptors[0]))
+                    } else if let address = ListenAddress(listening.text) {
+                        let opened = try Socket.listen(
+                            address, backlog: Int32(clamping: server.configuration.integer(.listenBacklog)),
+                            isShared: true, isIPv6Only: server.configuration.flag(.ipv6Only))
+                        server.listenings[index].descriptors.append(opened.descriptor)
+                    }
+                } catch {
+                    return fail(.system, bytes("cannot listen on ") + listening.text + bytes(": ") + error.text)
+                }
+            }
+        }
+        return .ok
+    }
+
+    /// For a server that no loop serves: closes its descriptors. Else its loops have closed them.
+    func closeListenings(_ server: Server) {
+        let state = server.state.load(ordering: .relaxed)
+        for listening in server.listenings {
+            if !server.wasServed { for descriptor in listening.descriptors { Socket.close(descriptor) } }
+            if let path = listening.path, state != .stopped || !server.wasServed { Socket.unlink(path: path) }
+        }
+        server.listenings = []
+    }
+}

@@ -1,0 +1,151 @@
+// An engine: its loops, its servers, and the four ways to run. Only the calls that start and end things come through here
+// with a lock; the data path goes from ids to loops directly (Engine+Connections).
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import Synchronization
+
+package final class Engine: @unchecked Sendable {
+    enum Mode { case idle, started, run, attached, driven }
+
+    let configuration: Configuration
+    package let queue: EventQueue
+    var log = Log()
+    /// Set before the first loop runs, and not changed until the last has ended.
+    var loops: [Loop] = []
+    var servers: [Server] = []
+    var mode = Mode.idle
+    /// It ran and was ended: an attached engine that was stopped.
+    var isEnded = false
+    var threads: [LoopThread] = []
+    /// A thread is inside of `run`.
+    let isRunning = Atomic<Bool>(false)
+    let lock = Lock()
+    private var errorSentence: [UInt8] = []
+
+    /// Throws a sentence that says what the system refused.
+    package init(configuration: Configuration) throws(SystemRefusal) {
+        guard Process.isLibuvSupported else { throw SystemRefusal(sentence: bytes("the loaded libuv is not a 1.x of at least 1.44")) }
+        guard Crypto.isLibraryVersionSupported else { throw SystemRefusal(sentence: bytes("the loaded OpenSSL is not version 3")) }
+        self.configuration = configuration
+        do throws(SystemError) {
+            queue = try EventQueue(
+                countMax: configuration.integer(.eventQueueMax), bytesMax: configuration.size(.eventQueueMaxBytes))
+        } catch {
+            throw SystemRefusal(sentence: bytes("no pipe for the event queue: ") + error.text)
+        }
+        log.levelMin = LogLevel(rawValue: configuration.choice(.logLevel)) ?? .info
+    }
+
+    package struct SystemRefusal: Error {
+        package let sentence: [UInt8]
+    }
+
+    // MARK: Servers
+
+    package func addServer(configuration: Configuration) -> Server? {
+        do throws(Route.Fault) {
+            let server = try Server(engine: self, number: servers.count, configuration: configuration)
+            lock.withLock { servers.append(server) }
+            return server
+        } catch {
+            fail(error.status, error.sentence)
+            return nil
+        }
+    }
+
+    package func setLog(_ callback: LogCallback?, _ context: UnsafeMutableRawPointer?) -> Status {
+        guard mode == .idle else { return fail(.state, bytes("the log callback is set before the engine is started")) }
+        log.callback = callback
+        log.context = context
+        return .ok
+    }
+
+    // MARK: Errors
+
+    @discardableResult
+    func fail(_ status: Status, _ sentence: [UInt8]) -> Status {
+        lock.withLock { errorSentence = sentence }
+        return status
+    }
+
+    /// The sentence on the last error.
+    package var lastError: [UInt8] { lock.withLock { errorSentence } }
+
+    // MARK: Loops
+
+    /// Whether the caller is one of this engine's loops.
+    var isOnLoop: Bool { loops.contains { $0.port.isCurrent } }
+
+    func postToOtherLoops(than home: Loop, _ command: () -> Command) {
+        if loops.count == 1 { return }
+        for loop in loops where loop !== home { _ = loop.port.post(command()) }
+    }
+
+    /// Makes the loops and hangs them into libuv.
+    func makeLoops(_ count: Int, origin: EventLoop.Origin) -> Status {
+        var granule: UInt64 = 250
+        for server in servers { granule = min(granule, max(5, server.shortestTimeout / 16)) }
+        var made: [Loop] = []
+        for index in 0..<count {
+            guard let port = LoopPorts.shared.take() else {
+                abandon(made)
+                return fail(.limit, bytes("256 loops run in this process, which is the most"))
+            }
+            do throws(SystemError) {
+                let loop = try Loop(engine: self, index: index, port: port, origin: origin, granule: granule)
+                try loop.open()
+                made.append(loop)
+            } catch {
+                LoopPorts.shared.giveBack(port)
+                abandon(made)
+                return fail(.system, bytes("cannot make a loop: ") + error.text)
+            }
+        }
+        for loop in made { for server in servers { loop.port.lock.withLock { loop.hub.addServer(server.number) } } }
+        loops = made
+        for loop in made { loop.publishPort() }
+        return .ok
+    }
+
+    private func abandon(_ made: [Loop]) {
+        for loop in made {
+            loop.events.close()
+            loop.events.drain()
+            LoopPorts.shared.giveBack(loop.port)
+        }
+    }
+
+    /// Servers that were started before the engine begin to be served.
+    func serveStarted() -> Status {
+        for server in servers where server.state.load(ordering: .relaxed) == .started {
+            let status = openRemaining(server)
+            if status != .ok { return status }
+            for loop in loops { startListening(server, on: loop) }
+        }
+        return .ok
+    }
+
+    func startListening(_ server: Server, on loop: Loop) {
+        if loop.port.isCurrent { loop.listen(server) } else { _ = loop.port.post(.startListening(server: server)) }
+    }
+}
+
+/// A thread that runs one loop, held until it is joined.
+final class LoopThread {
+    private var thread: Thread?
+
+    init(_ loop: Loop) throws(SystemError) {
+        thread = try Thread(Unmanaged.passRetained(loop).toOpaque()) { context in
+            let loop = Unmanaged<Loop>.fromOpaque(context!).takeRetainedValue()
+            loop.port.owner.store(currentThread(), ordering: .relaxed)
+            loop.events.run()
+            loop.port.owner.store(0, ordering: .relaxed)
+        }
+    }
+
+    func join() {
+        if let taken = thread.take() { taken.join() }
+    }
+}

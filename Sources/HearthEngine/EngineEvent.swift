@@ -1,0 +1,56 @@
+// What a host is told. The pointers are good until the host's callback returns or, in a queue, until they are copied.
+
+package enum EventType: UInt32 {
+    case connect = 1, open, message, close, joined, left, userJoined, userLeft, httpRequest, serverStopped, dropped
+}
+
+/// Bytes that somebody else owns.
+package struct Borrowed {
+    package var base: UnsafePointer<UInt8>?
+    package var count: Int
+
+    @inline(__always)
+    package init(_ base: UnsafePointer<UInt8>?, _ count: Int) {
+        self.base = base
+        self.count = count
+    }
+
+    package static var empty: Borrowed { Borrowed(nil, 0) }
+
+    package var buffer: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
+}
+
+package struct EngineEvent {
+    package static var isClean: UInt32 { 1 }
+    package static var isByPeer: UInt32 { 2 }
+
+    package var type: EventType
+    package var server: Unmanaged<Server>
+    package var connection: UInt64 = 0
+    package var context: UnsafeMutableRawPointer?
+    package var wallMilliseconds: UInt64
+    package var opcode: UInt32 = 0
+    package var flags: UInt32 = 0
+    package var code: Int32 = 0
+    package var route: Int32 = -1
+    package var data = Borrowed.empty
+    // The following end with a NUL that is not counted.
+    package var room = Borrowed.empty
+    package var user = Borrowed.empty
+    package var method = Borrowed.empty
+    package var path = Borrowed.empty
+    package var query = Borrowed.empty
+    package var headers = Borrowed.empty
+    package var captures = Borrowed.empty
+    package var address = Borrowed.empty
+
+    @inline(__always)
+    init(_ type: EventType, _ server: Unmanaged<Server>, wallMilliseconds: UInt64) {
+        self.type = type
+        self.server = server
+        self.wallMilliseconds = wallMilliseconds
+    }
+}
+
+/// How events reach the host: its context and a pointer to an EngineEvent.
+package typealias EventCallback = @convention(c) (UnsafeMutableRawPointer?, UnsafeRawPointer) -> Void

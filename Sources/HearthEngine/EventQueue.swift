@@ -1,0 +1,164 @@
+// Events that wait for a host that fetches them. Loops append records at one end, the host takes whole batches at the
+// other. When more waits than the limits allow the loops stop reading, so the queue is bounded by its limits and what one
+// turn of each loop may add.
+
+internal import HearthPlatform
+internal import Synchronization
+
+package final class EventQueue: @unchecked Sendable {
+    /// Bytes before the strings of a record; the layout is that of hearth_engine_poll_packed.
+    package static var recordHeaderBytes: Int { 64 }
+
+    private let lock = Lock()
+    private let signal: ReadinessSignal
+    private let countMax: Int
+    private let bytesMax: Int
+    private var filling: [UInt8] = []
+    private var fillingCount = 0
+    private var lent: [UInt8] = []
+    private var lentOffset = 0
+    private var lentCount = 0
+    /// Off where the host does not wait for the descriptor. Set before the first event.
+    var usesSignal = true
+    private let isFullFlag = Atomic<Bool>(false)
+
+    init(countMax: Int, bytesMax: Int) throws(SystemError) {
+        signal = try ReadinessSignal()
+        self.countMax = countMax
+        self.bytesMax = bytesMax
+    }
+
+    package var descriptor: Int32 { signal.descriptor }
+
+    /// Whether the loops should stop reading from their sockets.
+    @inline(__always)
+    var isFull: Bool { isFullFlag.load(ordering: .relaxed) }
+
+    /// Appends a copy of an event. Thread: any loop's.
+    func append(_ event: EngineEvent) {
+        lock.lock()
+        let wasEmpty = fillingCount == 0
+        write(event)
+        fillingCount += 1
+        if fillingCount + lentCount >= countMax || filling.count + lent.count - lentOffset >= bytesMax {
+            isFullFlag.store(true, ordering: .relaxed)
+        }
+        lock.unlock()
+        if wasEmpty, usesSignal { signal.raise() }
+    }
+
+    package var isEmpty: Bool { lock.withLock { fillingCount + lentCount == 0 } }
+
+    /// Lends all records that wait, until the next call of this or `takeOne`. Returns how many, and whether the loops may
+    /// read again.
+    package func takeAll(_ body: (UnsafeBufferPointer<UInt8>, Int) -> Void) -> (count: Int, mayRead: Bool) {
+        let mayRead = refill()
+        let count = lentCount
+        let start = lentOffset
+        lentCount = 0
+        lentOffset = lent.count
+        lent.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[start...]), count) }
+        return (count, mayRead)
+    }
+
+    /// Whether `takeOne` has something without `refill`.
+    package var hasLent: Bool { lentCount > 0 }
+
+    /// Lends the next record; nil: none waits.
+    package func takeOne<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result? {
+        guard lentCount > 0 else { return nil }
+        let start = lentOffset
+        return lent.withUnsafeBufferPointer { bytes in
+            let record = bytes.baseAddress! + start
+            let size = Int(UnsafeRawPointer(record).loadUnaligned(as: UInt32.self))
+            lentOffset += size
+            lentCount -= 1
+            return body(record)
+        }
+    }
+
+    /// Makes what waits available to `takeOne`, if everything before it was taken.
+    /// Returns whether the queue was full and now is not: the loops may read again.
+    package func refill() -> Bool {
+        if lentCount > 0 { return false }
+        lock.lock()
+        defer { lock.unlock() }
+        lent.removeAll(keepingCapacity: lent.capacity <= 1 << 20)
+        lentOffset = 0
+        swap(&lent, &filling)
+        lentCount = fillingCount
+        if fillingCount > 0, usesSignal { signal.lower() }
+        fillingCount = 0
+        let wasFull = isFullFlag.load(ordering: .relaxed)
+        if wasFull { isFullFlag.store(false, ordering: .relaxed) }
+        return wasFull
+    }
+
+    /// Drops what waits.
+    func clear() {
+        lock.lock()
+        filling.removeAll()
+        fillingCount = 0
+        signal.lower()
+        isFullFlag.store(false, ordering: .relaxed)
+        lock.unlock()
+    }
+
+    /// Waits for an event; false: none came. -1: for ever.
+    package func wait(milliseconds: Int32) -> Bool {
+        ReadinessSignal.wait(for: signal.descriptor, milliseconds: milliseconds)
+    }
+
+    // MARK: Records
+
+    private func write(_ event: EngineEvent) {
+        let hasInfo = event.type == .connect || event.type == .open || event.type == .httpRequest
+        let info =
+            hasInfo
+            ? 20 + event.method.count + event.query.count + event.address.count + event.headers.count
+                + event.captures.count : 0
+        let strings = event.data.count + event.room.count + event.user.count + event.path.count + info
+        let size = (Self.recordHeaderBytes + strings + 7) & ~7
+        let start = filling.count
+        put(UInt32(size))
+        put(UInt16(event.type.rawValue))
+        put(UInt16(truncatingIfNeeded: event.flags))
+        put(event.connection)
+        put(UInt32(event.server._withUnsafeGuaranteedRef { $0.number }))
+        put(UInt32(bitPattern: event.code))
+        put(event.opcode)
+        put(UInt32(bitPattern: event.route))
+        put(UInt32(event.data.count))
+        put(UInt32(event.room.count))
+        put(UInt32(event.user.count))
+        put(UInt32(event.path.count))
+        put(UInt32(info))
+        put(UInt32(0))
+        put(event.wallMilliseconds)
+        put(event.data)
+        put(event.room)
+        put(event.user)
+        put(event.path)
+        if hasInfo {
+            put(UInt32(event.method.count))
+            put(UInt32(event.query.count))
+            put(UInt32(event.address.count))
+            put(UInt32(event.headers.count))
+            put(UInt32(event.captures.count))
+            put(event.method)
+            put(event.query)
+            put(event.address)
+            put(event.headers)
+            put(event.captures)
+        }
+        while filling.count < start + size { filling.append(0) }
+    }
+
+    private func put(_ bytes: Borrowed) {
+        if bytes.count > 0 { filling.append(contentsOf: bytes.buffer) }
+    }
+
+    private func put<Value: FixedWidthInteger>(_ value: Value) {
+        withUnsafeBytes(of: value.littleEndian) { filling.append(contentsOf: $0) }
+    }
+}

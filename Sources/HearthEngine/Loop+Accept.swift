@@ -1,0 +1,185 @@
+// New connections, and their end.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import Synchronization
+
+/// A listening descriptor of a loop. It lives outside of the loop's object because libuv knows its watcher by address.
+struct Acceptor: ~Copyable {
+    var watcher = Watcher()
+    let loop: Unmanaged<Loop>
+    let server: Server
+    let descriptor: Int32
+    /// Accepting is paused until then, because the process is out of descriptors; 0: it is not.
+    var retryAt: UInt64 = 0
+    var isClosed = false
+}
+
+extension Loop {
+    /// So many connections are accepted in one turn, so that the open ones get their share.
+    private static var acceptsPerTurn: Int { 128 }
+    private static var acceptRetryMilliseconds: UInt64 { 250 }
+
+    /// Watches the server's descriptors of this loop.
+    func listen(_ server: Server) {
+        port.lock.withLock { hub.addServer(server.number) }
+        server.wasServed = true
+        for listening in server.listenings where index < listening.descriptors.count {
+            let place = UnsafeMutablePointer<Acceptor>.allocate(capacity: 1)
+            place.initialize(
+                to: Acceptor(
+                    loop: Unmanaged.passUnretained(self), server: server, descriptor: listening.descriptors[index]))
+            let watcher = withUnsafeMutablePointer(to: &place.pointee.watcher) { $0 }
+            do throws(SystemError) {
+                try Watcher.open(
+                    watcher, on: events, descriptor: listening.descriptors[index],
+                    owner: UnsafeMutableRawPointer(place),
+                    callback: { owner, _ in
+                        let place = owner.assumingMemoryBound(to: Acceptor.self)
+                        Loop.dispatch(place.pointee.loop.toOpaque()) { $0.accept(place) }
+                    },
+                    closed: { owner in
+                        let place = owner.assumingMemoryBound(to: Acceptor.self)
+                        let loop = place.pointee.loop
+                        place.deinitialize(count: 1)
+                        place.deallocate()
+                        Loop.dispatch(loop.toOpaque()) {
+                            $0.openAcceptors -= 1
+                            $0.finishRetirement()
+                        }
+                    })
+            } catch {
+                engine.log.write(
+                    .error, "server", "cannot watch the listening socket", LogFields().adding("error", error.text))
+                place.deinitialize(count: 1)
+                place.deallocate()
+                continue
+            }
+            Watcher.watch(watcher, for: .readable)
+            acceptors.append(place)
+            openAcceptors += 1
+        }
+    }
+
+    private func accept(_ acceptor: UnsafeMutablePointer<Acceptor>) {
+        for _ in 0..<Self.acceptsPerTurn {
+            // A host's callback may have stopped the server.
+            if acceptor.pointee.isClosed { return }
+            switch Socket.accept(acceptor.pointee.descriptor) {
+            case .none: return
+            case .failed(let error): return pause(acceptor, error)
+            case .connection(let descriptor, let address): admit(descriptor, address, acceptor.pointee.server)
+            }
+        }
+    }
+
+    private func admit(_ descriptor: Int32, _ address: PeerAddress, _ server: Server) {
+        if connections.count >= ConnectionID.slotCount - 1 {
+            engine.log.write(.error, "server", "connection refused: the loop is full", LogFields())
+            return Socket.close(descriptor)
+        }
+        let limit = server.connectionsMax
+        port.lock.lock()
+        let slot = connections.nextIndex
+        let inserted = connections.insert(
+            Connection(
+                loop: Unmanaged.passUnretained(self), id: makeID(slot: slot), slot: slot, descriptor: descriptor,
+                server: Unmanaged.passUnretained(server), address: address, now: now))
+        hub.open(slot, server: server.number, bytesMax: server.outboxBytesMax, policy: server.policy)
+        port.lock.unlock()
+        assert(inserted == slot)
+        let place = connections.place(slot)
+        do throws(SystemError) {
+            try Watcher.open(
+                watcher(of: place), on: events, descriptor: descriptor, owner: UnsafeMutableRawPointer(place),
+                callback: { owner, events in
+                    let place = owner.assumingMemoryBound(to: Connection.self)
+                    Loop.dispatch(place.pointee.loop.toOpaque()) { $0.ready(place, Readiness(rawValue: events)) }
+                },
+                closed: { owner in
+                    let place = owner.assumingMemoryBound(to: Connection.self)
+                    Loop.dispatch(place.pointee.loop.toOpaque()) { $0.freeSlot(place.pointee.slot) }
+                })
+        } catch {
+            engine.log.write(.error, "server", "cannot watch a connection", LogFields().adding("error", error.text))
+            Socket.close(descriptor)
+            port.lock.withLock {
+                hub.close(slot)
+                connections.remove(slot)
+            }
+            return
+        }
+        let others = server.connectionCount.add(1, ordering: .relaxed).oldValue
+        // One too many is still read, so that it can be told so.
+        place.pointee.isRefused = limit > 0 && others >= limit
+        Watcher.watch(watcher(of: place), for: .readable)
+        place.pointee.deadline = now + server.handshakeTimeout
+        setDeadline(place, place.pointee.deadline)
+    }
+
+    /// No descriptor is left: stop asking for a while, or the loop would spin.
+    private func pause(_ acceptor: UnsafeMutablePointer<Acceptor>, _ error: SystemError) {
+        engine.log.write(.error, "server", "accepting is paused", LogFields().adding("error", error.text))
+        Watcher.watch(withUnsafeMutablePointer(to: &acceptor.pointee.watcher) { $0 }, for: [])
+        acceptor.pointee.retryAt = now + Self.acceptRetryMilliseconds
+    }
+
+    func resume(_ acceptor: UnsafeMutablePointer<Acceptor>) {
+        acceptor.pointee.retryAt = 0
+        engine.log.write(.info, "server", "accepting goes on", LogFields())
+        Watcher.watch(withUnsafeMutablePointer(to: &acceptor.pointee.watcher) { $0 }, for: .readable)
+    }
+
+    /// The server accepts no more on this loop.
+    func stopListening(_ server: Server) {
+        var kept: [UnsafeMutablePointer<Acceptor>] = []
+        for acceptor in acceptors {
+            if acceptor.pointee.server === server {
+                acceptor.pointee.isClosed = true
+                Watcher.close(withUnsafeMutablePointer(to: &acceptor.pointee.watcher) { $0 })
+                Socket.close(acceptor.pointee.descriptor)
+            } else {
+                kept.append(acceptor)
+            }
+        }
+        acceptors = kept
+    }
+
+    func watcher(of place: UnsafeMutablePointer<Connection>) -> UnsafeMutablePointer<Watcher> {
+        withUnsafeMutablePointer(to: &place.pointee.watcher) { $0 }
+    }
+
+    func setInterest(_ place: UnsafeMutablePointer<Connection>, _ interest: Readiness) {
+        if place.pointee.interest == interest || place.pointee.phase == .released { return }
+        place.pointee.interest = interest
+        Watcher.watch(watcher(of: place), for: interest)
+    }
+
+    // MARK: The end
+
+    /// Closes the socket. The host has been told before, if it was told of the connection at all.
+    func release(_ place: UnsafeMutablePointer<Connection>) {
+        if place.pointee.phase == .released { return }
+        place.pointee.phase = .released
+        let slot = place.pointee.slot
+        port.lock.lock()
+        place.pointee.id = .none
+        hub.close(slot)
+        port.lock.unlock()
+        wheel.remove(slot)
+        place.pointee.exchange = nil
+        Watcher.close(watcher(of: place))
+        Socket.close(place.pointee.descriptor)
+        let server = place.pointee.server.takeUnretainedValue()
+        server.connectionCount.subtract(1, ordering: .relaxed)
+        for acceptor in acceptors where acceptor.pointee.retryAt > 0 { acceptor.pointee.retryAt = now }
+        if !stoppingServers.isEmpty { checkStopped(server) }
+    }
+
+    private func freeSlot(_ slot: UInt32) {
+        port.lock.withLock { connections.remove(slot) }
+        if isRetired { finishRetirement() }
+    }
+}

@@ -1,0 +1,120 @@
+// How connections end: every way leads through `end`, which tells the host exactly once.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+extension Loop {
+    /// Begins the closing handshake.
+    func close(_ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8]) -> Status {
+        guard place.pointee.phase == .open, place.pointee.session.close(now: now) else { return .gone }
+        place.pointee.isOpenFlag.store(false, ordering: .relaxed)
+        hub.stopMessages(place.pointee.slot)
+        sendClose(place, code, reason)
+        setDeadline(place, now + place.pointee.server._withUnsafeGuaranteedRef { $0.closeTimeout })
+        return .ok
+    }
+
+    /// An outbox is full and its policy closes: what waits is given up, as nobody reads it.
+    func closeTooSlow(_ place: UnsafeMutablePointer<Connection>) {
+        if place.pointee.isTooSlow { return }
+        place.pointee.isTooSlow = true
+        log(.warning, "session", "closing a slow consumer", place, reason: "outbox_max_bytes is reached")
+        hub.dropOldest(place.pointee.slot, untilBytes: 0)
+        _ = close(place, code: CloseCode.slowConsumer, reason: bytes("slow consumer"))
+    }
+
+    /// The peer began: echo its code (RFC 6455 5.5.1) and go. The server ends the TCP connection first (7.1.1).
+    func closeReceived(
+        _ place: UnsafeMutablePointer<Connection>, _ code: CloseCode?, _ reason: UnsafeBufferPointer<UInt8>
+    ) {
+        hub.stopMessages(place.pointee.slot)
+        if let code { sendClose(place, code.rawValue, []) } else { sendControl(place, .close, []) }
+        end(
+            place, code: code?.rawValue ?? CloseCode.noStatus.rawValue, reason: Array(reason),
+            flags: EngineEvent.isClean | EngineEvent.isByPeer)
+        finish(place, lingers: false)
+    }
+
+    /// The peer answered our close.
+    func closeAnswered(_ place: UnsafeMutablePointer<Connection>, _ code: CloseCode?) {
+        end(
+            place, code: code?.rawValue ?? CloseCode.noStatus.rawValue, reason: [], flags: EngineEvent.isClean)
+        finish(place, lingers: false)
+    }
+
+    /// The peer broke the protocol: say why by a code, and drop the transport (RFC 6455 7.1.7).
+    func protocolFailed(_ place: UnsafeMutablePointer<Connection>, _ error: WireError, sendsClose: Bool) {
+        log(.warning, "session", "protocol violation", place, reason: error.sentence)
+        hub.stopMessages(place.pointee.slot)
+        if sendsClose { sendClose(place, error.closeCode.rawValue, bytes(error.sentence)) }
+        end(place, code: error.closeCode.rawValue, reason: bytes(error.sentence), flags: 0)
+        finish(place, lingers: true)
+    }
+
+    func sendClose(_ place: UnsafeMutablePointer<Connection>, _ code: UInt16, _ reason: [UInt8]) {
+        var body = [UInt8(code >> 8), UInt8(code & 0xFF)]
+        body.append(contentsOf: reason.prefix(123))
+        sendControl(place, .close, body)
+    }
+
+    func sendControl(_ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ body: [UInt8]) {
+        body.withUnsafeBufferPointer { hub.appendAlways(hub.encode(opcode, $0), to: place.pointee.slot) }
+        noteQueued()
+    }
+
+    /// The host's connection ends: it leaves its rooms, and the host is told. The socket lives on until `finish` or
+    /// `release`.
+    func end(_ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8], flags: UInt32) {
+        precondition(place.pointee.phase == .open, "ended twice")
+        place.pointee.phase = .finishing
+        place.pointee.isOpenFlag.store(false, ordering: .relaxed)
+        place.pointee.session.end()
+        let slot = place.pointee.slot
+        hub.stopMessages(slot)
+        while let room = hub.anyRoom(slot) { leaveRoom(place, room) }
+        let user = hub.user(of: slot).map { hub.userName($0) }
+        port.lock.withLock { hub.setUser(slot, nil) }
+        withTerminated(user?.bytes ?? []) { userText in
+            reason.withUnsafeBufferPointer { reasonText in
+                var event = event(.close, place)
+                event.code = Int32(code)
+                event.flags = flags
+                event.data = Borrowed(reasonText.baseAddress, reasonText.count)
+                event.user = userText
+                emit(&event)
+            }
+        }
+        port.lock.withLock { place.pointee.id = .none }
+    }
+
+    /// Writes what waits and closes the socket. With `lingers` the peer may still be sending: it is read until it stops,
+    /// for a socket closed with unread bytes resets the connection and can take our last bytes with it.
+    func finish(_ place: UnsafeMutablePointer<Connection>, lingers: Bool) {
+        if place.pointee.phase == .released { return }
+        place.pointee.phase = .finishing
+        place.pointee.lingers = lingers
+        place.pointee.deadline = now + place.pointee.server._withUnsafeGuaranteedRef { $0.closeTimeout }
+        setDeadline(place, place.pointee.deadline)
+        if hub.waitingBytes(place.pointee.slot) == 0 { finishTransport(place) }
+    }
+
+    /// Lends the bytes with a NUL behind them.
+    @inline(__always)
+    func withTerminated(_ bytes: [UInt8], _ body: (Borrowed) -> Void) {
+        if bytes.isEmpty { return body(.empty) }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes.count + 1) { place in
+            for index in 0..<bytes.count { place[index] = bytes[index] }
+            place[bytes.count] = 0
+            body(Borrowed(place.baseAddress, bytes.count))
+        }
+    }
+}
+
+extension CloseCode {
+    /// Of the private range: the receiver did not read fast enough. It may come back.
+    static var slowConsumer: UInt16 { 4102 }
+}

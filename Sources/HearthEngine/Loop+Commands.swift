@@ -1,0 +1,62 @@
+// What other threads asked for, done on the loop's thread.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+extension Loop {
+    func apply(_ command: Command) {
+        switch command {
+        case .send(let id, let opcode, let payload):
+            guard let place = place(of: id) else { return }
+            payload.withUnsafeBufferPointer { _ = send(place, opcode, $0) }
+        case .close(let id, let code, let reason):
+            guard let place = place(of: id) else { return }
+            _ = close(place, code: code, reason: reason)
+        case .join(let id, let room):
+            guard let place = place(of: id) else { return }
+            _ = join(place, room)
+        case .leave(let id, let room):
+            guard let place = place(of: id) else { return }
+            _ = leave(place, room)
+        case .setUser(let id, let user):
+            guard let place = place(of: id) else { return }
+            _ = setUser(place, user)
+        case .accept(let id, let user, let subprotocol):
+            guard let place = place(of: id) else { return }
+            _ = decide(place, .accepted(user: user, subprotocol: subprotocol))
+        case .reject(let id, let code, let reason):
+            guard let place = place(of: id) else { return }
+            _ = decide(place, .rejected(code: code, reason: reason))
+        case .respond(let id, let status, let headers, let body):
+            guard let place = place(of: id) else { return }
+            headers.withUnsafeBufferPointer { headers in
+                body.withUnsafeBufferPointer { _ = respond(place, status: status, headers: headers, body: $0) }
+            }
+        default:
+            applyToServer(command)
+        }
+    }
+
+    private func applyToServer(_ command: Command) {
+        switch command {
+        case .publish(let server, let room, let opcode, let payload, let exception):
+            payload.withUnsafeBufferPointer { _ = publish(server, room: room.bytes.span, opcode, $0, exception) }
+        case .broadcast(let server, let opcode, let payload, let exception):
+            payload.withUnsafeBufferPointer { _ = broadcast(server, opcode, $0, exception) }
+        case .sendToUser(let server, let user, let opcode, let payload, let exception):
+            payload.withUnsafeBufferPointer { _ = send(server, user: user.bytes.span, opcode, $0, exception) }
+        case .startListening(let server): listen(server)
+        case .stopServer(let server, let reason): stopServer(server, reason: reason)
+        case .cutServer(let server): cutServer(server)
+        case .resumeReading: resumeReading()
+        case .stop:
+            isStopRequested = true
+            events.requestTurn()
+        case .send, .close, .join, .leave, .setUser, .accept, .reject, .respond: break
+        }
+    }
+}

@@ -1,0 +1,123 @@
+// What happens when time is up: for a connection, and for a server that is stopping.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+extension Loop {
+    func deadlineReached(_ slot: UInt32) {
+        guard connections.contains(slot) else { return }
+        let place = connections.place(slot)
+        switch place.pointee.phase {
+        case .released: break
+        case .open: sessionDue(place)
+        case .finishing: release(place)
+        case .request: requestOverdue(place)
+        case .body: respondAndClose(place, 408, "the request took too long", "")
+        case .host: answerOverdue(place)
+        }
+    }
+
+    private func sessionDue(_ place: UnsafeMutablePointer<Connection>) {
+        let limits = place.pointee.server._withUnsafeGuaranteedRef { $0.limits }
+        let action = place.pointee.session.tick(
+            now: now, nanoseconds: Clock.monotonicNanoseconds(), limits.pointee)
+        switch action {
+        case .none: break
+        case .sendPing(let number):
+            withUnsafeBytes(of: number.bigEndian) { payload in
+                let payload = payload.assumingMemoryBound(to: UInt8.self)
+                hub.appendAlways(hub.encode(.ping, payload), to: place.pointee.slot)
+            }
+            noteQueued()
+        case .pingTimedOut:
+            log(.warning, "session", "the peer is gone", place, reason: "nothing came after a ping")
+            sendClose(place, CloseCode.internalError.rawValue, bytes("ping timeout"))
+            end(place, code: CloseCode.internalError.rawValue, reason: bytes("ping timeout"), flags: 0)
+            flush(place.pointee.slot)
+            return release(place)
+        case .closeTimedOut:
+            log(.info, "session", "the peer did not answer the close", place, reason: "close_timeout is over")
+            end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: 0)
+            return release(place)
+        }
+        setDeadline(place, place.pointee.session.deadline(limits.pointee))
+    }
+
+    private func requestOverdue(_ place: UnsafeMutablePointer<Connection>) {
+        let isIdle = place.pointee.exchange?.head.isEmpty ?? true
+        if isIdle, place.pointee.exchange != nil { return release(place) }
+        log(.info, "handshake", "the request took too long", place, reason: "handshake_timeout is over")
+        if isIdle { return release(place) }
+        respondAndClose(place, 408, "the request took too long", "")
+    }
+
+    private func answerOverdue(_ place: UnsafeMutablePointer<Connection>) {
+        // A file that the peer does not read.
+        if place.pointee.exchange?.file != nil { return release(place) }
+        log(.warning, "http", "the host did not answer in time", place, reason: "open_timeout or http_timeout is over")
+        respondAndClose(place, 503, "no answer in time", "Retry-After: 1\r\n")
+    }
+
+    // MARK: Stopping a server
+
+    func stopServer(_ server: Server, reason: [UInt8]) {
+        stopListening(server)
+        stoppingServers.append((server, now + server.shutdownTimeout))
+        events.requestTurn()
+        forEachConnection(of: server) { place in
+            switch place.pointee.phase {
+            case .open:
+                _ = close(place, code: CloseCode.goingAway.rawValue, reason: reason)
+            case .request:
+                if place.pointee.exchange?.head.isEmpty ?? true { release(place) }
+            case .host, .body, .finishing, .released: break
+            }
+        }
+        checkStopped(server)
+    }
+
+    /// Whether the last connection of a stopping server has gone.
+    func checkStopped(_ server: Server) {
+        guard let index = stoppingServers.firstIndex(where: { $0.server === server }) else { return }
+        var isEmpty = true
+        forEachConnection(of: server) { if $0.pointee.phase != .released { isEmpty = false } }
+        if !isEmpty { return }
+        stoppingServers.remove(at: index)
+        if server.loopsToStop.subtract(1, ordering: .acquiringAndReleasing).newValue > 0 { return }
+        server.state.store(.stopped, ordering: .relaxed)
+        var event = EngineEvent(
+            .serverStopped, Unmanaged.passUnretained(server), wallMilliseconds: wallMilliseconds)
+        event.code = Int32(clamping: server.cutCount.load(ordering: .relaxed))
+        emit(&event)
+    }
+
+    func cutOverdueServers() {
+        for stopping in stoppingServers where now >= stopping.deadline { cutServer(stopping.server) }
+    }
+
+    /// Ends what is left at once.
+    func cutServer(_ server: Server) {
+        stopListening(server)
+        forEachConnection(of: server) { place in
+            if place.pointee.phase == .released { return }
+            if place.pointee.phase == .open {
+                server.cutCount.add(1, ordering: .relaxed)
+                end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: 0)
+            }
+            release(place)
+        }
+        checkStopped(server)
+    }
+
+    func forEachConnection(of server: Server, _ body: (UnsafeMutablePointer<Connection>) -> Void) {
+        let wanted = Unmanaged.passUnretained(server).toOpaque()
+        for index in 0..<connections.endIndex where connections.contains(UInt32(index)) {
+            let place = connections.place(UInt32(index))
+            if place.pointee.server.toOpaque() == wanted { body(place) }
+        }
+    }
+}

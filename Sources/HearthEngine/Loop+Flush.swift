@@ -1,0 +1,97 @@
+// Outboxes to sockets: once per turn and connection, everything that waits in one write.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import Synchronization
+
+extension Loop {
+    func flushAll() {
+        while let slot = hub.nextDirty() { flush(slot) }
+        hub.arena.endTurn()
+    }
+
+    @inline(__always)
+    func flush(_ slot: UInt32) {
+        let place = connections.place(slot)
+        if place.pointee.phase == .released { return hub.discardOutbox(slot) }
+        if hub.isBlocked(slot) {
+            hub.keep(slot)
+        } else if let piece = hub.singlePiece(slot) {
+            sent(place, Socket.send(place.pointee.descriptor, piece.base!.assumingMemoryBound(to: UInt8.self), piece.count), piece.count)
+        } else {
+            flushPieces(place)
+        }
+        place.pointee.messagesSent.store(hub.sentCount(slot), ordering: .relaxed)
+        place.pointee.waitingBytes.store(UInt64(hub.waitingBytes(slot)), ordering: .relaxed)
+    }
+
+    private func flushPieces(_ place: UnsafeMutablePointer<Connection>) {
+        let slot = place.pointee.slot
+        while !hub.isBlocked(slot), place.pointee.phase != .released {
+            let count = hub.gather(slot, into: pieces)
+            if count == 0 { return }
+            let batch = UnsafeMutableBufferPointer(rebasing: pieces[..<count])
+            let bytes = batch.reduce(0) { $0 + $1.count }
+            sent(place, Socket.send(place.pointee.descriptor, pieces: batch), bytes)
+        }
+    }
+
+    @inline(__always)
+    private func sent(_ place: UnsafeMutablePointer<Connection>, _ transfer: Transfer, _ count: Int) {
+        let slot = place.pointee.slot
+        switch transfer {
+        case .bytes(let sent) where sent == count && count == hub.waitingBytes(slot):
+            hub.sentAll(slot)
+            if place.pointee.phase != .open { outboxEmptied(place) }
+        case .bytes(let sent) where sent == count:
+            // More pieces than one write takes: the rest follows at once.
+            hub.sentPart(slot, count: sent)
+            hub.unblock(slot)
+        case .bytes(let sent):
+            hub.sentPart(slot, count: sent)
+            setInterest(place, place.pointee.interest.union(.writable))
+        case .blocked:
+            hub.sentPart(slot, count: 0)
+            setInterest(place, place.pointee.interest.union(.writable))
+        case .failed:
+            hub.discardOutbox(slot)
+            transportFailed(place)
+        }
+    }
+
+    func writable(_ place: UnsafeMutablePointer<Connection>) {
+        if place.pointee.phase == .released { return }
+        setInterest(place, place.pointee.interest.subtracting(.writable))
+        hub.unblock(place.pointee.slot)
+        flush(place.pointee.slot)
+        if place.pointee.phase == .released || hub.isBlocked(place.pointee.slot) { return }
+        reportDropped(place)
+    }
+
+    /// Everything is written and the connection is not an open WebSocket: what comes next?
+    private func outboxEmptied(_ place: UnsafeMutablePointer<Connection>) {
+        if place.pointee.exchange?.file != nil { return sendMoreOfFile(place) }
+        guard place.pointee.phase == .finishing else { return }
+        finishTransport(place)
+    }
+
+    /// Writes are done: let the peer see the end, and, where it may still be sending, read until it has seen it.
+    func finishTransport(_ place: UnsafeMutablePointer<Connection>) {
+        if !place.pointee.lingers || place.pointee.isInputEnded { return release(place) }
+        place.pointee.lingers = false
+        Socket.shutdownSending(place.pointee.descriptor)
+        // inputEnded releases; the deadline of the phase does if the peer never ends.
+        setInterest(place, .readable)
+        place.pointee.lingers = true
+    }
+
+    /// Tells the host how many messages the policy has dropped.
+    func reportDropped(_ place: UnsafeMutablePointer<Connection>) {
+        let count = hub.takeDropped(place.pointee.slot)
+        if count == 0 || place.pointee.phase != .open { return }
+        var event = event(.dropped, place)
+        event.code = Int32(clamping: count)
+        emit(&event)
+    }
+}

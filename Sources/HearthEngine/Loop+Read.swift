@@ -1,0 +1,140 @@
+// Bytes from a socket to messages, and messages to the host and to rooms: the hot path inward.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+extension Loop {
+    /// The socket can be read, or written, or both.
+    func ready(_ place: UnsafeMutablePointer<Connection>, _ readiness: Readiness) {
+        if readiness.contains(.writable) { writable(place) }
+        if readiness.contains(.readable) { readable(place) }
+    }
+
+    private func readable(_ place: UnsafeMutablePointer<Connection>) {
+        if place.pointee.phase == .released { return }
+        if engine.queue.isFull { return pauseReading(place) }
+        switch Socket.receive(place.pointee.descriptor, input, Self.inputBytes) {
+        case .bytes(0): inputEnded(place)
+        case .bytes(let count):
+            place.pointee.session.noteReceived(now: now)
+            switch place.pointee.phase {
+            case .open: feed(place, input, count)
+            case .request, .body, .host: receiveHTTP(place, UnsafeBufferPointer(start: input, count: count))
+            case .finishing, .released: break
+            }
+        case .blocked: break
+        case .failed: transportFailed(place)
+        }
+    }
+
+    /// Bytes of an open WebSocket. They are unmasked where they lie.
+    func feed(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
+        let limits = place.pointee.server._withUnsafeGuaranteedRef { $0.limits }
+        place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
+        var span = MutableSpan(_unsafeStart: bytes, count: count)
+        var offset = 0
+        while place.pointee.phase == .open {
+            switch place.pointee.session.receive(&span, &offset, limits.pointee) {
+            case .needMore:
+                return
+            case .message(let opcode, let body):
+                deliver(place, opcode, content(place, body, bytes))
+            case .pingReceived(let body):
+                answerPing(place, content(place, body, bytes))
+            case .pongReceived:
+                place.pointee.session.recordPong(nanoseconds: Clock.monotonicNanoseconds())
+                place.pointee.latency.store(place.pointee.session.latencyMicroseconds, ordering: .relaxed)
+            case .closeReceived(let code, let reason):
+                closeReceived(place, code, content(place, reason, bytes))
+            case .closeAnswered(let code):
+                closeAnswered(place, code)
+            case .failed(let error, let isFirst):
+                protocolFailed(place, error, sendsClose: isFirst)
+            }
+        }
+    }
+
+    /// Where the payload lies: in the bytes just read, or in the decoder, until the next call of `receive`.
+    @inline(__always)
+    private func content(
+        _ place: UnsafeMutablePointer<Connection>, _ body: Body, _ bytes: UnsafeMutablePointer<UInt8>
+    ) -> UnsafeBufferPointer<UInt8> {
+        switch body {
+        case .inPlace(let range):
+            return UnsafeBufferPointer(start: bytes + range.lowerBound, count: range.count)
+        case .assembled:
+            return place.pointee.session.decoder.withAssembled { span in span.withUnsafeBufferPointer { $0 } }
+        }
+    }
+
+    @inline(__always)
+    private func deliver(
+        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+    ) {
+        place.pointee.messagesReceived.increase()
+        if place.pointee.relay != .none { relay(place, opcode, payload) }
+        guard place.pointee.emitsMessages else { return }
+        var event = event(.message, place)
+        event.opcode = UInt32(opcode.rawValue)
+        event.data = Borrowed(payload.baseAddress, payload.count)
+        emit(&event)
+    }
+
+    private func answerPing(_ place: UnsafeMutablePointer<Connection>, _ payload: UnsafeBufferPointer<UInt8>) {
+        // A peer that pings and does not read gets no more pongs than its outbox may hold.
+        let server = place.pointee.server
+        let waiting = hub.waitingBytes(place.pointee.slot)
+        if waiting > server._withUnsafeGuaranteedRef({ $0.outboxBytesMax }) { return }
+        hub.appendAlways(hub.encode(.pong, payload), to: place.pointee.slot)
+        noteQueued()
+    }
+
+    // MARK: Backpressure from the host
+
+    private func pauseReading(_ place: UnsafeMutablePointer<Connection>) {
+        setInterest(place, place.pointee.interest.subtracting(.readable))
+        pausedReaders.append(place.pointee.id)
+    }
+
+    func resumeReading() {
+        let paused = pausedReaders
+        pausedReaders.removeAll()
+        for id in paused {
+            guard let place = place(of: id) else { continue }
+            setInterest(place, place.pointee.interest.union(.readable))
+        }
+    }
+
+    // MARK: Ends
+
+    /// The peer sends no more.
+    private func inputEnded(_ place: UnsafeMutablePointer<Connection>) {
+        place.pointee.isInputEnded = true
+        switch place.pointee.phase {
+        case .open:
+            end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: EngineEvent.isByPeer)
+            release(place)
+        case .host:
+            // A plain request is still answered; who asked for a WebSocket has gone.
+            if place.pointee.exchange?.isUpgrade ?? true { return release(place) }
+            setInterest(place, place.pointee.interest.subtracting(.readable))
+        case .finishing:
+            setInterest(place, place.pointee.interest.subtracting(.readable))
+            if hub.waitingBytes(place.pointee.slot) == 0 { release(place) }
+        case .request, .body, .released:
+            release(place)
+        }
+    }
+
+    /// The connection is broken: reset, timed out.
+    func transportFailed(_ place: UnsafeMutablePointer<Connection>) {
+        if place.pointee.phase == .open {
+            end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: EngineEvent.isByPeer)
+        }
+        release(place)
+    }
+}

@@ -1,0 +1,241 @@
+// Rooms and users: joining, leaving, and messages to many: the hot path outward.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+extension Loop {
+    // MARK: Membership
+
+    func join(_ place: UnsafeMutablePointer<Connection>, _ name: ByteString) -> Status {
+        guard place.pointee.phase == .open, place.pointee.session.state == .open else { return .gone }
+        let slot = place.pointee.slot
+        let server = place.pointee.server.takeUnretainedValue()
+        port.lock.lock()
+        let result = hub.join(slot, room: name, roomsMax: server.roomsMax)
+        port.lock.unlock()
+        switch result {
+        case .alreadyThere: return .ok
+        case .limitReached: return .limit
+        case .joined: break
+        }
+        let user = hub.user(of: slot).map { hub.userName($0) }
+        let isFirst = user.map { server.presenceJoin(room: name, user: $0) } ?? false
+        emitRoom(.joined, place, name, user)
+        if isFirst { emitRoom(.userJoined, place, name, user) }
+        return .ok
+    }
+
+    func leave(_ place: UnsafeMutablePointer<Connection>, _ name: ByteString) -> Status {
+        guard place.pointee.phase == .open else { return .gone }
+        let server = place.pointee.server._withUnsafeGuaranteedRef { $0.number }
+        guard let room = hub.findRoom(server: server, name.bytes.span), hub.isMember(place.pointee.slot, of: room) else {
+            return .notFound
+        }
+        leaveRoom(place, room)
+        return .ok
+    }
+
+    func leaveRoom(_ place: UnsafeMutablePointer<Connection>, _ room: UInt32) {
+        let slot = place.pointee.slot
+        let name = hub.roomName(room)
+        port.lock.lock()
+        let wasMember = hub.leave(slot, room: room)
+        port.lock.unlock()
+        guard wasMember else { return }
+        let user = hub.user(of: slot).map { hub.userName($0) }
+        let server = place.pointee.server.takeUnretainedValue()
+        let isLast = user.map { server.presenceLeave(room: name, user: $0) } ?? false
+        emitRoom(.left, place, name, user)
+        if isLast { emitRoom(.userLeft, place, name, user) }
+    }
+
+    func setUser(_ place: UnsafeMutablePointer<Connection>, _ name: ByteString?) -> Status {
+        guard place.pointee.phase == .open else { return .gone }
+        let slot = place.pointee.slot
+        let old = hub.user(of: slot).map { hub.userName($0) }
+        if old == name { return .ok }
+        let server = place.pointee.server.takeUnretainedValue()
+        var rooms: [ByteString] = []
+        hub.forEachRoom(slot) {
+            rooms.append(hub.roomName($0))
+            return true
+        }
+        port.lock.withLock { hub.setUser(slot, name) }
+        let id = place.pointee.id
+        for room in rooms {
+            if let old, server.presenceLeave(room: room, user: old) { emitRoom(.userLeft, place, room, old) }
+            if let name, server.presenceJoin(room: room, user: name) { emitRoom(.userJoined, place, room, name) }
+            if place.pointee.id != id { return .gone }
+        }
+        return .ok
+    }
+
+    private func emitRoom(
+        _ type: EventType, _ place: UnsafeMutablePointer<Connection>, _ room: ByteString, _ user: ByteString?
+    ) {
+        withTerminated(room.bytes) { roomText in
+            withTerminated(user?.bytes ?? []) { userText in
+                var event = event(type, place)
+                event.room = roomText
+                event.user = userText
+                emit(&event)
+            }
+        }
+    }
+
+    // MARK: Messages
+
+    /// A message of the host's for one connection of this loop.
+    @inline(__always)
+    func send(
+        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+    ) -> Int64 {
+        if place.pointee.phase != .open { return Int64(Status.gone.rawValue) }
+        let slot = place.pointee.slot
+        let result = hub.append(hub.encode(opcode, payload), to: slot)
+        noteQueued()
+        switch result {
+        case .queued: return 1
+        case .flushFirst: return sendAfterFlush(place, opcode, payload)
+        case .dropped: return 0
+        case .tooSlow:
+            closeTooSlow(place)
+            return Int64(Status.queueFull.rawValue)
+        case .closed: return Int64(Status.gone.rawValue)
+        }
+    }
+
+    private func sendAfterFlush(
+        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+    ) -> Int64 {
+        flush(place.pointee.slot)
+        if place.pointee.phase != .open { return Int64(Status.gone.rawValue) }
+        return retry(hub.encode(opcode, payload), to: place.pointee.slot) ? 1 : 0
+    }
+
+    /// Appends once more after a flush: what is full now is full for good.
+    private func retry(_ frame: Segment, to slot: UInt32) -> Bool {
+        let place = connections.place(slot)
+        if place.pointee.phase != .open { return false }
+        switch hub.append(frame, to: slot) {
+        case .queued: return true
+        case .flushFirst, .tooSlow:
+            closeTooSlow(place)
+            return false
+        case .dropped, .closed: return false
+        }
+    }
+
+    /// Those whose outbox was full in the fan-out: flush and try once more. Returns how many took it.
+    private func retryOverflowing(_ frame: Segment) -> Int {
+        if hub.overflowing.isEmpty { return 0 }
+        let slots = hub.overflowing
+        hub.overflowing.removeAll(keepingCapacity: true)
+        var count = 0
+        for slot in slots {
+            if !hub.isBlocked(slot) { flush(slot) }
+            if retry(frame, to: slot) { count += 1 }
+        }
+        return count
+    }
+
+    /// A member's message to its rooms, without the host.
+    func relay(_ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>) {
+        let slot = place.pointee.slot
+        if hub.roomsOfConnection(slot) == 0 { return }
+        let frame = hub.encode(opcode, payload)
+        let leftOut = place.pointee.relay == .others ? slot : nil
+        if hub.roomsOfConnection(slot) == 1, engine.loops.count == 1, let room = hub.anyRoom(slot) {
+            _ = hub.publish(frame, room: room, exceptSlot: leftOut, exceptUser: nil)
+            _ = retryOverflowing(frame)
+            return noteQueued()
+        }
+        var rooms: [UInt32] = []
+        hub.forEachRoom(slot) {
+            rooms.append($0)
+            return true
+        }
+        let exception = Exception(connection: leftOut == nil ? .none : place.pointee.id, user: nil)
+        let server = place.pointee.server.takeUnretainedValue()
+        for room in rooms {
+            let name = hub.roomName(room)
+            _ = hub.publish(frame, room: room, exceptSlot: leftOut, exceptUser: nil)
+            _ = retryOverflowing(frame)
+            engine.postToOtherLoops(than: self) { .publish(server: server, room: name, opcode, Array(payload), exception) }
+        }
+        noteQueued()
+    }
+
+    /// Sends to the members of a room on this loop. Returns for how many it was queued.
+    func publish(
+        _ server: Server, room name: borrowing Span<UInt8>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>,
+        _ exception: Exception
+    ) -> Int {
+        guard let room = hub.findRoom(server: server.number, name) else { return 0 }
+        let frame = hub.encode(opcode, payload)
+        var count = hub.publish(
+            frame, room: room, exceptSlot: slot(of: exception.connection),
+            exceptUser: exception.user.flatMap { hub.findUser(server: server.number, $0.bytes.span) })
+        count += retryOverflowing(frame)
+        noteQueued()
+        return count
+    }
+
+    /// Sends to all open connections of a server on this loop.
+    func broadcast(
+        _ server: Server, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>, _ exception: Exception
+    ) -> Int {
+        let frame = hub.encode(opcode, payload)
+        let leftOut = slot(of: exception.connection)
+        let leftOutUser = exception.user.flatMap { hub.findUser(server: server.number, $0.bytes.span) }
+        var count = 0
+        for index in 0..<connections.endIndex {
+            let slot = UInt32(index)
+            guard connections.contains(slot), slot != leftOut, connections[slot].phase == .open,
+                connections[slot].server.toOpaque() == Unmanaged.passUnretained(server).toOpaque()
+            else { continue }
+            if let leftOutUser, hub.user(of: slot) == leftOutUser { continue }
+            count += append(frame, to: slot)
+        }
+        count += retryOverflowing(frame)
+        noteQueued()
+        return count
+    }
+
+    /// Sends to a user's connections on this loop.
+    func send(
+        _ server: Server, user name: borrowing Span<UInt8>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>,
+        _ exception: Exception
+    ) -> Int {
+        guard let user = hub.findUser(server: server.number, name) else { return 0 }
+        if let other = exception.user, hub.userName(user) == other { return 0 }
+        let frame = hub.encode(opcode, payload)
+        let leftOut = slot(of: exception.connection)
+        var count = 0
+        for index in 0..<hub.connectionCount(user: user) {
+            let slot = hub.connection(user: user, at: index)
+            if slot != leftOut { count += append(frame, to: slot) }
+        }
+        count += retryOverflowing(frame)
+        noteQueued()
+        return count
+    }
+
+    private func append(_ frame: Segment, to slot: UInt32) -> Int {
+        switch hub.append(frame, to: slot) {
+        case .queued: return 1
+        case .flushFirst, .tooSlow:
+            hub.overflowing.append(slot)
+            return 0
+        case .dropped, .closed: return 0
+        }
+    }
+
+    private func slot(of id: ConnectionID) -> UInt32? {
+        id.raw != 0 && id.loop == port.number ? place(of: id)?.pointee.slot : nil
+    }
+}

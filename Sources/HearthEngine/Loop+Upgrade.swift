@@ -1,0 +1,251 @@
+// Requests that become WebSockets: route, host's answer, opening handshake.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+/// What the host said to a CONNECT event.
+enum Decision {
+    case none
+    case accepted(user: ByteString?, subprotocol: [UInt8]?)
+    case rejected(code: Int, reason: [UInt8])
+}
+
+extension Loop {
+    func upgradeRequested(
+        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ headCount: Int, _ upgrade: Upgrade
+    ) {
+        guard let route = findRoute(server, bytes) else {
+            return respondAndClose(place, 404, "no WebSocket here", "")
+        }
+        place.pointee.route = Int32(route)
+        if route >= 0, server.routes[route].asksHost {
+            return askToConnect(place, server, bytes, headCount)
+        }
+        open(place, server, bytes, headCount, upgrade, user: nil, subprotocol: nil)
+    }
+
+    /// The first WebSocket route that matches; -1: the server takes every path.
+    private func findRoute(_ server: Server, _ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+        if !server.hasWebSocketRoutes { return -1 }
+        for index in 0..<server.routes.count where !server.routes[index].isHTTP {
+            if server.routes[index].pattern.match(bytes.span, head.path, captures: &captures) { return index }
+        }
+        return nil
+    }
+
+    // MARK: Asking the host
+
+    private func askToConnect(
+        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ headCount: Int
+    ) {
+        let exchange = exchange(of: place)
+        exchange.isUpgrade = true
+        exchange.head = Array(bytes[..<headCount])
+        exchange.headCount = headCount
+        exchange.leftover = Array(bytes[headCount...])
+        exchange.decision = .none
+        exchange.isAsking = true
+        place.pointee.phase = .host
+        setPhaseDeadline(place, server.openTimeout)
+        let id = place.pointee.id
+        withRequestEvent(.connect, place, server, bytes) { event in
+            emit(&event)
+        } onBadPath: {
+            exchange.isAsking = false
+            respondAndClose(place, 400, "the path is not well encoded", "")
+        }
+        exchange.isAsking = false
+        if place.pointee.id == id, place.pointee.phase == .host { applyDecision(place) }
+    }
+
+    /// The host's answer; inside of its CONNECT callback it is kept until that returns.
+    func decide(_ place: UnsafeMutablePointer<Connection>, _ decision: Decision) -> Status {
+        guard place.pointee.phase == .host, let exchange = place.pointee.exchange, exchange.isUpgrade else {
+            return .state
+        }
+        guard case .none = exchange.decision else { return .state }
+        if case .accepted(_, let subprotocol?) = decision, !isOffered(subprotocol, exchange.head) { return .invalid }
+        exchange.decision = decision
+        if !exchange.isAsking { applyDecision(place) }
+        return .ok
+    }
+
+    private func isOffered(_ subprotocol: [UInt8], _ bytes: [UInt8]) -> Bool {
+        var request = RequestHead()
+        var scanned = 0
+        let limits = HeadLimits(maxBytes: Int.max, maxFields: Int.max)
+        guard case .complete = request.parse(bytes.span, limits: limits, scanned: &scanned) else { return false }
+        var isFound = false
+        request.forEachListItem(of: "sec-websocket-protocol", in: bytes.span) { range in
+            if bytes[range].elementsEqual(subprotocol) { isFound = true }
+        }
+        return isFound
+    }
+
+    private func applyDecision(_ place: UnsafeMutablePointer<Connection>) {
+        guard let exchange = place.pointee.exchange else { return }
+        let decision = exchange.decision
+        if case .none = decision { return }
+        exchange.decision = .none
+        let server = place.pointee.server.takeUnretainedValue()
+        switch decision {
+        case .none: break
+        case .rejected(let code, let reason) where code < 1000:
+            exchange.keepsAlive = false
+            respondPlain(place, code, reason)
+        case .rejected(let code, let reason):
+            reopen(place, server, exchange, user: nil, subprotocol: nil, rejection: (UInt16(code), reason))
+        case .accepted(let user, let subprotocol):
+            reopen(place, server, exchange, user: user, subprotocol: subprotocol, rejection: nil)
+        }
+    }
+
+    private func respondPlain(_ place: UnsafeMutablePointer<Connection>, _ status: Int, _ reason: [UInt8]) {
+        text.removeAll(keepingCapacity: true)
+        let body = reason.isEmpty ? reason : reason + [UInt8(ascii: "\n")]
+        beginResponse(status, length: body.count, keepsAlive: false)
+        text += HearthEngine.bytes("Content-Type: text/plain; charset=utf-8\r\n\r\n")
+        text += body
+        write(place, text)
+        finish(place, lingers: true)
+    }
+
+    /// Reads the kept head again and opens, or opens only to close with a code that browsers can read.
+    private func reopen(
+        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ exchange: Exchange, user: ByteString?,
+        subprotocol: [UInt8]?, rejection: (code: UInt16, reason: [UInt8])?
+    ) {
+        let bytes = exchange.head + exchange.leftover
+        let headCount = exchange.headCount
+        bytes.withUnsafeBufferPointer { bytes in
+            var scanned = 0
+            guard case .complete = head.parse(bytes.span, limits: server.headLimits, scanned: &scanned),
+                case .upgrade(let upgrade) = ServerHandshake.check(head, bytes.span)
+            else { return }
+            if let rejection {
+                writeHandshake(place, server, bytes, upgrade, subprotocol: nil)
+                place.pointee.session = Session(now: now)
+                sendClose(place, rejection.code, rejection.reason)
+                return finish(place, lingers: true)
+            }
+            _ = findRoute(server, bytes)
+            open(place, server, bytes, headCount, upgrade, user: user, subprotocol: subprotocol)
+        }
+    }
+
+    // MARK: Opening
+
+    private func open(
+        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ headCount: Int, _ upgrade: Upgrade, user: ByteString?, subprotocol: [UInt8]?
+    ) {
+        let slot = place.pointee.slot
+        let routeIndex = Int(place.pointee.route)
+        guard withRequestTexts(place, server, bytes) else {
+            return respondAndClose(place, 400, "the path is not well encoded", "")
+        }
+        var room: ByteString?
+        if routeIndex >= 0 {
+            do throws(HTTPFault) {
+                room = try roomOfRoute(server, server.routes[routeIndex], bytes)
+            } catch {
+                return refuse(place, error)
+            }
+        }
+        writeHandshake(place, server, bytes, upgrade, subprotocol: subprotocol)
+        place.pointee.phase = .open
+        place.pointee.session = Session(now: now)
+        place.pointee.deadline = 0
+        place.pointee.openedAtWall = wallMilliseconds
+        place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
+        place.pointee.isOpenFlag.store(true, ordering: .relaxed)
+        if routeIndex >= 0 {
+            place.pointee.relay = server.routes[routeIndex].relay
+            place.pointee.emitsMessages = server.routes[routeIndex].emitsMessages
+        }
+        place.pointee.exchange = nil
+        setDeadline(place, place.pointee.session.deadline(server.limits.pointee))
+        setInterest(place, place.pointee.interest.union(.readable))
+        hub.startMessages(slot)
+        let id = place.pointee.id
+        if let user { port.lock.withLock { hub.setUser(slot, user) } }
+        // Bytes behind the head belong to the frame parser. The host's OPEN comes first, so they are kept meanwhile.
+        let rest = Array(bytes[headCount...])
+        withTerminated(user?.bytes ?? []) { userText in
+            var event = event(.open, place)
+            event.user = userText
+            lendTexts(to: &event) { emit(&$0) }
+        }
+        if place.pointee.id != id || place.pointee.phase != .open { return }
+        if let room { _ = join(place, room) }
+        if rest.isEmpty || place.pointee.id != id || place.pointee.phase != .open { return }
+        var copy = rest
+        copy.withUnsafeMutableBufferPointer { feed(place, $0.baseAddress!, $0.count) }
+    }
+
+    private func writeHandshake(
+        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ upgrade: Upgrade, subprotocol: [UInt8]?
+    ) {
+        var digest: (UInt64, UInt64, UInt32) = (0, 0, 0)
+        let input = ServerHandshake.acceptInput(upgrade, bytes.span)
+        withUnsafeMutableBytes(of: &digest) { digest in
+            input.withUnsafeBufferPointer {
+                Crypto.sha1($0, into: digest.baseAddress!.assumingMemoryBound(to: UInt8.self))
+            }
+        }
+        var chosen = subprotocol ?? []
+        let routeIndex = Int(place.pointee.route)
+        if subprotocol == nil, routeIndex >= 0, !server.routes[routeIndex].subprotocols.isEmpty {
+            chosen = chooseSubprotocol(server.routes[routeIndex].subprotocols, bytes)
+        }
+        response.removeAll(keepingCapacity: true)
+        withUnsafeBytes(of: &digest) { digest in
+            let digest = UnsafeBufferPointer(
+                start: digest.baseAddress!.assumingMemoryBound(to: UInt8.self), count: 20)
+            ServerHandshake.writeResponse(digest: digest.span, subprotocol: chosen, into: &response)
+        }
+        write(place, response)
+    }
+
+    /// The first of ours that the peer offered; empty: none.
+    private func chooseSubprotocol(_ ours: [[UInt8]], _ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        for candidate in ours {
+            var isOffered = false
+            head.forEachListItem(of: "sec-websocket-protocol", in: bytes.span) { range in
+                if bytes[range].elementsEqual(candidate) { isOffered = true }
+            }
+            if isOffered { return candidate }
+        }
+        return []
+    }
+
+    // MARK: Rooms of routes
+
+    private func roomOfRoute(
+        _ server: Server, _ route: Route, _ bytes: UnsafeBufferPointer<UInt8>
+    ) throws(HTTPFault) -> ByteString? {
+        var name: [UInt8] = []
+        if route.joinsPath {
+            guard PercentCoding.decode(bytes.span, head.path, into: &name) else { throw .badRequestTarget }
+        } else if let parts = route.room {
+            for part in parts {
+                switch part {
+                case .text(let text): name += text
+                case .capture(let index):
+                    guard PercentCoding.decode(bytes.span, captures[index], into: &name) else { throw .badRequestTarget }
+                }
+            }
+        } else {
+            return nil
+        }
+        if name.isEmpty || name.count > server.roomNameMax { throw .badRequestTarget }
+        return ByteString(name)
+    }
+}

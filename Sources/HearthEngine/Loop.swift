@@ -1,0 +1,224 @@
+// One loop: a thread's connections, from accept to release. This file has what it owns and how a turn begins and ends; the
+// other files named Loop+… have what happens in a turn.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+final class Loop: @unchecked Sendable {
+    /// What one read takes at most. A connection with more to read waits for the next turn, so that all get theirs.
+    static let inputBytes = 256 << 10
+    /// When so much was written in one turn it is flushed before the turn's end, which bounds the arena.
+    static let turnBytesMax = 8 << 20
+
+    unowned(unsafe) let engine: Engine
+    /// Which of the engine's loops.
+    let index: Int
+    let port: LoopPort
+    let events: EventLoop
+    let hub: Hub
+    var wheel: TimingWheel
+    let connections = Slab<Connection>()
+    let input: UnsafeMutablePointer<UInt8>
+    let pieces: UnsafeMutableBufferPointer<Piece>
+    var acceptors: [UnsafeMutablePointer<Acceptor>] = []
+    /// Connections that are not read because the host does not fetch its events.
+    var pausedReaders: [ConnectionID] = []
+    /// Connections whose next request is already here.
+    var followUps: [ConnectionID] = []
+    /// The request head read last, and buffers that are used again for each.
+    var head = RequestHead()
+    var captures: [Range<Int>] = []
+    var requestTexts = RequestTexts()
+    var text: [UInt8] = []
+    var response: [UInt8] = []
+    var expired: [UInt32] = []
+    /// Servers that are stopping, with the moment at which what is left is cut.
+    var stoppingServers: [(server: Server, deadline: UInt64)] = []
+    /// True while libuv is calling us; else a call comes from host code on this thread and must ask for a turn.
+    var isDispatching = false
+    var isStopRequested = false
+    /// Acceptors whose watchers libuv still knows.
+    var openAcceptors = 0
+    /// The engine is done with the loop; it waits for libuv to be.
+    var isRetired = false
+    var retirement: Unmanaged<Loop>?
+    private var timerDue: UInt64?
+    private var commands: [Command] = []
+    private var wallOfTurn: UInt64 = 0
+
+    init(engine: Engine, index: Int, port: LoopPort, origin: EventLoop.Origin, granule: UInt64) throws(SystemError) {
+        self.engine = engine
+        self.index = index
+        self.port = port
+        events = try EventLoop(origin)
+        hub = Hub(seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
+        wheel = TimingWheel(granuleMilliseconds: granule, now: events.now)
+        input = .allocate(capacity: Self.inputBytes)
+        pieces = .allocate(capacity: Socket.piecesMax)
+        pieces.initialize(repeating: Piece(base: nil, count: 0))
+    }
+
+    deinit {
+        input.deallocate()
+        pieces.deallocate()
+    }
+
+    /// Hangs the loop into libuv and opens the port. Thread: the loop's.
+    func open() throws(SystemError) {
+        let owner = UnsafeMutableRawPointer(Unmanaged.passUnretained(self).toOpaque())
+        try events.open(
+            owner: owner,
+            callbacks: EventLoopCallbacks(
+                woken: { owner in Loop.dispatch(owner) { $0.applyCommands() } },
+                timerFired: { owner in Loop.dispatch(owner) { $0.timerFired() } },
+                turnEnded: { owner in Loop.dispatch(owner) { $0.endTurn() } }))
+    }
+
+    /// From now on other threads can post. Commands posted before are applied in the first turn.
+    func publishPort() {
+        port.lock.withLock { port.loop = Unmanaged.passUnretained(self) }
+    }
+
+    func retractPort() {
+        port.lock.withLock {
+            port.loop = nil
+            port.commands.removeAll()
+        }
+    }
+
+    @inline(__always)
+    static func dispatch(_ owner: UnsafeMutableRawPointer, _ body: (Loop) -> Void) {
+        Unmanaged<Loop>.fromOpaque(owner)._withUnsafeGuaranteedRef { loop in
+            let wasDispatching = loop.isDispatching
+            loop.isDispatching = true
+            body(loop)
+            loop.isDispatching = wasDispatching
+        }
+    }
+
+    // MARK: Turns
+
+    /// Everything that was ready has been handled: write.
+    func endTurn() {
+        if !followUps.isEmpty { handleFollowUps() }
+        if hub.hasDirty { flushAll() }
+        wallOfTurn = 0
+        events.turnStarted()
+        armTimer()
+        if isStopRequested {
+            isStopRequested = false
+            events.stop()
+        }
+    }
+
+    /// Something was queued. In a turn its end flushes; otherwise a turn is asked for.
+    @inline(__always)
+    func noteQueued() {
+        if !isDispatching { events.requestTurn() }
+        if hub.arena.turnBytes > Self.turnBytesMax { flushAll() }
+    }
+
+    func applyCommands() {
+        commands.removeAll(keepingCapacity: commands.capacity <= 1024)
+        port.takeCommands(&commands)
+        for command in commands { apply(command) }
+        commands.removeAll(keepingCapacity: commands.capacity <= 1024)
+    }
+
+    // MARK: Time
+
+    @inline(__always) var now: UInt64 { events.now }
+
+    /// Wall clock, read once a turn.
+    @inline(__always)
+    var wallMilliseconds: UInt64 {
+        if wallOfTurn == 0 { wallOfTurn = Clock.wallMilliseconds() }
+        return wallOfTurn
+    }
+
+    func setDeadline(_ place: UnsafeMutablePointer<Connection>, _ due: UInt64?) {
+        guard let due else {
+            wheel.remove(place.pointee.slot)
+            return
+        }
+        wheel.set(place.pointee.slot, due: due)
+        if timerDue == nil || due < timerDue! { timerDue = nil }
+    }
+
+    /// Sets the timer for the next deadline, if it is not set for it already.
+    private func armTimer() {
+        var due = wheel.nextDue()
+        for stopping in stoppingServers where due == nil || stopping.deadline < due! { due = stopping.deadline }
+        for acceptor in acceptors where acceptor.pointee.retryAt > 0 && (due == nil || acceptor.pointee.retryAt < due!) {
+            due = acceptor.pointee.retryAt
+        }
+        if due == timerDue { return }
+        timerDue = due
+        guard let due else { return events.clearTimer() }
+        events.setTimer(afterMilliseconds: due > now ? due - now : 0)
+    }
+
+    private func timerFired() {
+        timerDue = nil
+        expired.removeAll(keepingCapacity: true)
+        wheel.expire(now: now, into: &expired)
+        for index in 0..<expired.count { deadlineReached(expired[index]) }
+        cutOverdueServers()
+        for acceptor in acceptors where acceptor.pointee.retryAt > 0 && now >= acceptor.pointee.retryAt {
+            resume(acceptor)
+        }
+    }
+
+    // MARK: Connections
+
+    /// The connection, if it has not ended.
+    @inline(__always)
+    func place(of id: ConnectionID) -> UnsafeMutablePointer<Connection>? {
+        guard connections.contains(id.slot) else { return nil }
+        let place = connections.place(id.slot)
+        return place.pointee.id == id ? place : nil
+    }
+
+    /// A new id for what lives in the slot.
+    func makeID(slot: UInt32) -> ConnectionID {
+        port.serial += 1
+        return ConnectionID(serial: port.serial, loop: port.number, slot: slot)
+    }
+
+    // MARK: Telling the host
+
+    @inline(__always)
+    func emit(_ event: inout EngineEvent) {
+        event.server._withUnsafeGuaranteedRef { server in
+            if let callback = server.callback {
+                withUnsafePointer(to: &event) { callback(server.callbackContext, UnsafeRawPointer($0)) }
+            } else {
+                engine.queue.append(event)
+            }
+        }
+    }
+
+    @inline(__always)
+    func event(_ type: EventType, _ place: UnsafeMutablePointer<Connection>) -> EngineEvent {
+        var event = EngineEvent(type, place.pointee.server, wallMilliseconds: wallMilliseconds)
+        event.connection = place.pointee.id.raw
+        event.context = place.pointee.context
+        event.route = place.pointee.route
+        return event
+    }
+
+    func log(
+        _ level: LogLevel, _ area: StaticString, _ message: StaticString, _ place: UnsafeMutablePointer<Connection>,
+        reason: StaticString
+    ) {
+        guard engine.log.wants(level) else { return }
+        engine.log.write(
+            level, area, message,
+            LogFields().adding("peer", place.pointee.address.text).adding("connection", place.pointee.id.raw)
+                .adding("reason", reason))
+    }
+}

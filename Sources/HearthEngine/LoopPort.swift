@@ -1,0 +1,92 @@
+// How the rest of the process reaches a loop. Ports are made once and never freed, so that an id or a call that comes too
+// late finds a port without a loop instead of freed memory.
+
+internal import HearthPlatform
+internal import Synchronization
+
+/// One of the places in the process's table of loops.
+final class LoopPort: @unchecked Sendable {
+    let number: Int
+    /// The thread that runs the loop; 0: none at the moment.
+    let owner = Atomic<UInt>(0)
+    /// Guards `loop`, `commands`, and what other threads may look at in the loop (see Hub).
+    let lock = Lock()
+    var loop: Unmanaged<Loop>?
+    var commands: [Command] = []
+    /// Outlives the loops that use the port one after the other.
+    var serial: UInt64 = 0
+    /// Serial numbers up to this one were given out by the process that this one was forked from.
+    let forkedSerial: UInt64
+    fileprivate var isTaken = false
+
+    fileprivate init(number: Int, forkedSerial: UInt64) {
+        self.number = number
+        self.forkedSerial = forkedSerial
+        serial = forkedSerial
+    }
+
+    @inline(__always)
+    var isCurrent: Bool { owner.load(ordering: .relaxed) == currentThread() }
+
+    /// Queues a command; the loop applies it soon, in order. False: there is no loop.
+    func post(_ command: consuming Command) -> Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        guard let loop else { return false }
+        commands.append(command)
+        if commands.count == 1 { loop._withUnsafeGuaranteedRef { $0.events.wake() } }
+        return true
+    }
+
+    func takeCommands(_ taken: inout [Command]) {
+        lock.lock()
+        swap(&taken, &commands)
+        lock.unlock()
+    }
+}
+
+/// All ports of the process.
+final class LoopPorts: @unchecked Sendable {
+    nonisolated(unsafe) private(set) static var shared = LoopPorts(after: nil)
+
+    private let lock = Lock()
+    private let ports: UnsafeMutablePointer<Unmanaged<LoopPort>>
+
+    private init(after parents: LoopPorts?) {
+        ports = .allocate(capacity: ConnectionID.loopCount)
+        for number in 0..<ConnectionID.loopCount {
+            // The parent goes on counting, so its child keeps well away from what it may give out meanwhile.
+            let forkedSerial = parents.map { $0[number].serial + 1 << 24 } ?? 0
+            let port = LoopPort(number: number, forkedSerial: forkedSerial)
+            (ports + number).initialize(to: Unmanaged.passRetained(port))
+        }
+    }
+
+    /// In a child: the parent's ports are left alone, locks and all.
+    static func startAnew() { shared = LoopPorts(after: shared) }
+
+    @inline(__always)
+    subscript(number: Int) -> LoopPort { ports[number].takeUnretainedValue() }
+
+    /// The port of the loop whose thread is calling, for the id of a connection there.
+    @inline(__always)
+    func withPort<Result>(_ number: Int, _ body: (LoopPort) -> Result) -> Result {
+        ports[number]._withUnsafeGuaranteedRef(body)
+    }
+
+    /// A port that no loop uses; nil: all are taken.
+    func take() -> LoopPort? {
+        lock.withLock {
+            for number in 0..<ConnectionID.loopCount {
+                let port = self[number]
+                if !port.isTaken {
+                    port.isTaken = true
+                    return port
+                }
+            }
+            return nil
+        }
+    }
+
+    func giveBack(_ port: LoopPort) { lock.withLock { port.isTaken = false } }
+}

@@ -1,0 +1,199 @@
+// Which path is what: routes with their options, as hearth_server_route takes them.
+
+internal import HearthBytes
+internal import HearthWire
+
+enum Relay: UInt8 { case none = 0, all, others }
+
+/// What a template like "chat:{id}" is made of.
+enum TemplatePart {
+    case text([UInt8])
+    /// The capture at that place in the pattern.
+    case capture(Int)
+}
+
+struct Route {
+    var pattern: RoutePattern
+    var isHTTP = false
+    /// Methods of an HTTP route, upper case.
+    var methods: [[UInt8]] = []
+    /// The room to join at open; nil: none.
+    var room: [TemplatePart]?
+    /// `join=auto` without a capture named room: the path is the room.
+    var joinsPath = false
+    var relay = Relay.none
+    var emitsMessages = true
+    var asksHost = false
+    var subprotocols: [[UInt8]] = []
+
+    /// Why a route was not understood.
+    struct Fault: Error {
+        let status: Status
+        let sentence: [UInt8]
+
+        init(_ status: Status, _ parts: [[UInt8]]) {
+            self.status = status
+            sentence = parts.reduce(into: []) { $0.append(contentsOf: $1) }
+        }
+    }
+
+    init(pattern text: [UInt8], options: [UInt8]) throws(Fault) {
+        do throws(RoutePatternError) {
+            pattern = try RoutePattern.parse(ByteString(text))
+        } catch {
+            throw Fault(
+                .invalidValue,
+                [
+                    bytes("route pattern \""), text, bytes("\", character "), decimal(error.position + 1), bytes(": "),
+                    bytes(error.sentence),
+                ])
+        }
+        var setsEvent = false
+        for option in split(options, at: UInt8(ascii: ",")) {
+            let trimmed = trim(option)
+            if trimmed.isEmpty { continue }
+            try apply(trimmed, &setsEvent)
+        }
+        if relay != .none, !setsEvent { emitsMessages = false }
+        if isHTTP, room != nil || joinsPath || relay != .none || asksHost || !subprotocols.isEmpty {
+            throw Fault(.invalidValue, [bytes("route option http=… goes with no other option")])
+        }
+    }
+
+    private mutating func apply(_ option: [UInt8], _ setsEvent: inout Bool) throws(Fault) {
+        guard let equals = option.firstIndex(of: UInt8(ascii: "=")) else {
+            throw Fault(.invalidValue, [bytes("route option \""), option, bytes("\" has no value: write name=value")])
+        }
+        let name = Array(option[..<equals])
+        let value = Array(option[(equals + 1)...])
+        switch true {
+        case matches(name, "join"):
+            try setRoom(value)
+        case matches(name, "relay"):
+            switch true {
+            case matches(value, "all"): relay = .all
+            case matches(value, "others"): relay = .others
+            case matches(value, "none"): relay = .none
+            default: throw badChoice(value, name, "all, others, none")
+            }
+        case matches(name, "event"):
+            emitsMessages = try isFirst(value, name, "on", "off")
+            setsEvent = true
+        case matches(name, "accept"):
+            asksHost = try isFirst(value, name, "ask", "auto")
+        case matches(name, "subprotocols"):
+            subprotocols = split(value, at: UInt8(ascii: "|")).filter { !$0.isEmpty }
+            if subprotocols.contains(where: { !isToken($0) }) {
+                throw Fault(.invalidValue, [bytes("route option subprotocols: \""), value, bytes("\" has a character that no subprotocol may have")])
+            }
+        case matches(name, "http"):
+            isHTTP = true
+            methods = split(value, at: UInt8(ascii: "|")).filter { !$0.isEmpty }
+            if methods.isEmpty || methods.contains(where: { !$0.allSatisfy { (0x41...0x5A).contains($0) } }) {
+                throw Fault(.invalidValue, [bytes("route option http: write methods in capitals, http=GET|POST")])
+            }
+        default:
+            throw Fault(
+                .unknownKey,
+                [
+                    bytes("no route option \""), name,
+                    bytes("\": there are join, relay, event, accept, subprotocols and http"),
+                ])
+        }
+    }
+
+    private mutating func setRoom(_ value: [UInt8]) throws(Fault) {
+        if matches(value, "auto") {
+            if let index = captureIndex(bytes("room")) {
+                room = [.capture(index)]
+            } else {
+                joinsPath = true
+            }
+            return
+        }
+        var parts: [TemplatePart] = []
+        var text: [UInt8] = []
+        var index = 0
+        while index < value.count {
+            guard value[index] == UInt8(ascii: "{") else {
+                text.append(value[index])
+                index += 1
+                continue
+            }
+            guard let end = value[index...].firstIndex(of: UInt8(ascii: "}")) else {
+                throw Fault(.invalidValue, [bytes("route option join: \""), value, bytes("\" has a { without }")])
+            }
+            let name = Array(value[(index + 1)..<end])
+            guard let capture = captureIndex(name) else {
+                throw Fault(
+                    .invalidValue, [bytes("route option join: the pattern captures no {"), name, bytes("}")])
+            }
+            if !text.isEmpty { parts.append(.text(text)) }
+            text = []
+            parts.append(.capture(capture))
+            index = end + 1
+        }
+        if !text.isEmpty { parts.append(.text(text)) }
+        if parts.isEmpty { throw Fault(.invalidValue, [bytes("route option join: the room name is empty")]) }
+        room = parts
+    }
+
+    private func captureIndex(_ name: [UInt8]) -> Int? { pattern.names.firstIndex { $0.bytes == name } }
+
+    private func isFirst(
+        _ value: [UInt8], _ name: [UInt8], _ first: StaticString, _ second: StaticString
+    ) throws(Fault) -> Bool {
+        if matches(value, first) { return true }
+        if matches(value, second) { return false }
+        throw Fault(.invalidValue, [badChoiceStart(value, name), bytes(first), bytes(", "), bytes(second)])
+    }
+
+    private func badChoice(_ value: [UInt8], _ name: [UInt8], _ words: StaticString) -> Fault {
+        Fault(.invalidValue, [badChoiceStart(value, name), bytes(words)])
+    }
+
+    private func badChoiceStart(_ value: [UInt8], _ name: [UInt8]) -> [UInt8] {
+        bytes("route option ") + name + bytes(": \"") + value + bytes("\" is not one of ")
+    }
+}
+
+// MARK: Byte text, without String
+
+func bytes(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Array($0) } }
+
+func decimal(_ value: Int) -> [UInt8] {
+    if value < 0 { return [UInt8(ascii: "-")] + decimal(-value) }
+    return value < 10 ? [UInt8(ascii: "0") + UInt8(value)] : decimal(value / 10) + [UInt8(ascii: "0") + UInt8(value % 10)]
+}
+
+func matches(_ left: [UInt8], _ right: StaticString) -> Bool {
+    left.count == right.utf8CodeUnitCount && right.withUTF8Buffer { $0.elementsEqual(left) }
+}
+
+func split(_ text: [UInt8], at separator: UInt8) -> [[UInt8]] {
+    var parts: [[UInt8]] = [[]]
+    for byte in text {
+        if byte == separator { parts.append([]) } else { parts[parts.count - 1].append(byte) }
+    }
+    return parts
+}
+
+func trim(_ text: [UInt8]) -> [UInt8] {
+    var start = 0
+    var end = text.count
+    while start < end, text[start] == 0x20 || text[start] == 0x09 { start += 1 }
+    while end > start, text[end - 1] == 0x20 || text[end - 1] == 0x09 { end -= 1 }
+    return Array(text[start..<end])
+}
+
+/// RFC 9110 5.6.2.
+func isToken(_ text: [UInt8]) -> Bool {
+    !text.isEmpty
+        && text.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+            case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E, 0x5F, 0x60, 0x7C, 0x7E: true
+            default: false
+            }
+        }
+}

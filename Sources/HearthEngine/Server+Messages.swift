@@ -1,0 +1,175 @@
+// Messages to many and questions about who is there, over all loops of a server.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+extension Server {
+    // MARK: Messages
+
+    /// Each returns for how many connections the message was queued, or an error.
+    package func publish(
+        room: UnsafeBufferPointer<UInt8>, _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>, _ exception: Exception
+    ) -> Int64 {
+        fanOut(opcode, payload) { loop, kind in
+            loop.publish(self, room: room.span, kind, payload, exception)
+        } elsewhere: { loop, kind in
+            guard let found = loop.hub.findRoom(server: number, room.span) else { return nil }
+            let count = loop.countMembers(found, exception)
+            return (.publish(server: self, room: ByteString(Array(room)), kind, Array(payload), exception), count)
+        }
+    }
+
+    package func broadcast(
+        _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>, _ exception: Exception
+    ) -> Int64 {
+        fanOut(opcode, payload) { loop, kind in
+            loop.broadcast(self, kind, payload, exception)
+        } elsewhere: { loop, kind in
+            (.broadcast(server: self, kind, Array(payload), exception), loop.countOpen(self, exception))
+        }
+    }
+
+    package func send(
+        user: UnsafeBufferPointer<UInt8>, _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>, _ exception: Exception
+    ) -> Int64 {
+        fanOut(opcode, payload) { loop, kind in
+            loop.send(self, user: user.span, kind, payload, exception)
+        } elsewhere: { loop, kind in
+            guard let found = loop.hub.findUser(server: number, user.span) else { return nil }
+            let count = loop.hub.connectionCount(user: found)
+            return (.sendToUser(server: self, user: ByteString(Array(user)), kind, Array(payload), exception), count)
+        }
+    }
+
+    private func fanOut(
+        _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>, here: (Loop, Opcode) -> Int,
+        elsewhere: (Loop, Opcode) -> (Command, Int)?
+    ) -> Int64 {
+        guard let kind = Connections.messageOpcode(opcode, payload) else { return Int64(Status.invalid.rawValue) }
+        if payload.count > Int(Int32.max) - 16 { return Int64(Status.tooLarge.rawValue) }
+        var count = 0
+        for loop in engine.loops {
+            if loop.port.isCurrent {
+                count += here(loop, kind)
+                continue
+            }
+            // What the loop has is read under its lock; the posting takes the lock by itself.
+            loop.port.lock.lock()
+            let found = loop.hub.knows(server: number) ? elsewhere(loop, kind) : nil
+            loop.port.lock.unlock()
+            guard let (command, queued) = found, queued > 0 else { continue }
+            if loop.port.post(command) { count += queued }
+        }
+        return Int64(count)
+    }
+
+    // MARK: Questions
+
+    package var openConnectionCount: Int64 { sum { $0.countOpen(self, .nobody) } }
+
+    package var userCount: Int64 { Int64(userNames().count) }
+
+    package var roomCount: Int64 {
+        engine.loops.count == 1 ? sum { $0.hub.roomCount(server: number) } : Int64(roomNames().count)
+    }
+
+    package func roomNames() -> [[UInt8]] {
+        unique { loop, add in loop.hub.forEachRoomName(server: number) { add($0) } }
+    }
+
+    package func userNames() -> [[UInt8]] {
+        unique { loop, add in loop.hub.forEachUserName(server: number) { add($0) } }
+    }
+
+    package func users(inRoom room: UnsafeBufferPointer<UInt8>) -> [[UInt8]] {
+        unique { loop, add in
+            guard let found = loop.hub.findRoom(server: number, room.span) else { return }
+            for index in 0..<loop.hub.memberCount(found) {
+                if let user = loop.hub.user(of: loop.hub.member(found, at: index)) { add(loop.hub.userName(user)) }
+            }
+        }
+    }
+
+    package func openConnections() -> [UInt64] {
+        collect { loop, add in
+            loop.forEachConnection(of: self) {
+                if $0.pointee.isOpenFlag.load(ordering: .relaxed) { add($0.pointee.id.raw) }
+            }
+        }
+    }
+
+    package func members(ofRoom room: UnsafeBufferPointer<UInt8>) -> [UInt64] {
+        collect { loop, add in
+            guard let found = loop.hub.findRoom(server: number, room.span) else { return }
+            for index in 0..<loop.hub.memberCount(found) {
+                add(loop.connections[loop.hub.member(found, at: index)].id.raw)
+            }
+        }
+    }
+
+    package func connections(ofUser user: UnsafeBufferPointer<UInt8>) -> [UInt64] {
+        collect { loop, add in
+            guard let found = loop.hub.findUser(server: number, user.span) else { return }
+            for index in 0..<loop.hub.connectionCount(user: found) {
+                add(loop.connections[loop.hub.connection(user: found, at: index)].id.raw)
+            }
+        }
+    }
+
+    // MARK: Over all loops, each under its lock
+
+    private func forEachLoop(_ body: (Loop) -> Void) {
+        for loop in engine.loops {
+            loop.port.lock.lock()
+            if loop.hub.knows(server: number) { body(loop) }
+            loop.port.lock.unlock()
+        }
+    }
+
+    private func sum(_ body: (Loop) -> Int) -> Int64 {
+        var total = 0
+        forEachLoop { total += body($0) }
+        return Int64(total)
+    }
+
+    private func collect(_ body: (Loop, (UInt64) -> Void) -> Void) -> [UInt64] {
+        var ids: [UInt64] = []
+        forEachLoop { body($0) { ids.append($0) } }
+        return ids
+    }
+
+    private func unique(_ body: (Loop, (ByteString) -> Void) -> Void) -> [[UInt8]] {
+        var seen = Set<ByteString>()
+        var names: [[UInt8]] = []
+        forEachLoop { body($0) { if seen.insert($0).inserted { names.append($0.bytes) } } }
+        return names
+    }
+}
+
+extension Loop {
+    /// Members of a room that the exception does not leave out.
+    func countMembers(_ room: UInt32, _ exception: Exception) -> Int {
+        var count = 0
+        for index in 0..<hub.memberCount(room) {
+            let slot = hub.member(room, at: index)
+            if connections[slot].id == exception.connection { continue }
+            if let user = exception.user, let other = hub.user(of: slot), hub.userName(other) == user { continue }
+            count += 1
+        }
+        return count
+    }
+
+    func countOpen(_ server: Server, _ exception: Exception) -> Int {
+        var count = 0
+        forEachConnection(of: server) { place in
+            guard place.pointee.isOpenFlag.load(ordering: .relaxed), place.pointee.id != exception.connection else { return }
+            if let user = exception.user, let other = hub.user(of: place.pointee.slot), hub.userName(other) == user { return }
+            count += 1
+        }
+        return count
+    }
+}
