@@ -1,0 +1,175 @@
+// Events in the form of the header: translated for a callback, or read back from the queue's records.
+
+public import CHearth
+internal import HearthBytes
+internal import HearthEngine
+
+private func characters(_ bytes: Borrowed) -> UnsafePointer<CChar>? {
+    UnsafeRawPointer(bytes.base)?.assumingMemoryBound(to: CChar.self)
+}
+
+/// The host's event callback. It lives as long as its server.
+final class EventTarget {
+    let callback: hearth_event_fn
+    let context: UnsafeMutableRawPointer?
+
+    init(_ callback: @escaping hearth_event_fn, _ context: UnsafeMutableRawPointer?) {
+        self.callback = callback
+        self.context = context
+    }
+
+    @inline(__always)
+    func deliver(_ event: UnsafePointer<EngineEvent>) {
+        var translated = hearth_event()
+        translated.size = UInt32(MemoryLayout<hearth_event>.size)
+        translated.type = event.pointee.type.rawValue
+        translated.server = event.pointee.server._withUnsafeGuaranteedRef { OpaquePointer($0.handle) }
+        translated.connection = event.pointee.connection
+        translated.connection_context = event.pointee.context
+        translated.time_ms = event.pointee.wallMilliseconds
+        translated.opcode = event.pointee.opcode
+        translated.flags = event.pointee.flags
+        translated.code = event.pointee.code
+        translated.route = event.pointee.route
+        translated.data = event.pointee.data.base
+        translated.data_length = event.pointee.data.count
+        if event.pointee.type != .message { fillTexts(&translated, event) }
+        withUnsafePointer(to: &translated) { callback(context, $0) }
+    }
+
+    private func fillTexts(_ translated: inout hearth_event, _ event: UnsafePointer<EngineEvent>) {
+        translated.room = characters(event.pointee.room)
+        translated.room_length = event.pointee.room.count
+        translated.user = characters(event.pointee.user)
+        translated.user_length = event.pointee.user.count
+        translated.method = characters(event.pointee.method)
+        translated.method_length = event.pointee.method.count
+        translated.path = characters(event.pointee.path)
+        translated.path_length = event.pointee.path.count
+        translated.query = characters(event.pointee.query)
+        translated.query_length = event.pointee.query.count
+        translated.headers = characters(event.pointee.headers)
+        translated.headers_length = event.pointee.headers.count
+        translated.captures = characters(event.pointee.captures)
+        translated.captures_length = event.pointee.captures.count
+        translated.address = characters(event.pointee.address)
+        translated.address_length = event.pointee.address.count
+    }
+}
+
+/// One record of the queue: see hearth_engine_poll_packed.
+struct Record {
+    let base: UnsafePointer<UInt8>
+
+    init(_ base: UnsafePointer<UInt8>) { self.base = base }
+
+    func load<Value: FixedWidthInteger>(_ offset: Int, as type: Value.Type) -> Value {
+        Value(littleEndian: UnsafeRawPointer(base).loadUnaligned(fromByteOffset: offset, as: type))
+    }
+
+    func length(_ offset: Int) -> Int { Int(load(offset, as: UInt32.self)) }
+}
+
+/// Fills the host's structs from records. The strings are copied, each with the NUL that the header promises.
+func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ handle: EngineHandle) {
+    var needed = 0
+    for record in records { needed += record.length(0) + 16 }
+    handle.texts.reserveCapacity(needed)
+    handle.texts.append(0)
+    handle.texts.withUnsafeMutableBufferPointer { _ in }
+    for (index, record) in records.enumerated() {
+        var event = hearth_event()
+        event.size = UInt32(MemoryLayout<hearth_event>.size)
+        event.type = UInt32(record.load(4, as: UInt16.self))
+        event.flags = UInt32(record.load(6, as: UInt16.self))
+        event.connection = record.load(8, as: UInt64.self)
+        let number = record.length(16)
+        event.server = number < handle.servers.count ? handle.servers[number] : nil
+        event.code = record.load(20, as: Int32.self)
+        event.opcode = record.load(24, as: UInt32.self)
+        event.route = record.load(28, as: Int32.self)
+        event.time_ms = record.load(56, as: UInt64.self)
+        var reader = TextReader(handle: handle, place: record.base + EventQueue.recordHeaderBytes)
+        event.data = UnsafePointer(reader.skip(record.length(32)))
+        event.data_length = record.length(32)
+        (event.room, event.room_length) = reader.next(record.length(36))
+        (event.user, event.user_length) = reader.next(record.length(40))
+        (event.path, event.path_length) = reader.next(record.length(44))
+        if record.length(48) > 0 {
+            let lengths = Record(reader.skip(20))
+            (event.method, event.method_length) = reader.next(lengths.length(0))
+            (event.query, event.query_length) = reader.next(lengths.length(4))
+            (event.address, event.address_length) = reader.next(lengths.length(8))
+            (event.headers, event.headers_length) = reader.next(lengths.length(12))
+            (event.captures, event.captures_length) = reader.next(lengths.length(16))
+        }
+        events[index] = event
+    }
+}
+
+/// Copies a record's strings one after the other. The target was made large enough before, so it does not move.
+private struct TextReader {
+    let handle: EngineHandle
+    var place: UnsafePointer<UInt8>
+
+    mutating func skip(_ count: Int) -> UnsafePointer<UInt8> {
+        defer { place += count }
+        return place
+    }
+
+    mutating func next(_ count: Int) -> (UnsafePointer<CChar>?, Int) {
+        let source = skip(count)
+        let start = handle.texts.count
+        handle.texts.append(contentsOf: UnsafeBufferPointer(start: source, count: count))
+        handle.texts.append(0)
+        return handle.texts.withUnsafeBufferPointer {
+            (UnsafeRawPointer($0.baseAddress! + start).assumingMemoryBound(to: CChar.self), count)
+        }
+    }
+}
+
+// MARK: Reading an event
+
+@c @implementation
+public func hearth_event_header(
+    _ event: UnsafePointer<hearth_event>!, _ name: UnsafePointer<CChar>!
+) -> UnsafePointer<CChar>! {
+    guard let event, let name, let list = event.pointee.headers else { return nil }
+    return value(of: name, in: list, event.pointee.headers_length)
+}
+
+@c @implementation
+public func hearth_event_capture(
+    _ event: UnsafePointer<hearth_event>!, _ name: UnsafePointer<CChar>!
+) -> UnsafePointer<CChar>! {
+    guard let event, let name, let list = event.pointee.captures else { return nil }
+    return value(of: name, in: list, event.pointee.captures_length)
+}
+
+/// In a list name NUL value NUL name NUL value NUL …
+private func value(of name: UnsafePointer<CChar>, in list: UnsafePointer<CChar>, _ count: Int) -> UnsafePointer<CChar>? {
+    var index = 0
+    while index < count {
+        let isName = equal(list + index, name)
+        index = end(of: index, in: list, count) + 1
+        if index > count { return nil }
+        if isName { return list + index }
+        index = end(of: index, in: list, count) + 1
+    }
+    return nil
+}
+
+private func equal(_ left: UnsafePointer<CChar>, _ right: UnsafePointer<CChar>) -> Bool {
+    var index = 0
+    while left[index] == right[index] {
+        if left[index] == 0 { return true }
+        index += 1
+    }
+    return false
+}
+
+private func end(of index: Int, in list: UnsafePointer<CChar>, _ count: Int) -> Int {
+    var index = index
+    while index < count, list[index] != 0 { index += 1 }
+    return index
+}

@@ -1,0 +1,122 @@
+// What the host holds for an engine, a server or a configuration: a pointer that points nowhere. It is a number with a tag,
+// looked up in a table, so one that was freed, or never given out, is found to be so instead of being followed.
+
+internal import HearthEngine
+internal import HearthPlatform
+
+enum HandleKind: UInt { case configuration = 1, engine = 2, server = 3 }
+
+final class HandleTable: @unchecked Sendable {
+    nonisolated(unsafe) private(set) static var shared = HandleTable()
+
+    private struct Entry {
+        var object: AnyObject?
+        var kind: HandleKind
+        var generation: UInt
+        var epoch: Int
+    }
+
+    private let lock = Lock()
+    private var entries: [Entry] = []
+    private var free: [Int] = []
+
+    /// In a forked child: what was made before is the parent's. The table is kept to tell; its lock is new.
+    static func startAnew() {
+        let fresh = HandleTable()
+        fresh.entries = shared.entries
+        shared = fresh
+    }
+
+    /// generation | index (20 bits) | kind (3 bits) | 1
+    func insert(_ object: AnyObject, _ kind: HandleKind) -> OpaquePointer? {
+        lock.lock()
+        defer { lock.unlock() }
+        var index = entries.count
+        if let reused = free.popLast() {
+            index = reused
+            entries[index].object = object
+            entries[index].kind = kind
+            entries[index].generation += 1
+            entries[index].epoch = Fork.epoch
+        } else {
+            if index >= 1 << 20 { return nil }
+            entries.append(Entry(object: object, kind: kind, generation: 1, epoch: Fork.epoch))
+        }
+        return OpaquePointer(bitPattern: entries[index].generation << 24 | UInt(index) << 4 | kind.rawValue << 1 | 1)
+    }
+
+    enum Found {
+        case object(AnyObject)
+        case nothing
+        /// Made before the process forked.
+        case parents
+    }
+
+    func find(_ handle: OpaquePointer?, _ kind: HandleKind) -> Found {
+        lock.lock()
+        defer { lock.unlock() }
+        guard let index = index(of: handle, kind), let object = entries[index].object else { return .nothing }
+        return entries[index].epoch == Fork.epoch ? .object(object) : .parents
+    }
+
+    /// The handle is good no more. The object, if it was.
+    func remove(_ handle: OpaquePointer?, _ kind: HandleKind) -> AnyObject? {
+        lock.lock()
+        defer { lock.unlock() }
+        guard let index = index(of: handle, kind), entries[index].epoch == Fork.epoch else { return nil }
+        let object = entries[index].object
+        entries[index].object = nil
+        free.append(index)
+        return object
+    }
+
+    private func index(of handle: OpaquePointer?, _ kind: HandleKind) -> Int? {
+        let raw = UInt(bitPattern: handle)
+        let index = Int(raw >> 4 & 0xFFFFF)
+        guard raw & 1 == 1, raw >> 1 & 0x7 == kind.rawValue, index < entries.count,
+            entries[index].generation == raw >> 24, entries[index].kind == kind
+        else { return nil }
+        return index
+    }
+}
+
+/// A configuration that a host is filling in, and why its last call failed.
+final class ConfigurationHandle {
+    var configuration = Configuration()
+    var lastError: [UInt8] = []
+}
+
+/// An engine and the configuration and server handles that go with it.
+final class EngineHandle {
+    let engine: Engine
+    var servers: [OpaquePointer] = []
+    /// Events taken by hearth_engine_poll, with the NULs that the header promises.
+    var texts: [UInt8] = []
+
+    init(_ engine: Engine) { self.engine = engine }
+}
+
+/// Calls `body` with the object behind a handle, or answers why there is none.
+func withConfiguration(_ handle: OpaquePointer?, _ body: (ConfigurationHandle) -> Int64) -> Int64 {
+    switch HandleTable.shared.find(handle, .configuration) {
+    case .object(let object): body(unsafeDowncast(object, to: ConfigurationHandle.self))
+    case .nothing: Int64(Status.invalid.rawValue)
+    case .parents: Int64(Status.forked.rawValue)
+    }
+}
+
+func withEngine(_ handle: OpaquePointer?, _ body: (EngineHandle) -> Int64) -> Int64 {
+    switch HandleTable.shared.find(handle, .engine) {
+    case .object(let object): body(unsafeDowncast(object, to: EngineHandle.self))
+    case .nothing: Int64(Status.invalid.rawValue)
+    case .parents: Int64(Status.forked.rawValue)
+    }
+}
+
+func withServer(_ handle: OpaquePointer?, _ body: (Server) -> Int64) -> Int64 {
+    switch HandleTable.shared.find(handle, .server) {
+    case .object(let object): body(unsafeDowncast(object, to: Server.self))
+    case .nothing: Int64(Status.invalid.rawValue)
+    case .parents: Int64(Status.forked.rawValue)
+    }
+}
