@@ -20,7 +20,7 @@ if isEmbedded {
     ]
 }
 if isFuzzing {
-    coreSettings += [.unsafeFlags(["-sanitize=fuzzer-no-link,address"])]
+    coreSettings += [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"])]
 }
 /// What reads a peer's bytes is checked for unsafe constructs; what owns raw memory (Bytes, Hub) cannot be.
 let parserSettings = coreSettings + [.strictMemorySafety()]  // SE-0458
@@ -70,6 +70,17 @@ if isCLibrary {
         .executableTarget(name: "chat-swift", dependencies: ["Hearth"], path: "examples/swift/chat"),
         .executableTarget(name: "hello-swift", dependencies: ["Hearth"], path: "examples/swift/hello"),
     ]
+}
+
+if isFuzzing {
+    // libFuzzer brings its own main: script/fuzz links each of these libraries with it.
+    for name in ["Configuration", "Frames", "Handshake", "UTF8"] {
+        products.append(.library(name: "Fuzz\(name)", type: .static, targets: ["Fuzz\(name)"]))
+        targets.append(
+            .target(
+                name: "Fuzz\(name)", dependencies: ["HearthBytes", "HearthWire", "HearthEngine"],
+                path: "Fuzz/\(name)", swiftSettings: coreSettings))
+    }
 }
 
 let package = Package(

@@ -326,7 +326,8 @@ HEARTH_API int hearth_engine_drive(hearth_engine *engine);
  * Thread: any, callbacks too. Since: 0.1 */
 HEARTH_API int hearth_engine_stop(hearth_engine *engine);
 
-/* A descriptor that is readable while the engine has something for hearth_engine_poll: a
+/* Of a started or driven engine: a descriptor that is readable while there is something for
+ * hearth_engine_poll: a
  * turn to run (driven) or events that wait (started). Watch it for reading, level-triggered;
  * do not read, write or close it. Valid until hearth_engine_free. -1 or less: error. Since: 0.1 */
 HEARTH_API int hearth_engine_fd(hearth_engine *engine);
@@ -402,7 +403,8 @@ HEARTH_API int hearth_server_number(hearth_server *server);
 HEARTH_API int hearth_server_route(hearth_server *server, const char *pattern, const char *options);
 
 /* Sets the callback that gets the server's events. Without one they wait for
- * hearth_engine_poll. Thread: before hearth_server_start. Since: 0.1 */
+ * hearth_engine_poll if the engine is started or driven (poll then, or reading stops at
+ * event_queue_max); if it runs or is attached nobody could fetch them, and there are none. Thread: before hearth_server_start. Since: 0.1 */
 HEARTH_API int hearth_server_on_event(hearth_server *server, hearth_event_fn callback, void *context);
 
 /* Listens on all addresses of the key `listen`: "HOST:PORT", "[::1]:PORT", "unix:/path",

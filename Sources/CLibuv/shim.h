@@ -3,9 +3,6 @@
 #ifndef HEARTH_CLIBUV_SHIM_H
 #define HEARTH_CLIBUV_SHIM_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -21,6 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
+
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+/* glibc declares them under _GNU_SOURCE only, with which its fd_set is another type than in Swift's own modules. */
+extern int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
+extern int pipe2(int ends[2], int flags);
+#endif
 
 static inline int hearth_shim_errno(void) { return errno; }
 

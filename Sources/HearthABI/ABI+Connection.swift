@@ -10,7 +10,8 @@ public func hearth_connection_accept(
 ) -> Int32 {
     if user != nil, text(user) == nil { return Status.invalid.rawValue }
     if subprotocol != nil, text(subprotocol) == nil { return Status.invalid.rawValue }
-    return Connections.accept(ConnectionID(raw: connection), user: text(user), subprotocol: text(subprotocol)).rawValue
+    return Connections.accept(ConnectionID(raw: connection), user: text(user), subprotocol: text(subprotocol))
+        .rawValue
 }
 
 @c @implementation
@@ -50,7 +51,9 @@ public func hearth_connection_leave(_ connection: hearth_connection, _ room: Uns
 }
 
 @c @implementation
-public func hearth_connection_set_user(_ connection: hearth_connection, _ user: UnsafePointer<CChar>!) -> Int32 {
+public func hearth_connection_set_user(
+    _ connection: hearth_connection, _ user: UnsafePointer<CChar>!
+) -> Int32 {
     if user != nil, text(user) == nil { return Status.invalid.rawValue }
     return Connections.setUser(ConnectionID(raw: connection), user: text(user)).rawValue
 }
@@ -76,7 +79,10 @@ public func hearth_connection_metadata(
 ) -> Int64 {
     Connections.metadata(ConnectionID(raw: connection)) { bytes in
         if let buffer, capacity > 0 {
-            bytes.withUnsafeBytes { buffer.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(buffer), byteCount: min(bytes.count, capacity)) }
+            bytes.withUnsafeBytes {
+                buffer.copyMemory(
+                    from: $0.baseAddress ?? UnsafeRawPointer(buffer), byteCount: min(bytes.count, capacity))
+            }
         }
         return Int64(bytes.count)
     }
@@ -93,7 +99,9 @@ public func hearth_connection_set_context(
 public func hearth_connection_rooms(
     _ connection: hearth_connection, _ buffer: UnsafeMutablePointer<CChar>!, _ capacity: Int
 ) -> Int64 {
-    guard let rooms = Connections.rooms(ConnectionID(raw: connection)) else { return Int64(Status.gone.rawValue) }
+    guard let rooms = Connections.rooms(ConnectionID(raw: connection)) else {
+        return Int64(Status.gone.rawValue)
+    }
     return copyOut(list: rooms, buffer, capacity)
 }
 
@@ -111,7 +119,9 @@ public func hearth_connection_get_info(
     guard let info, Int(info.pointee.size) >= MemoryLayout<hearth_connection_info>.size else {
         return Status.invalid.rawValue
     }
-    guard let known = Connections.information(ConnectionID(raw: connection)) else { return Status.gone.rawValue }
+    guard let known = Connections.information(ConnectionID(raw: connection)) else {
+        return Status.gone.rawValue
+    }
     info.pointee.route = known.route
     info.pointee.opened_at_ms = known.openedAtWall
     info.pointee.last_received_at_ms = known.lastReceivedWall
@@ -126,7 +136,8 @@ public func hearth_connection_get_info(
 
 @c @implementation
 public func hearth_http_respond(
-    _ request: hearth_connection, _ status: Int32, _ headers: UnsafePointer<CChar>!, _ body: UnsafeRawPointer!,
+    _ request: hearth_connection, _ status: Int32, _ headers: UnsafePointer<CChar>!,
+    _ body: UnsafeRawPointer!,
     _ length: Int
 ) -> Int32 {
     guard let body = payload(body, length) else { return Status.invalid.rawValue }

@@ -81,7 +81,8 @@ public func hearth_engine_flush(_ engine: OpaquePointer!) -> Int32 {
 
 @c @implementation
 public func hearth_engine_poll(
-    _ engine: OpaquePointer!, _ events: UnsafeMutablePointer<hearth_event>!, _ capacity: Int, _ timeout_ms: Int32
+    _ engine: OpaquePointer!, _ events: UnsafeMutablePointer<hearth_event>!, _ capacity: Int,
+    _ timeout_ms: Int32
 ) -> Int64 {
     withEngine(engine) { handle in
         guard let events, capacity > 0 else { return Int64(Status.invalid.rawValue) }
@@ -106,7 +107,8 @@ public func hearth_engine_poll(
 
 @c @implementation
 public func hearth_engine_poll_packed(
-    _ engine: OpaquePointer!, _ data: UnsafeMutablePointer<UnsafePointer<UInt8>?>!, _ length: UnsafeMutablePointer<Int>!,
+    _ engine: OpaquePointer!, _ data: UnsafeMutablePointer<UnsafePointer<UInt8>?>!,
+    _ length: UnsafeMutablePointer<Int>!,
     _ timeout_ms: Int32
 ) -> Int64 {
     withEngine(engine) { handle in
@@ -129,20 +131,20 @@ public func hearth_engine_on_log(
     Int32(
         withEngine(engine) { handle in
             guard let callback else { return Int64(handle.engine.setLog(nil, nil).rawValue) }
-            let target = Unmanaged.passRetained(LogTarget(callback, context))
-            return Int64(
-                handle.engine.setLog(
-                    { target, entry in
-                        guard let target else { return }
-                        Unmanaged<LogTarget>.fromOpaque(target)._withUnsafeGuaranteedRef {
-                            $0.write(entry.assumingMemoryBound(to: LogEntry.self).pointee)
-                        }
-                    }, target.toOpaque()
-                ).rawValue)
+            let target = LogTarget(callback, context)
+            let status = handle.engine.setLog(
+                { target, entry in
+                    guard let target else { return }
+                    Unmanaged<LogTarget>.fromOpaque(target)._withUnsafeGuaranteedRef {
+                        $0.write(entry.assumingMemoryBound(to: LogEntry.self).pointee)
+                    }
+                }, Unmanaged.passUnretained(target).toOpaque())
+            if status == .ok { handle.engine.logOwner = target }
+            return Int64(status.rawValue)
         })
 }
 
-/// The host's log callback. One per engine at most, kept for the life of the process.
+/// The host's log callback. It lives as long as its engine.
 private final class LogTarget {
     let callback: hearth_log_fn
     let context: UnsafeMutableRawPointer?

@@ -46,20 +46,24 @@ extension Status {
         case .ok: ("HEARTH_OK", "no error")
         case .invalid: ("HEARTH_ERR_INVALID", "an argument is NULL, freed, out of range or not UTF-8")
         case .memory: ("HEARTH_ERR_MEMORY", "the system has no memory left")
-        case .unknownKey: ("HEARTH_ERR_UNKNOWN_KEY", "there is no configuration key or route option of that name")
+        case .unknownKey:
+            ("HEARTH_ERR_UNKNOWN_KEY", "there is no configuration key or route option of that name")
         case .invalidValue: ("HEARTH_ERR_INVALID_VALUE", "the key or option does not take that value")
         case .gone: ("HEARTH_ERR_GONE", "the connection or request has ended")
         case .state: ("HEARTH_ERR_STATE", "this is not possible in the present state")
-        case .forked: ("HEARTH_ERR_FORKED", "the engine was made by the process that this one was forked from")
+        case .forked:
+            ("HEARTH_ERR_FORKED", "the engine was made by the process that this one was forked from")
         case .thread: ("HEARTH_ERR_THREAD", "this function must be called on another thread")
         case .tooLarge: ("HEARTH_ERR_TOO_LARGE", "what was passed is longer than a limit allows")
         case .limit: ("HEARTH_ERR_LIMIT", "a limit of the configuration is reached")
-        case .queueFull: ("HEARTH_ERR_QUEUE_FULL", "the connection's outbox is full, and it is closed as too slow")
+        case .queueFull:
+            ("HEARTH_ERR_QUEUE_FULL", "the connection's outbox is full, and it is closed as too slow")
         case .addressInUse: ("HEARTH_ERR_ADDRESS_IN_USE", "another socket listens on that address")
         case .address: ("HEARTH_ERR_ADDRESS", "this machine cannot listen on that address")
         case .permission: ("HEARTH_ERR_PERMISSION", "the system does not allow it")
         case .system: ("HEARTH_ERR_SYSTEM", "the operating system reports an error")
-        case .version: ("HEARTH_ERR_VERSION", "the loaded libuv or OpenSSL is not one this library works with")
+        case .version:
+            ("HEARTH_ERR_VERSION", "the loaded libuv or OpenSSL is not one this library works with")
         case .notFound: ("HEARTH_ERR_NOT_FOUND", "there is no such room, route, file or field")
         case .unsupported: ("HEARTH_ERR_UNSUPPORTED", "this was not built into the library")
         }
@@ -108,7 +112,8 @@ private func fail(_ handle: ConfigurationHandle, _ fault: ConfigurationFault) ->
 
 @c @implementation
 public func hearth_config_get(
-    _ config: OpaquePointer!, _ key: UnsafePointer<CChar>!, _ buffer: UnsafeMutablePointer<CChar>!, _ capacity: Int
+    _ config: OpaquePointer!, _ key: UnsafePointer<CChar>!, _ buffer: UnsafeMutablePointer<CChar>!,
+    _ capacity: Int
 ) -> Int64 {
     withConfiguration(config) { handle in
         guard let name = text(key) else { return Int64(Status.invalid.rawValue) }
@@ -134,7 +139,9 @@ public func hearth_config_load_env(_ config: OpaquePointer!, _ prefix: UnsafePoi
         var failure: Int64 = 0
         ProcessEnvironment.forEach { name, value in
             do throws(ConfigurationFault) {
-                if try handle.configuration.load(environmentEntry: name, value: value, prefix: prefix) { count += 1 }
+                if try handle.configuration.load(environmentEntry: name, value: value, prefix: prefix) {
+                    count += 1
+                }
                 return true
             } catch {
                 failure = fail(handle, error)

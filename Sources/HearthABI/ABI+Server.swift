@@ -57,16 +57,16 @@ public func hearth_server_on_event(
     Int32(
         withServer(server) { object in
             guard let callback else { return Int64(object.setCallback(nil, nil).rawValue) }
-            let target = Unmanaged.passRetained(EventTarget(callback, context))
-            return Int64(
-                object.setCallback(
-                    { target, event in
-                        guard let target else { return }
-                        Unmanaged<EventTarget>.fromOpaque(target)._withUnsafeGuaranteedRef {
-                            $0.deliver(event.assumingMemoryBound(to: EngineEvent.self))
-                        }
-                    }, target.toOpaque()
-                ).rawValue)
+            let target = EventTarget(callback, context)
+            let status = object.setCallback(
+                { target, event in
+                    guard let target else { return }
+                    Unmanaged<EventTarget>.fromOpaque(target)._withUnsafeGuaranteedRef {
+                        $0.deliver(event.assumingMemoryBound(to: EngineEvent.self))
+                    }
+                }, Unmanaged.passUnretained(target).toOpaque())
+            if status == .ok { object.callbackOwner = target }
+            return Int64(status.rawValue)
         })
 }
 
@@ -85,7 +85,9 @@ public func hearth_server_address(
     _ server: OpaquePointer!, _ index: Int, _ buffer: UnsafeMutablePointer<CChar>!, _ capacity: Int
 ) -> Int64 {
     withServer(server) { object in
-        guard index >= 0, let address = object.address(at: index) else { return Int64(Status.notFound.rawValue) }
+        guard index >= 0, let address = object.address(at: index) else {
+            return Int64(Status.notFound.rawValue)
+        }
         return copyOut(address, buffer, capacity)
     }
 }
@@ -105,7 +107,9 @@ public func hearth_server_stop(_ server: OpaquePointer!, _ reason: UnsafePointer
 /// Who is left out; nil: the struct is not well formed.
 private func exception(_ except: UnsafePointer<hearth_except>?) -> Exception? {
     guard let except else { return Exception(connection: ConnectionID(raw: 0), user: nil) }
-    guard Int(except.pointee.size) >= MemoryLayout<hearth_except>.size, except.pointee.reserved == 0 else { return nil }
+    guard Int(except.pointee.size) >= MemoryLayout<hearth_except>.size, except.pointee.reserved == 0 else {
+        return nil
+    }
     guard let name = except.pointee.user else {
         return Exception(connection: ConnectionID(raw: except.pointee.connection), user: nil)
     }
@@ -114,7 +118,9 @@ private func exception(_ except: UnsafePointer<hearth_except>?) -> Exception? {
 }
 
 /// A C string of the host's, lent without a copy; nil if it is NULL.
-private func lend<Result>(_ name: UnsafePointer<CChar>?, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result? {
+private func lend<Result>(
+    _ name: UnsafePointer<CChar>?, _ body: (UnsafeBufferPointer<UInt8>) -> Result
+) -> Result? {
     guard let name else { return nil }
     let count = nameLength(name)
     return body(
@@ -143,7 +149,8 @@ public func hearth_room_broadcast(
         guard let payload = payload(data, length), let except = exception(except) else {
             return Int64(Status.invalid.rawValue)
         }
-        return lend(room) { object.publish(room: $0, opcode, payload, except) } ?? Int64(Status.invalid.rawValue)
+        return lend(room) { object.publish(room: $0, opcode, payload, except) }
+            ?? Int64(Status.invalid.rawValue)
     }
 }
 
@@ -168,10 +175,14 @@ public func hearth_server_connection_count(_ server: OpaquePointer!) -> Int64 {
 }
 
 @c @implementation
-public func hearth_server_user_count(_ server: OpaquePointer!) -> Int64 { withServer(server) { $0.userCount } }
+public func hearth_server_user_count(_ server: OpaquePointer!) -> Int64 {
+    withServer(server) { $0.userCount }
+}
 
 @c @implementation
-public func hearth_server_room_count(_ server: OpaquePointer!) -> Int64 { withServer(server) { $0.roomCount } }
+public func hearth_server_room_count(_ server: OpaquePointer!) -> Int64 {
+    withServer(server) { $0.roomCount }
+}
 
 @c @implementation
 public func hearth_server_rooms(
@@ -189,26 +200,31 @@ public func hearth_server_connections(
 
 @c @implementation
 public func hearth_room_members(
-    _ server: OpaquePointer!, _ room: UnsafePointer<CChar>!, _ connections: UnsafeMutablePointer<hearth_connection>!,
+    _ server: OpaquePointer!, _ room: UnsafePointer<CChar>!,
+    _ connections: UnsafeMutablePointer<hearth_connection>!,
     _ capacity: Int
 ) -> Int64 {
     withServer(server) { object in
-        lend(room) { copyOut(ids: object.members(ofRoom: $0), connections, capacity) } ?? Int64(Status.invalid.rawValue)
+        lend(room) { copyOut(ids: object.members(ofRoom: $0), connections, capacity) }
+            ?? Int64(Status.invalid.rawValue)
     }
 }
 
 @c @implementation
 public func hearth_room_users(
-    _ server: OpaquePointer!, _ room: UnsafePointer<CChar>!, _ buffer: UnsafeMutablePointer<CChar>!, _ capacity: Int
+    _ server: OpaquePointer!, _ room: UnsafePointer<CChar>!, _ buffer: UnsafeMutablePointer<CChar>!,
+    _ capacity: Int
 ) -> Int64 {
     withServer(server) { object in
-        lend(room) { copyOut(list: object.users(inRoom: $0), buffer, capacity) } ?? Int64(Status.invalid.rawValue)
+        lend(room) { copyOut(list: object.users(inRoom: $0), buffer, capacity) }
+            ?? Int64(Status.invalid.rawValue)
     }
 }
 
 @c @implementation
 public func hearth_user_connections(
-    _ server: OpaquePointer!, _ user: UnsafePointer<CChar>!, _ connections: UnsafeMutablePointer<hearth_connection>!,
+    _ server: OpaquePointer!, _ user: UnsafePointer<CChar>!,
+    _ connections: UnsafeMutablePointer<hearth_connection>!,
     _ capacity: Int
 ) -> Int64 {
     withServer(server) { object in

@@ -107,7 +107,8 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
     }
 }
 
-/// Copies a record's strings one after the other. The target was made large enough before, so it does not move.
+/// Copies a record's strings one after the other. The target was made large enough before, so it does not
+/// move.
 private struct TextReader {
     let handle: EngineHandle
     var place: UnsafePointer<UInt8>
@@ -147,7 +148,9 @@ public func hearth_event_capture(
 }
 
 /// In a list name NUL value NUL name NUL value NUL …
-private func value(of name: UnsafePointer<CChar>, in list: UnsafePointer<CChar>, _ count: Int) -> UnsafePointer<CChar>? {
+private func value(
+    of name: UnsafePointer<CChar>, in list: UnsafePointer<CChar>, _ count: Int
+) -> UnsafePointer<CChar>? {
     var index = 0
     while index < count {
         let isName = equal(list + index, name)

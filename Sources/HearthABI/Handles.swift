@@ -1,5 +1,7 @@
-// What the host holds for an engine, a server or a configuration: a pointer that points nowhere. It is a number with a tag,
-// looked up in a table, so one that was freed, or never given out, is found to be so instead of being followed.
+// What the host holds for an engine, a server or a configuration: a pointer that points nowhere. It is a
+// number with a tag,
+// looked up in a table, so one that was freed, or never given out, is found to be so instead of being
+// followed.
 
 internal import HearthEngine
 internal import HearthPlatform
@@ -42,7 +44,8 @@ final class HandleTable: @unchecked Sendable {
             if index >= 1 << 20 { return nil }
             entries.append(Entry(object: object, kind: kind, generation: 1, epoch: Fork.epoch))
         }
-        return OpaquePointer(bitPattern: entries[index].generation << 24 | UInt(index) << 4 | kind.rawValue << 1 | 1)
+        return OpaquePointer(
+            bitPattern: entries[index].generation << 24 | UInt(index) << 4 | kind.rawValue << 1 | 1)
     }
 
     enum Found {

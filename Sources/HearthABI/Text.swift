@@ -12,13 +12,16 @@ func text(_ pointer: UnsafePointer<CChar>?) -> [UInt8]? {
     guard let pointer else { return nil }
     let count = CString.length(pointer, max: textBytesMax)
     if count > textBytesMax { return nil }
-    let buffer = UnsafeBufferPointer(start: UnsafeRawPointer(pointer).assumingMemoryBound(to: UInt8.self), count: count)
+    let buffer = UnsafeBufferPointer(
+        start: UnsafeRawPointer(pointer).assumingMemoryBound(to: UInt8.self), count: count)
     guard UTF8Validator.isValid(buffer.span, 0, count) else { return nil }
     return Array(buffer)
 }
 
 /// How long a name of the host's is.
-func nameLength(_ name: UnsafePointer<CChar>) -> Int { min(CString.length(name, max: textBytesMax), textBytesMax) }
+func nameLength(_ name: UnsafePointer<CChar>) -> Int {
+    min(CString.length(name, max: textBytesMax), textBytesMax)
+}
 
 /// A payload of the host's; nil if a length comes without a pointer.
 @inline(__always)

@@ -38,18 +38,19 @@ package enum Base64 {
         while index < range.upperBound {
             var group: UInt32 = 0
             for place in index..<(index + 4) { group = group << 6 | UInt32(value(text[place]) ?? 0) }
-            for shift in [UInt32(16), 8, 0] where bytes.count < end {
-                bytes.append(UInt8(truncatingIfNeeded: group >> shift))
+            for place in 0..<3 where bytes.count < end {
+                bytes.append(UInt8(truncatingIfNeeded: group >> UInt32(16 - 8 * place)))
             }
             index += 4
         }
         return true
     }
 
-    /// Whether the text decodes to 16 bytes, as a Sec-WebSocket-Key must (RFC 6455 4.2.1). Unused bits may be set:
-    /// the key is echoed as text and never decoded.
+    /// Whether the text decodes to 16 bytes, as a Sec-WebSocket-Key must (RFC 6455 4.2.1). Unused bits may be
+    /// set: the key is echoed as text and never decoded.
     package static func isKeyOf16Bytes(_ text: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
-        guard range.count == 24, text[range.upperBound - 1] == padding, text[range.upperBound - 2] == padding else {
+        guard range.count == 24, text[range.upperBound - 1] == padding, text[range.upperBound - 2] == padding
+        else {
             return false
         }
         for index in range.dropLast(2) where value(text[index]) == nil { return false }

@@ -1,6 +1,6 @@
-// From names that peers choose to small numbers. Open addressing with linear probing; an entry that goes lets the ones
-// behind it move up, so that there are no gravestones. The hash is keyed by the seed, so that nobody outside can make names
-// collide.
+// From names that peers choose to small numbers. Open addressing with linear probing; an entry that goes lets
+// the ones behind it move up, so that there are no gravestones. The hash is keyed by the seed, so that nobody
+// outside can make names collide.
 
 package struct ByteTable: ~Copyable {
     private static var slotsMin: Int { 8 }

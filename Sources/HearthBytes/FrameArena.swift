@@ -1,5 +1,7 @@
-// Where outgoing bytes lie. What is written during one turn of the loop goes into shared chunks, one piece behind the
-// other, so that many small messages to one peer form one run of memory. At the end of the turn the chunks are used
+// Where outgoing bytes lie. What is written during one turn of the loop goes into shared chunks, one piece
+// behind the
+// other, so that many small messages to one peer form one run of memory. At the end of the turn the chunks
+// are used
 // again. What must live longer is held: copied into a chunk of its own, or, for a large message, counted.
 
 /// A run of bytes in an arena.
@@ -36,7 +38,10 @@ package final class FrameArena {
         var isOfTurn: Bool
     }
 
-    private var chunks: [Chunk] = []
+    // Not an array: each message would ask whether the array is shared.
+    private var chunks: UnsafeMutablePointer<Chunk>
+    private var chunksCount = 0
+    private var chunksCapacity = 16
     private var freeNumbers: [UInt32] = []
     private var spares: [(base: UnsafeMutablePointer<UInt8>, capacity: Int)] = []
     private var spareBytes = 0
@@ -48,14 +53,14 @@ package final class FrameArena {
     package private(set) var capacityBytes = 0
 
     package init() {
+        chunks = .allocate(capacity: chunksCapacity)
         current = 0
         current = makeChunk(capacity: Self.chunkBytes, isShared: true)
     }
 
     deinit {
-        for number in 0..<chunks.count where chunks[number].capacity > 0 {
-            chunks[number].base.deallocate()
-        }
+        for number in 0..<chunksCount where chunks[number].capacity > 0 { chunks[number].base.deallocate() }
+        chunks.deallocate()
         for index in 0..<spares.count { spares[index].base.deallocate() }
     }
 
@@ -67,7 +72,8 @@ package final class FrameArena {
         if count <= Self.largeBytesMin, used + count <= chunks[Int(current)].capacity {
             chunks[Int(current)].used = used + count
             let segment = Segment(
-                chunk: current, start: UInt32(truncatingIfNeeded: used), end: UInt32(truncatingIfNeeded: used + count),
+                chunk: current, start: UInt32(truncatingIfNeeded: used),
+                end: UInt32(truncatingIfNeeded: used + count),
                 isHeld: false)
             return (segment, chunks[Int(current)].base + used)
         }
@@ -78,7 +84,8 @@ package final class FrameArena {
         _ count: Int
     ) -> (segment: Segment, place: UnsafeMutablePointer<UInt8>) {
         let isLarge = count > Self.largeBytesMin
-        let number = makeChunk(capacity: isLarge ? Self.roundedUp(count) : Self.chunkBytes, isShared: !isLarge)
+        let number = makeChunk(
+            capacity: isLarge ? Self.roundedUp(count) : Self.chunkBytes, isShared: !isLarge)
         if isLarge {
             chunks[Int(number)].isOfTurn = true
             turnChunks.append(number)
@@ -111,10 +118,14 @@ package final class FrameArena {
     }
 
     /// The turn is over and nothing refers to its bytes but what is held.
+    @inline(__always)
     package func endTurn() {
         chunks[Int(current)].used = 0
         turnBytes = 0
-        if turnChunks.isEmpty { return }
+        if !turnChunks.isEmpty { endTurnChunks() }
+    }
+
+    private func endTurnChunks() {
         for number in turnChunks {
             chunks[Int(number)].isOfTurn = false
             if chunks[Int(number)].references == 0 { freeChunk(number) }
@@ -124,7 +135,8 @@ package final class FrameArena {
 
     // MARK: Beyond the turn
 
-    /// Makes a segment of this turn outlive it: a large message is shared, small ones are copied to the end of `tail`, the
+    /// Makes a segment of this turn outlive it: a large message is shared, small ones are copied to the end
+    /// of `tail`, the
     /// holder's last held segment, or to a chunk of the holder's own.
     /// Returns the held segment, or nil if `tail` was made longer instead.
     package func hold(_ segment: Segment, tail: inout Segment?) -> Segment? {
@@ -191,8 +203,16 @@ package final class FrameArena {
             chunks[Int(number)] = chunk
             return number
         }
-        chunks.append(chunk)
-        return UInt32(chunks.count - 1)
+        if chunksCount == chunksCapacity {
+            let larger = UnsafeMutablePointer<Chunk>.allocate(capacity: chunksCapacity * 2)
+            larger.moveInitialize(from: chunks, count: chunksCount)
+            chunks.deallocate()
+            chunks = larger
+            chunksCapacity *= 2
+        }
+        (chunks + chunksCount).initialize(to: chunk)
+        chunksCount += 1
+        return UInt32(chunksCount - 1)
     }
 
     private func freeChunk(_ number: UInt32) {

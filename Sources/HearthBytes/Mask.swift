@@ -1,7 +1,7 @@
 // The masking of client frames (RFC 6455 5.3), a word at a time.
 
-/// Masks or unmasks `bytes[from..<to]` in place. `key` is the masking key read as a little-endian number, `phase` how many
-/// bytes of the payload came before `from`; only its two lowest bits count.
+/// Masks or unmasks `bytes[from..<to]` in place. `key` is the masking key read as a little-endian number,
+/// `phase` how many bytes of the payload came before `from`; only its two lowest bits count.
 @inline(__always)
 package func unmask(_ bytes: inout MutableSpan<UInt8>, from: Int, to: Int, key: UInt32, phase: Int) {
     precondition(from >= 0 && from <= to && to <= bytes.count, "range beyond the bytes")

@@ -1,4 +1,5 @@
-// Elements at fixed addresses, named by small numbers that are used again. Pages are never moved or given back, so a
+// Elements at fixed addresses, named by small numbers that are used again. Pages are never moved or given
+// back, so a
 // pointer to an element stays good until the element is released.
 
 package final class Slab<Element: ~Copyable> {
@@ -78,7 +79,8 @@ package final class Slab<Element: ~Copyable> {
 
     private func addPage() {
         if pagesCount == pagesCapacity {
-            let larger = UnsafeMutablePointer<UnsafeMutablePointer<Element>>.allocate(capacity: pagesCapacity * 2)
+            let larger = UnsafeMutablePointer<UnsafeMutablePointer<Element>>.allocate(
+                capacity: pagesCapacity * 2)
             larger.moveInitialize(from: pages, count: pagesCount)
             pages.deallocate()
             pages = larger

@@ -1,5 +1,5 @@
-// UTF-8 as RFC 3629 defines it, checked while it arrives: the first byte that no valid text can have in its place is
-// refused, be it of a surrogate, of an overlong form, or beyond U+10FFFF.
+// UTF-8 as RFC 3629 defines it, checked while it arrives: the first byte that no valid text can have in its
+// place is refused, be it of a surrogate, of an overlong form, or beyond U+10FFFF.
 
 package struct UTF8Validator: Sendable {
     /// Continuation bytes that the character begun still needs, and what the next of them may be.
@@ -73,15 +73,19 @@ package struct UTF8Validator: Sendable {
         var index = from
         // Every load ends at `to` or before, which was checked.
         while index &+ 32 <= to {
-            let low = unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
+            let low =
+                unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
                 | raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index &+ 8, as: UInt64.self)
-            let top = unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index &+ 16, as: UInt64.self)
+            let top =
+                unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index &+ 16, as: UInt64.self)
                 | raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index &+ 24, as: UInt64.self)
             if (low | top) & high != 0 { break }
             index &+= 32
         }
         while index &+ 8 <= to {
-            if unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self) & high != 0 { break }
+            if unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self) & high != 0 {
+                break
+            }
             index &+= 8
         }
         while index < to, unsafe bytes[unchecked: index] < 0x80 { index &+= 1 }

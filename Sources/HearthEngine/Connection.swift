@@ -1,4 +1,5 @@
-// One accepted socket, in its slot of a loop. It does not move: the watcher inside is known to libuv by its address.
+// One accepted socket, in its slot of a loop. It does not move: the watcher inside is known to libuv by its
+// address.
 
 internal import HearthBytes
 internal import HearthPlatform

@@ -1,4 +1,5 @@
-// Calls that name a connection by its id. On the thread of the connection's loop they act at once; elsewhere they are
+// Calls that name a connection by its id. On the thread of the connection's loop they act at once; elsewhere
+// they are
 // checked against what is known and posted.
 
 internal import HearthBytes
@@ -9,13 +10,14 @@ internal import HearthWire
 internal import Synchronization
 
 package enum Connections {
-    /// `here` on the loop's own thread; else `elsewhere` under the port's lock, which may answer with a command to post.
+    /// `here` on the loop's own thread; else `elsewhere` under the port's lock, which may answer with a
+    /// command to post.
     @inline(__always)
     private static func reach(
         _ id: ConnectionID, here: (Loop, UnsafeMutablePointer<Connection>) -> Int64,
         elsewhere: (Loop, UnsafeMutablePointer<Connection>) -> Elsewhere
     ) -> Int64 {
-        LoopPorts.shared.withPort(id.loop) { port in
+        LoopPorts.withPort(id.loop) { port in
             if port.isCurrent {
                 guard let loop = port.loop else { return answer(.gone) }
                 return loop._withUnsafeGuaranteedRef { loop in
@@ -54,7 +56,9 @@ package enum Connections {
     // MARK: Messages
 
     @inline(__always)
-    package static func send(_ id: ConnectionID, _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>) -> Int64 {
+    package static func send(
+        _ id: ConnectionID, _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>
+    ) -> Int64 {
         guard let kind = messageOpcode(opcode, payload) else { return answer(.invalid) }
         if payload.count > Int(Int32.max) - 16 { return answer(.tooLarge) }
         return reach(id) { loop, place in
@@ -66,7 +70,9 @@ package enum Connections {
     }
 
     package static func close(_ id: ConnectionID, code: Int32, reason: [UInt8]) -> Status {
-        guard let code = UInt16(exactly: code), CloseCode(rawValue: code).mayBeSentByHost else { return .invalid }
+        guard let code = UInt16(exactly: code), CloseCode(rawValue: code).mayBeSentByHost else {
+            return .invalid
+        }
         if reason.count > 123 { return .tooLarge }
         let result = reach(id) { loop, place in
             answer(loop.close(place, code: code, reason: reason))
@@ -116,7 +122,8 @@ package enum Connections {
     }
 
     package static func respond(
-        _ id: ConnectionID, status: Int32, headers: UnsafeBufferPointer<UInt8>, body: UnsafeBufferPointer<UInt8>
+        _ id: ConnectionID, status: Int32, headers: UnsafeBufferPointer<UInt8>,
+        body: UnsafeBufferPointer<UInt8>
     ) -> Status {
         guard status >= 200, status <= 599, HeaderBlock.isSafe(headers.span) else { return .invalid }
         if body.count > Int(Int32.max) - (64 << 10) { return .tooLarge }
@@ -245,7 +252,8 @@ package enum Connections {
     }
 
     private static func copied(
-        _ id: ConnectionID, _ body: ([UInt8]) -> Int64, _ read: (Loop, UnsafeMutablePointer<Connection>) -> [UInt8]
+        _ id: ConnectionID, _ body: ([UInt8]) -> Int64,
+        _ read: (Loop, UnsafeMutablePointer<Connection>) -> [UInt8]
     ) -> Int64 {
         var bytes: [UInt8] = []
         let result = look(id) { loop, place in
@@ -256,8 +264,10 @@ package enum Connections {
     }
 
     /// Reads what other threads may look at, under the lock, on whichever thread.
-    private static func look(_ id: ConnectionID, _ body: (Loop, UnsafeMutablePointer<Connection>) -> Int64) -> Int64 {
-        LoopPorts.shared.withPort(id.loop) { port in
+    private static func look(
+        _ id: ConnectionID, _ body: (Loop, UnsafeMutablePointer<Connection>) -> Int64
+    ) -> Int64 {
+        LoopPorts.withPort(id.loop) { port in
             port.lock.lock()
             defer { port.lock.unlock() }
             guard let loop = port.loop?.takeUnretainedValue(), let place = loop.place(of: id) else {

@@ -12,6 +12,7 @@ extension Engine {
         let status = makeLoops(configuration.integer(.threads), origin: .own)
         if status != .ok { return status }
         mode = .started
+        hasPoller = true
         for loop in loops { loop.events.setKeepsRunning(true) }
         do throws(SystemError) {
             for loop in loops { threads.append(try LoopThread(loop)) }
@@ -57,6 +58,7 @@ extension Engine {
         let status = makeLoops(1, origin: .own)
         if status != .ok { return status }
         mode = .driven
+        hasPoller = true
         queue.usesSignal = false
         // Referenced, so that libuv counts the timer's delay when it is asked for one.
         loops[0].events.setKeepsRunning(true)
@@ -90,7 +92,8 @@ extension Engine {
             return fail(.thread, bytes("an attached engine is freed on its loop's thread"))
         }
         if mode == .run, isRunning.load(ordering: .acquiring) {
-            return fail(.state, bytes("hearth_engine_run has not returned: call hearth_engine_stop and wait for it"))
+            return fail(
+                .state, bytes("hearth_engine_run has not returned: call hearth_engine_stop and wait for it"))
         }
         if mode == .started {
             for loop in loops { _ = loop.port.post(.stop) }
@@ -109,7 +112,7 @@ extension Engine {
         for loop in loops { loop.retire(servers) }
         for loop in loops {
             loop.port.owner.store(0, ordering: .relaxed)
-            LoopPorts.shared.giveBack(loop.port)
+            LoopPorts.giveBack(loop.port)
         }
         loops = []
         mode = .idle
@@ -121,9 +124,9 @@ extension Engine {
     /// The descriptor to watch; nil: the engine does not run.
     package var descriptor: Int32? {
         switch mode {
-        case .idle: nil
+        case .idle, .run, .attached: nil
         case .driven: loops[0].events.descriptor
-        case .started, .run, .attached: queue.descriptor
+        case .started: queue.descriptor
         }
     }
 
@@ -133,19 +136,22 @@ extension Engine {
         return queue.isEmpty ? loops[0].events.timeoutMilliseconds : 0
     }
 
-    /// Makes events available to `queue.takeOne` or `takeAll`, waiting for the first as long as told (-1: for ever).
+    /// Makes events available to `queue.takeOne` or `takeAll`, waiting for the first as long as told (-1: for
+    /// ever).
     package func turn(milliseconds: Int32) -> Status {
         switch mode {
         case .idle: return fail(.state, bytes("the engine does not run"))
-        case .attached where loops[0].port.isCurrent, .run where loops[0].port.isCurrent:
-            return fail(.thread, bytes("the loop's thread cannot wait for its own events"))
-        case .started, .run, .attached:
+        case .run, .attached:
+            return fail(.state, bytes("a running or attached engine gives its events to callbacks"))
+        case .started:
             if milliseconds != 0, queue.isEmpty { _ = queue.wait(milliseconds: milliseconds) }
         case .driven:
             guard loops[0].port.isCurrent else {
                 return fail(.thread, bytes("a driven engine is polled on the thread that drives it"))
             }
-            if loops[0].isDispatching { return fail(.state, bytes("a callback cannot run the loop that called it")) }
+            if loops[0].isDispatching {
+                return fail(.state, bytes("a callback cannot run the loop that called it"))
+            }
             driveTurn(milliseconds)
         }
         return .ok
@@ -167,7 +173,8 @@ extension Engine {
         }
     }
 
-    /// libuv registers new watchers only at the start of a turn, so a turn that made some is followed by another, or the
+    /// libuv registers new watchers only at the start of a turn, so a turn that made some is followed by
+    /// another, or the
     /// descriptor would stay silent.
     private func runTurns(_ events: EventLoop) {
         for _ in 0..<4 {
@@ -196,7 +203,8 @@ extension Engine {
 }
 
 extension Loop {
-    /// Cuts everything and takes the loop out of libuv. Its memory lives until libuv has let go of the last watcher.
+    /// Cuts everything and takes the loop out of libuv. Its memory lives until libuv has let go of the last
+    /// watcher.
     /// Thread: the loop's, or any when no thread runs it.
     func retire(_ servers: [Server]) {
         let owner = UnsafeMutableRawPointer(Unmanaged.passUnretained(self).toOpaque())

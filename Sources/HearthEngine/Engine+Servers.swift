@@ -34,7 +34,8 @@ extension Server {
         }
         let addresses = configuration.list(.listen)
         if addresses.isEmpty {
-            return engine.fail(.invalidValue, bytes("the key listen is empty: set it, for example to 127.0.0.1:9000"))
+            return engine.fail(
+                .invalidValue, bytes("the key listen is empty: set it, for example to 127.0.0.1:9000"))
         }
         for address in addresses {
             let status = listen(address)
@@ -54,7 +55,8 @@ extension Server {
         guard let address = ListenAddress(text) else {
             return engine.fail(
                 .address,
-                bytes("\"") + text + bytes("\" is not an address to listen on: write HOST:PORT, [IPv6]:PORT or unix:/path"))
+                bytes("\"") + text
+                    + bytes("\" is not an address to listen on: write HOST:PORT, [IPv6]:PORT or unix:/path"))
         }
         let isShared = engine.configuration.integer(.threads) > 1
         do throws(SystemError) {
@@ -64,18 +66,21 @@ extension Server {
             var bound = address
             if case .unix(let name) = address { path = name }
             if isShared, case .ip(let host, _, let isIPv6) = address {
-                // With SO_REUSEPORT the system would let another program's port be shared: a plain socket finds that out.
+                // With SO_REUSEPORT the system would let another program's port be shared: a plain socket
+                // finds that out.
                 let probe = try Socket.listen(address, backlog: 1, isShared: false, isIPv6Only: isIPv6Only)
                 Socket.close(probe.descriptor)
                 bound = .ip(host: host, port: probe.port, isIPv6: isIPv6)
             }
-            let opened = try Socket.listen(bound, backlog: backlog, isShared: isShared, isIPv6Only: isIPv6Only)
+            let opened = try Socket.listen(
+                bound, backlog: backlog, isShared: isShared, isIPv6Only: isIPv6Only)
             var shown = text
             if path == nil {
                 shown = Array(text[...text.lastIndex(of: UInt8(ascii: ":"))!])
                 appendDecimal(UInt64(opened.port), to: &shown)
             }
-            listenings.append(Listening(text: shown, port: opened.port, path: path, descriptors: [opened.descriptor]))
+            listenings.append(
+                Listening(text: shown, port: opened.port, path: path, descriptors: [opened.descriptor]))
             return .ok
         } catch {
             let sentence = bytes("cannot listen on ") + text + bytes(": ") + error.text
@@ -95,13 +100,18 @@ extension Server {
         return 0
     }
 
-    package func address(at index: Int) -> [UInt8]? { index < listenings.count ? listenings[index].text : nil }
+    package func address(at index: Int) -> [UInt8]? {
+        index < listenings.count ? listenings[index].text : nil
+    }
 
     /// Stops politely.
     package func stop(reason: [UInt8]) -> Status {
         if reason.count > 123 { return engine.fail(.tooLarge, bytes("a close reason has at most 123 bytes")) }
-        let exchanged = state.compareExchange(expected: .started, desired: .stopping, ordering: .acquiringAndReleasing)
-        guard exchanged.exchanged else { return engine.fail(.state, bytes("the server is not started, or stopped already")) }
+        let exchanged = state.compareExchange(
+            expected: .started, desired: .stopping, ordering: .acquiringAndReleasing)
+        guard exchanged.exchanged else {
+            return engine.fail(.state, bytes("the server is not started, or stopped already"))
+        }
         if engine.loops.isEmpty {
             engine.closeListenings(self)
             state.store(.stopped, ordering: .relaxed)
@@ -151,7 +161,8 @@ extension Engine {
                 do throws(SystemError) {
                     if listening.path != nil {
                         // A Unix socket has one queue: the loops share its descriptor.
-                        server.listenings[index].descriptors.append(try Socket.duplicate(listening.descriptors[0]))
+                        server.listenings[index].descriptors.append(
+                            try Socket.duplicate(listening.descriptors[0]))
                     } else if let address = ListenAddress(listening.text) {
                         let opened = try Socket.listen(
                             address, backlog: Int32(clamping: server.configuration.integer(.listenBacklog)),
@@ -159,7 +170,8 @@ extension Engine {
                         server.listenings[index].descriptors.append(opened.descriptor)
                     }
                 } catch {
-                    return fail(.system, bytes("cannot listen on ") + listening.text + bytes(": ") + error.text)
+                    return fail(
+                        .system, bytes("cannot listen on ") + listening.text + bytes(": ") + error.text)
                 }
             }
         }

@@ -1,4 +1,5 @@
-// An engine: its loops, its servers, and the four ways to run. Only the calls that start and end things come through here
+// An engine: its loops, its servers, and the four ways to run. Only the calls that start and end things come
+// through here
 // with a lock; the data path goes from ids to loops directly (Engine+Connections).
 
 internal import HearthBytes
@@ -16,9 +17,13 @@ package final class Engine: @unchecked Sendable {
     var loops: [Loop] = []
     var servers: [Server] = []
     var mode = Mode.idle
+    /// Events without a callback wait for `turn`; in the other modes nobody could fetch them.
+    var hasPoller = false
     /// It ran and was ended: an attached engine that was stopped.
     var isEnded = false
     var threads: [LoopThread] = []
+    /// What the log callback needs as long as the engine lives.
+    package var logOwner: AnyObject?
     /// A thread is inside of `run`.
     let isRunning = Atomic<Bool>(false)
     let lock = Lock()
@@ -26,12 +31,17 @@ package final class Engine: @unchecked Sendable {
 
     /// Throws a sentence that says what the system refused.
     package init(configuration: Configuration) throws(SystemRefusal) {
-        guard Process.isLibuvSupported else { throw SystemRefusal(sentence: bytes("the loaded libuv is not a 1.x of at least 1.44")) }
-        guard Crypto.isLibraryVersionSupported else { throw SystemRefusal(sentence: bytes("the loaded OpenSSL is not version 3")) }
+        guard Process.isLibuvSupported else {
+            throw SystemRefusal(sentence: bytes("the loaded libuv is not a 1.x of at least 1.44"))
+        }
+        guard Crypto.isLibraryVersionSupported else {
+            throw SystemRefusal(sentence: bytes("the loaded OpenSSL is not version 3"))
+        }
         self.configuration = configuration
         do throws(SystemError) {
             queue = try EventQueue(
-                countMax: configuration.integer(.eventQueueMax), bytesMax: configuration.size(.eventQueueMaxBytes))
+                countMax: configuration.integer(.eventQueueMax),
+                bytesMax: configuration.size(.eventQueueMaxBytes))
         } catch {
             throw SystemRefusal(sentence: bytes("no pipe for the event queue: ") + error.text)
         }
@@ -56,7 +66,9 @@ package final class Engine: @unchecked Sendable {
     }
 
     package func setLog(_ callback: LogCallback?, _ context: UnsafeMutableRawPointer?) -> Status {
-        guard mode == .idle else { return fail(.state, bytes("the log callback is set before the engine is started")) }
+        guard mode == .idle else {
+            return fail(.state, bytes("the log callback is set before the engine is started"))
+        }
         log.callback = callback
         log.context = context
         return .ok
@@ -89,7 +101,7 @@ package final class Engine: @unchecked Sendable {
         for server in servers { granule = min(granule, max(5, server.shortestTimeout / 16)) }
         var made: [Loop] = []
         for index in 0..<count {
-            guard let port = LoopPorts.shared.take() else {
+            guard let port = LoopPorts.take() else {
                 abandon(made)
                 return fail(.limit, bytes("256 loops run in this process, which is the most"))
             }
@@ -98,12 +110,14 @@ package final class Engine: @unchecked Sendable {
                 try loop.open()
                 made.append(loop)
             } catch {
-                LoopPorts.shared.giveBack(port)
+                LoopPorts.giveBack(port)
                 abandon(made)
                 return fail(.system, bytes("cannot make a loop: ") + error.text)
             }
         }
-        for loop in made { for server in servers { loop.port.lock.withLock { loop.hub.addServer(server.number) } } }
+        for loop in made {
+            for server in servers { loop.port.lock.withLock { loop.hub.addServer(server.number) } }
+        }
         loops = made
         for loop in made { loop.publishPort() }
         return .ok
@@ -113,7 +127,7 @@ package final class Engine: @unchecked Sendable {
         for loop in made {
             loop.events.close()
             loop.events.drain()
-            LoopPorts.shared.giveBack(loop.port)
+            LoopPorts.giveBack(loop.port)
         }
     }
 
@@ -128,7 +142,12 @@ package final class Engine: @unchecked Sendable {
     }
 
     func startListening(_ server: Server, on loop: Loop) {
-        if loop.port.isCurrent { loop.listen(server) } else { _ = loop.port.post(.startListening(server: server)) }
+        server.wasServed = true
+        if loop.port.isCurrent {
+            loop.listen(server)
+        } else {
+            _ = loop.port.post(.startListening(server: server))
+        }
     }
 }
 

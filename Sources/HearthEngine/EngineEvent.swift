@@ -1,7 +1,9 @@
-// What a host is told. The pointers are good until the host's callback returns or, in a queue, until they are copied.
+// What a host is told. The pointers are good until the host's callback returns or, in a queue, until they are
+// copied.
 
 package enum EventType: UInt32 {
-    case connect = 1, open, message, close, joined, left, userJoined, userLeft, httpRequest, serverStopped, dropped
+    case connect = 1, open, message, close, joined, left, userJoined, userLeft, httpRequest, serverStopped,
+        dropped
 }
 
 /// Bytes that somebody else owns.

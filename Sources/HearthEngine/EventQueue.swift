@@ -1,5 +1,7 @@
-// Events that wait for a host that fetches them. Loops append records at one end, the host takes whole batches at the
-// other. When more waits than the limits allow the loops stop reading, so the queue is bounded by its limits and what one
+// Events that wait for a host that fetches them. Loops append records at one end, the host takes whole
+// batches at the
+// other. When more waits than the limits allow the loops stop reading, so the queue is bounded by its limits
+// and what one
 // turn of each loop may add.
 
 internal import HearthPlatform
@@ -15,6 +17,10 @@ package final class EventQueue: @unchecked Sendable {
     private let bytesMax: Int
     private var filling: [UInt8] = []
     private var fillingCount = 0
+    /// What the last `refill` lent, until the next: it counts toward the limits as a whole.
+    private var lentCountMax = 0
+    private var lentBytesMax = 0
+    // The taker's own.
     private var lent: [UInt8] = []
     private var lentOffset = 0
     private var lentCount = 0
@@ -40,16 +46,18 @@ package final class EventQueue: @unchecked Sendable {
         let wasEmpty = fillingCount == 0
         write(event)
         fillingCount += 1
-        if fillingCount + lentCount >= countMax || filling.count + lent.count - lentOffset >= bytesMax {
+        if fillingCount + lentCountMax >= countMax || filling.count + lentBytesMax >= bytesMax {
             isFullFlag.store(true, ordering: .relaxed)
         }
         lock.unlock()
         if wasEmpty, usesSignal { signal.raise() }
     }
 
-    package var isEmpty: Bool { lock.withLock { fillingCount + lentCount == 0 } }
+    /// Thread: the taker's.
+    package var isEmpty: Bool { lentCount == 0 && lock.withLock { fillingCount == 0 } }
 
-    /// Lends all records that wait, until the next call of this or `takeOne`. Returns how many, and whether the loops may
+    /// Lends all records that wait, until the next call of this or `takeOne`. Returns how many, and whether
+    /// the loops may
     /// read again.
     package func takeAll(_ body: (UnsafeBufferPointer<UInt8>, Int) -> Void) -> (count: Int, mayRead: Bool) {
         let mayRead = refill()
@@ -87,6 +95,8 @@ package final class EventQueue: @unchecked Sendable {
         lentOffset = 0
         swap(&lent, &filling)
         lentCount = fillingCount
+        lentCountMax = lentCount
+        lentBytesMax = lent.count
         if fillingCount > 0, usesSignal { signal.lower() }
         fillingCount = 0
         let wasFull = isFullFlag.load(ordering: .relaxed)

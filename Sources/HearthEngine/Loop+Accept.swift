@@ -6,7 +6,8 @@ internal import HearthPlatform
 internal import HearthSession
 internal import Synchronization
 
-/// A listening descriptor of a loop. It lives outside of the loop's object because libuv knows its watcher by address.
+/// A listening descriptor of a loop. It lives outside of the loop's object because libuv knows its watcher by
+/// address.
 struct Acceptor: ~Copyable {
     var watcher = Watcher()
     let loop: Unmanaged<Loop>
@@ -25,12 +26,12 @@ extension Loop {
     /// Watches the server's descriptors of this loop.
     func listen(_ server: Server) {
         port.lock.withLock { hub.addServer(server.number) }
-        server.wasServed = true
         for listening in server.listenings where index < listening.descriptors.count {
             let place = UnsafeMutablePointer<Acceptor>.allocate(capacity: 1)
             place.initialize(
                 to: Acceptor(
-                    loop: Unmanaged.passUnretained(self), server: server, descriptor: listening.descriptors[index]))
+                    loop: Unmanaged.passUnretained(self), server: server,
+                    descriptor: listening.descriptors[index]))
             let watcher = withUnsafeMutablePointer(to: &place.pointee.watcher) { $0 }
             do throws(SystemError) {
                 try Watcher.open(
@@ -52,7 +53,8 @@ extension Loop {
                     })
             } catch {
                 engine.log.write(
-                    .error, "server", "cannot watch the listening socket", LogFields().adding("error", error.text))
+                    .error, "server", "cannot watch the listening socket",
+                    LogFields().adding("error", error.text))
                 place.deinitialize(count: 1)
                 place.deallocate()
                 continue
@@ -85,7 +87,8 @@ extension Loop {
         let slot = connections.nextIndex
         let inserted = connections.insert(
             Connection(
-                loop: Unmanaged.passUnretained(self), id: makeID(slot: slot), slot: slot, descriptor: descriptor,
+                loop: Unmanaged.passUnretained(self), id: makeID(slot: slot), slot: slot,
+                descriptor: descriptor,
                 server: Unmanaged.passUnretained(server), address: address, now: now))
         hub.open(slot, server: server.number, bytesMax: server.outboxBytesMax, policy: server.policy)
         port.lock.unlock()
@@ -96,14 +99,17 @@ extension Loop {
                 watcher(of: place), on: events, descriptor: descriptor, owner: UnsafeMutableRawPointer(place),
                 callback: { owner, events in
                     let place = owner.assumingMemoryBound(to: Connection.self)
-                    Loop.dispatch(place.pointee.loop.toOpaque()) { $0.ready(place, Readiness(rawValue: events)) }
+                    Loop.dispatch(place.pointee.loop.toOpaque()) {
+                        $0.ready(place, Readiness(rawValue: events))
+                    }
                 },
                 closed: { owner in
                     let place = owner.assumingMemoryBound(to: Connection.self)
                     Loop.dispatch(place.pointee.loop.toOpaque()) { $0.freeSlot(place.pointee.slot) }
                 })
         } catch {
-            engine.log.write(.error, "server", "cannot watch a connection", LogFields().adding("error", error.text))
+            engine.log.write(
+                .error, "server", "cannot watch a connection", LogFields().adding("error", error.text))
             Socket.close(descriptor)
             port.lock.withLock {
                 hub.close(slot)

@@ -27,7 +27,8 @@ extension Loop {
         _ = close(place, code: CloseCode.slowConsumer, reason: bytes("slow consumer"))
     }
 
-    /// The peer began: echo its code (RFC 6455 5.5.1) and go. The server ends the TCP connection first (7.1.1).
+    /// The peer began: echo its code (RFC 6455 5.5.1) and go. The server ends the TCP connection first
+    /// (7.1.1).
     func closeReceived(
         _ place: UnsafeMutablePointer<Connection>, _ code: CloseCode?, _ reason: UnsafeBufferPointer<UInt8>
     ) {
@@ -42,7 +43,8 @@ extension Loop {
     /// The peer answered our close.
     func closeAnswered(_ place: UnsafeMutablePointer<Connection>, _ code: CloseCode?) {
         end(
-            place, code: code?.rawValue ?? CloseCode.noStatus.rawValue, reason: [], flags: EngineEvent.isClean)
+            place, code: code?.rawValue ?? CloseCode.noStatus.rawValue, reason: [], flags: EngineEvent.isClean
+        )
         finish(place, lingers: false)
     }
 
@@ -66,7 +68,8 @@ extension Loop {
         noteQueued()
     }
 
-    /// The host's connection ends: it leaves its rooms, and the host is told. The socket lives on until `finish` or
+    /// The host's connection ends: it leaves its rooms, and the host is told. The socket lives on until
+    /// `finish` or
     /// `release`.
     func end(_ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8], flags: UInt32) {
         precondition(place.pointee.phase == .open, "ended twice")
@@ -91,7 +94,8 @@ extension Loop {
         port.lock.withLock { place.pointee.id = .none }
     }
 
-    /// Writes what waits and closes the socket. With `lingers` the peer may still be sending: it is read until it stops,
+    /// Writes what waits and closes the socket. With `lingers` the peer may still be sending: it is read
+    /// until it stops,
     /// for a socket closed with unread bytes resets the connection and can take our last bytes with it.
     func finish(_ place: UnsafeMutablePointer<Connection>, lingers: Bool) {
         if place.pointee.phase == .released { return }

@@ -34,7 +34,9 @@ extension Loop {
         case .respond(let id, let status, let headers, let body):
             guard let place = place(of: id) else { return }
             headers.withUnsafeBufferPointer { headers in
-                body.withUnsafeBufferPointer { _ = respond(place, status: status, headers: headers, body: $0) }
+                body.withUnsafeBufferPointer {
+                    _ = respond(place, status: status, headers: headers, body: $0)
+                }
             }
         default:
             applyToServer(command)
@@ -44,7 +46,9 @@ extension Loop {
     private func applyToServer(_ command: Command) {
         switch command {
         case .publish(let server, let room, let opcode, let payload, let exception):
-            payload.withUnsafeBufferPointer { _ = publish(server, room: room.bytes.span, opcode, $0, exception) }
+            payload.withUnsafeBufferPointer {
+                _ = publish(server, room: room.bytes.span, opcode, $0, exception)
+            }
         case .broadcast(let server, let opcode, let payload, let exception):
             payload.withUnsafeBufferPointer { _ = broadcast(server, opcode, $0, exception) }
         case .sendToUser(let server, let user, let opcode, let payload, let exception):

@@ -23,6 +23,11 @@ extension Loop {
 
     private func sessionDue(_ place: UnsafeMutablePointer<Connection>) {
         let limits = place.pointee.server._withUnsafeGuaranteedRef { $0.limits }
+        // What has come and was not read yet, because the host kept the loop or its events waiting, is a sign
+        // of life.
+        if !place.pointee.interest.contains(.readable) || Socket.hasInput(place.pointee.descriptor) {
+            place.pointee.session.noteReceived(now: now)
+        }
         let action = place.pointee.session.tick(
             now: now, nanoseconds: Clock.monotonicNanoseconds(), limits.pointee)
         switch action {
@@ -58,7 +63,9 @@ extension Loop {
     private func answerOverdue(_ place: UnsafeMutablePointer<Connection>) {
         // A file that the peer does not read.
         if place.pointee.exchange?.file != nil { return release(place) }
-        log(.warning, "http", "the host did not answer in time", place, reason: "open_timeout or http_timeout is over")
+        log(
+            .warning, "http", "the host did not answer in time", place,
+            reason: "open_timeout or http_timeout is over")
         respondAndClose(place, 503, "no answer in time", "Retry-After: 1\r\n")
     }
 
@@ -74,7 +81,10 @@ extension Loop {
                 _ = close(place, code: CloseCode.goingAway.rawValue, reason: reason)
             case .request:
                 if place.pointee.exchange?.head.isEmpty ?? true { release(place) }
-            case .host, .body, .finishing, .released: break
+            case .finishing:
+                // It was told all there is; only its own end is awaited.
+                if hub.waitingBytes(place.pointee.slot) == 0 { release(place) }
+            case .host, .body, .released: break
             }
         }
         checkStopped(server)

@@ -41,14 +41,18 @@ extension Loop {
         _ bytes: UnsafeBufferPointer<UInt8>
     ) {
         let exchange = exchange(of: place)
-        let tag = [UInt8(ascii: "\"")] + decimal(Int(file.modifiedAt)) + [UInt8(ascii: "-")] + decimal(file.size)
+        let tag =
+            [UInt8(ascii: "\"")] + decimal(Int(file.modifiedAt)) + [UInt8(ascii: "-")] + decimal(file.size)
             + [UInt8(ascii: "\"")]
         var isKnown = false
-        if let range = head.value(of: "if-none-match", in: bytes.span) { isKnown = bytes[range].elementsEqual(tag) }
+        if let range = head.value(of: "if-none-match", in: bytes.span) {
+            isKnown = bytes[range].elementsEqual(tag)
+        }
         text.removeAll(keepingCapacity: true)
         beginResponse(isKnown ? 304 : 200, length: isKnown ? nil : file.size, keepsAlive: exchange.keepsAlive)
         text += HearthEngine.bytes("ETag: ") + tag
-        text += HearthEngine.bytes("\r\nCache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\nLast-Modified: ")
+        text += HearthEngine.bytes(
+            "\r\nCache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\nLast-Modified: ")
         HTTPDate.write(epochSeconds: file.modifiedAt, into: &text)
         text += HearthEngine.bytes("\r\nContent-Type: ")
         text += HearthEngine.bytes(contentType(of: path))
@@ -73,7 +77,8 @@ extension Loop {
         guard let exchange = place.pointee.exchange, let file = exchange.file else { return }
         let wanted = min(Self.filePieceBytes, file.size - exchange.fileOffset)
         var (segment, target) = hub.arena.reserve(wanted)
-        let count = max(0, ServedFile.read(file.descriptor, into: target, count: wanted, offset: exchange.fileOffset))
+        let count = max(
+            0, ServedFile.read(file.descriptor, into: target, count: wanted, offset: exchange.fileOffset))
         if count < wanted { hub.arena.shrink(&segment, by: wanted - count) }
         if count > 0 { hub.appendFixed(segment, to: place.pointee.slot) }
         exchange.fileOffset += count
@@ -102,7 +107,8 @@ extension Loop {
             ("jpg", "image/jpeg"), ("jpeg", "image/jpeg"), ("gif", "image/gif"), ("webp", "image/webp"),
             ("avif", "image/avif"), ("ico", "image/x-icon"), ("woff2", "font/woff2"), ("woff", "font/woff"),
             ("wasm", "application/wasm"), ("mp3", "audio/mpeg"), ("mp4", "video/mp4"), ("webm", "video/webm"),
-            ("pdf", "application/pdf"), ("xml", "application/xml"), ("webmanifest", "application/manifest+json"),
+            ("pdf", "application/pdf"), ("xml", "application/xml"),
+            ("webmanifest", "application/manifest+json"),
         ]
     }
 }

@@ -18,7 +18,11 @@ extension Loop {
         if hub.isBlocked(slot) {
             hub.keep(slot)
         } else if let piece = hub.singlePiece(slot) {
-            sent(place, Socket.send(place.pointee.descriptor, piece.base!.assumingMemoryBound(to: UInt8.self), piece.count), piece.count)
+            sent(
+                place,
+                Socket.send(
+                    place.pointee.descriptor, piece.base!.assumingMemoryBound(to: UInt8.self), piece.count),
+                piece.count)
         } else {
             flushPieces(place)
         }
@@ -76,7 +80,8 @@ extension Loop {
         finishTransport(place)
     }
 
-    /// Writes are done: let the peer see the end, and, where it may still be sending, read until it has seen it.
+    /// Writes are done: let the peer see the end, and, where it may still be sending, read until it has seen
+    /// it.
     func finishTransport(_ place: UnsafeMutablePointer<Connection>) {
         if !place.pointee.lingers || place.pointee.isInputEnded { return release(place) }
         place.pointee.lingers = false

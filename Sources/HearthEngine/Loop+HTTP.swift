@@ -1,4 +1,5 @@
-// Requests, before they become WebSockets and when they do not: from bytes to a route, to the host, to a response.
+// Requests, before they become WebSockets and when they do not: from bytes to a route, to the host, to a
+// response.
 
 internal import HearthBytes
 internal import HearthHub
@@ -14,7 +15,9 @@ extension Loop {
     func receiveHTTP(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>) {
         switch place.pointee.phase {
         case .request:
-            guard let exchange = place.pointee.exchange, !exchange.head.isEmpty else { return parse(place, bytes) }
+            guard let exchange = place.pointee.exchange, !exchange.head.isEmpty else {
+                return parse(place, bytes)
+            }
             exchange.head.append(contentsOf: bytes)
             let all = exchange.head
             exchange.head = []
@@ -121,7 +124,8 @@ extension Loop {
         case .files: serveFile(place, server, bytes)
         case .notFound: respondText(place, 404, "nothing here", [])
         case .wrongMethod(let allowed):
-            respondText(place, 405, "the method is not allowed here", bytes_("Allow: ") + allowed + bytes_("\r\n"))
+            respondText(
+                place, 405, "the method is not allowed here", bytes_("Allow: ") + allowed + bytes_("\r\n"))
         case .upgradeRequired:
             respondText(
                 place, 426, "this is a WebSocket",
@@ -143,7 +147,9 @@ extension Loop {
                 continue
             }
             if route.methods.contains(where: { $0 == method }) { return .route(index) }
-            if matches(method, "HEAD"), route.methods.contains(where: { matches($0, "GET") }) { return .route(index) }
+            if matches(method, "HEAD"), route.methods.contains(where: { matches($0, "GET") }) {
+                return .route(index)
+            }
             for method in route.methods {
                 if !allowed.isEmpty { allowed += bytes_(", ") }
                 allowed += method
@@ -222,7 +228,9 @@ extension Loop {
         exchange.body = []
         var scanned = 0
         bytes.withUnsafeBufferPointer { bytes in
-            guard case .complete = head.parse(bytes.span, limits: server.headLimits, scanned: &scanned) else { return }
+            guard case .complete = head.parse(bytes.span, limits: server.headLimits, scanned: &scanned) else {
+                return
+            }
             body.withUnsafeBufferPointer { body in
                 withRequestEvent(.httpRequest, place, server, bytes) { event in
                     event.data = Borrowed(body.baseAddress, body.count)
@@ -279,7 +287,9 @@ extension Loop {
             appendDecimal(UInt64(length), to: &text)
             text += HearthEngine.bytes("\r\n")
         }
-        text += keepsAlive ? HearthEngine.bytes("Connection: keep-alive\r\n") : HearthEngine.bytes("Connection: close\r\n")
+        text +=
+            keepsAlive
+            ? HearthEngine.bytes("Connection: keep-alive\r\n") : HearthEngine.bytes("Connection: close\r\n")
     }
 
     func write(_ place: UnsafeMutablePointer<Connection>, _ bytes: [UInt8]) {
@@ -302,7 +312,8 @@ extension Loop {
     }
 
     func respondAndClose(
-        _ place: UnsafeMutablePointer<Connection>, _ status: Int, _ sentence: StaticString, _ headers: StaticString
+        _ place: UnsafeMutablePointer<Connection>, _ status: Int, _ sentence: StaticString,
+        _ headers: StaticString
     ) {
         exchange(of: place).keepsAlive = false
         respondText(place, status, sentence, HearthEngine.bytes(headers))

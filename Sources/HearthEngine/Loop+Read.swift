@@ -48,6 +48,9 @@ extension Loop {
             case .pongReceived:
                 place.pointee.session.recordPong(nanoseconds: Clock.monotonicNanoseconds())
                 place.pointee.latency.store(place.pointee.session.latencyMicroseconds, ordering: .relaxed)
+                // The wheel stands at ping_timeout, which is over with the answer: the next ping may be due
+                // before.
+                setDeadline(place, place.pointee.session.deadline(limits.pointee))
             case .closeReceived(let code, let reason):
                 closeReceived(place, code, content(place, reason, bytes))
             case .closeAnswered(let code):
@@ -84,7 +87,8 @@ extension Loop {
         emit(&event)
     }
 
-    private func answerPing(_ place: UnsafeMutablePointer<Connection>, _ payload: UnsafeBufferPointer<UInt8>) {
+    private func answerPing(_ place: UnsafeMutablePointer<Connection>, _ payload: UnsafeBufferPointer<UInt8>)
+    {
         // A peer that pings and does not read gets no more pongs than its outbox may hold.
         let server = place.pointee.server
         let waiting = hub.waitingBytes(place.pointee.slot)

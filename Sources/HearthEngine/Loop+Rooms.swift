@@ -32,7 +32,9 @@ extension Loop {
     func leave(_ place: UnsafeMutablePointer<Connection>, _ name: ByteString) -> Status {
         guard place.pointee.phase == .open else { return .gone }
         let server = place.pointee.server._withUnsafeGuaranteedRef { $0.number }
-        guard let room = hub.findRoom(server: server, name.bytes.span), hub.isMember(place.pointee.slot, of: room) else {
+        guard let room = hub.findRoom(server: server, name.bytes.span),
+            hub.isMember(place.pointee.slot, of: room)
+        else {
             return .notFound
         }
         leaveRoom(place, room)
@@ -68,7 +70,9 @@ extension Loop {
         let id = place.pointee.id
         for room in rooms {
             if let old, server.presenceLeave(room: room, user: old) { emitRoom(.userLeft, place, room, old) }
-            if let name, server.presenceJoin(room: room, user: name) { emitRoom(.userJoined, place, room, name) }
+            if let name, server.presenceJoin(room: room, user: name) {
+                emitRoom(.userJoined, place, room, name)
+            }
             if place.pointee.id != id { return .gone }
         }
         return .ok
@@ -144,7 +148,9 @@ extension Loop {
     }
 
     /// A member's message to its rooms, without the host.
-    func relay(_ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>) {
+    func relay(
+        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+    ) {
         let slot = place.pointee.slot
         if hub.roomsOfConnection(slot) == 0 { return }
         let frame = hub.encode(opcode, payload)
@@ -165,14 +171,17 @@ extension Loop {
             let name = hub.roomName(room)
             _ = hub.publish(frame, room: room, exceptSlot: leftOut, exceptUser: nil)
             _ = retryOverflowing(frame)
-            engine.postToOtherLoops(than: self) { .publish(server: server, room: name, opcode, Array(payload), exception) }
+            engine.postToOtherLoops(than: self) {
+                .publish(server: server, room: name, opcode, Array(payload), exception)
+            }
         }
         noteQueued()
     }
 
     /// Sends to the members of a room on this loop. Returns for how many it was queued.
     func publish(
-        _ server: Server, room name: borrowing Span<UInt8>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>,
+        _ server: Server, room name: borrowing Span<UInt8>, _ opcode: Opcode,
+        _ payload: UnsafeBufferPointer<UInt8>,
         _ exception: Exception
     ) -> Int {
         guard let room = hub.findRoom(server: server.number, name) else { return 0 }
@@ -208,7 +217,8 @@ extension Loop {
 
     /// Sends to a user's connections on this loop.
     func send(
-        _ server: Server, user name: borrowing Span<UInt8>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>,
+        _ server: Server, user name: borrowing Span<UInt8>, _ opcode: Opcode,
+        _ payload: UnsafeBufferPointer<UInt8>,
         _ exception: Exception
     ) -> Int {
         guard let user = hub.findUser(server: server.number, name) else { return 0 }

@@ -70,7 +70,9 @@ extension Loop {
             return .state
         }
         guard case .none = exchange.decision else { return .state }
-        if case .accepted(_, let subprotocol?) = decision, !isOffered(subprotocol, exchange.head) { return .invalid }
+        if case .accepted(_, let subprotocol?) = decision, !isOffered(subprotocol, exchange.head) {
+            return .invalid
+        }
         exchange.decision = decision
         if !exchange.isAsking { applyDecision(place) }
         return .ok
@@ -80,7 +82,9 @@ extension Loop {
         var request = RequestHead()
         var scanned = 0
         let limits = HeadLimits(maxBytes: Int.max, maxFields: Int.max)
-        guard case .complete = request.parse(bytes.span, limits: limits, scanned: &scanned) else { return false }
+        guard case .complete = request.parse(bytes.span, limits: limits, scanned: &scanned) else {
+            return false
+        }
         var isFound = false
         request.forEachListItem(of: "sec-websocket-protocol", in: bytes.span) { range in
             if bytes[range].elementsEqual(subprotocol) { isFound = true }
@@ -108,10 +112,9 @@ extension Loop {
 
     private func respondPlain(_ place: UnsafeMutablePointer<Connection>, _ status: Int, _ reason: [UInt8]) {
         text.removeAll(keepingCapacity: true)
-        let body = reason.isEmpty ? reason : reason + [UInt8(ascii: "\n")]
-        beginResponse(status, length: body.count, keepsAlive: false)
+        beginResponse(status, length: reason.count, keepsAlive: false)
         text += HearthEngine.bytes("Content-Type: text/plain; charset=utf-8\r\n\r\n")
-        text += body
+        text += reason
         write(place, text)
         finish(place, lingers: true)
     }
@@ -175,7 +178,8 @@ extension Loop {
         hub.startMessages(slot)
         let id = place.pointee.id
         if let user { port.lock.withLock { hub.setUser(slot, user) } }
-        // Bytes behind the head belong to the frame parser. The host's OPEN comes first, so they are kept meanwhile.
+        // Bytes behind the head belong to the frame parser. The host's OPEN comes first, so they are kept
+        // meanwhile.
         let rest = Array(bytes[headCount...])
         withTerminated(user?.bytes ?? []) { userText in
             var event = event(.open, place)
@@ -239,7 +243,9 @@ extension Loop {
                 switch part {
                 case .text(let text): name += text
                 case .capture(let index):
-                    guard PercentCoding.decode(bytes.span, captures[index], into: &name) else { throw .badRequestTarget }
+                    guard PercentCoding.decode(bytes.span, captures[index], into: &name) else {
+                        throw .badRequestTarget
+                    }
                 }
             }
         } else {

@@ -1,4 +1,5 @@
-// One loop: a thread's connections, from accept to release. This file has what it owns and how a turn begins and ends; the
+// One loop: a thread's connections, from accept to release. This file has what it owns and how a turn begins
+// and ends; the
 // other files named Loop+… have what happens in a turn.
 
 internal import HearthBytes
@@ -9,7 +10,8 @@ internal import HearthWire
 internal import Synchronization
 
 final class Loop: @unchecked Sendable {
-    /// What one read takes at most. A connection with more to read waits for the next turn, so that all get theirs.
+    /// What one read takes at most. A connection with more to read waits for the next turn, so that all get
+    /// theirs.
     static let inputBytes = 256 << 10
     /// When so much was written in one turn it is flushed before the turn's end, which bounds the arena.
     static let turnBytesMax = 8 << 20
@@ -38,7 +40,8 @@ final class Loop: @unchecked Sendable {
     var expired: [UInt32] = []
     /// Servers that are stopping, with the moment at which what is left is cut.
     var stoppingServers: [(server: Server, deadline: UInt64)] = []
-    /// True while libuv is calling us; else a call comes from host code on this thread and must ask for a turn.
+    /// True while libuv is calling us; else a call comes from host code on this thread and must ask for a
+    /// turn.
     var isDispatching = false
     var isStopRequested = false
     /// Acceptors whose watchers libuv still knows.
@@ -50,7 +53,9 @@ final class Loop: @unchecked Sendable {
     private var commands: [Command] = []
     private var wallOfTurn: UInt64 = 0
 
-    init(engine: Engine, index: Int, port: LoopPort, origin: EventLoop.Origin, granule: UInt64) throws(SystemError) {
+    init(
+        engine: Engine, index: Int, port: LoopPort, origin: EventLoop.Origin, granule: UInt64
+    ) throws(SystemError) {
         self.engine = engine
         self.index = index
         self.port = port
@@ -152,8 +157,11 @@ final class Loop: @unchecked Sendable {
     /// Sets the timer for the next deadline, if it is not set for it already.
     private func armTimer() {
         var due = wheel.nextDue()
-        for stopping in stoppingServers where due == nil || stopping.deadline < due! { due = stopping.deadline }
-        for acceptor in acceptors where acceptor.pointee.retryAt > 0 && (due == nil || acceptor.pointee.retryAt < due!) {
+        for stopping in stoppingServers where due == nil || stopping.deadline < due! {
+            due = stopping.deadline
+        }
+        for acceptor in acceptors
+        where acceptor.pointee.retryAt > 0 && (due == nil || acceptor.pointee.retryAt < due!) {
             due = acceptor.pointee.retryAt
         }
         if due == timerDue { return }
@@ -196,7 +204,7 @@ final class Loop: @unchecked Sendable {
         event.server._withUnsafeGuaranteedRef { server in
             if let callback = server.callback {
                 withUnsafePointer(to: &event) { callback(server.callbackContext, UnsafeRawPointer($0)) }
-            } else {
+            } else if engine.hasPoller {
                 engine.queue.append(event)
             }
         }
@@ -212,7 +220,8 @@ final class Loop: @unchecked Sendable {
     }
 
     func log(
-        _ level: LogLevel, _ area: StaticString, _ message: StaticString, _ place: UnsafeMutablePointer<Connection>,
+        _ level: LogLevel, _ area: StaticString, _ message: StaticString,
+        _ place: UnsafeMutablePointer<Connection>,
         reason: StaticString
     ) {
         guard engine.log.wants(level) else { return }

@@ -1,4 +1,5 @@
-// How the rest of the process reaches a loop. Ports are made once and never freed, so that an id or a call that comes too
+// How the rest of the process reaches a loop. Ports are made once and never freed, so that an id or a call
+// that comes too
 // late finds a port without a loop instead of freed memory.
 
 internal import HearthPlatform
@@ -46,39 +47,42 @@ final class LoopPort: @unchecked Sendable {
 }
 
 /// All ports of the process.
-final class LoopPorts: @unchecked Sendable {
-    nonisolated(unsafe) private(set) static var shared = LoopPorts(after: nil)
+enum LoopPorts {
+    /// Guards `isTaken`.
+    private nonisolated(unsafe) static var lock = Lock()
+    private nonisolated(unsafe) static var ports = makePorts(after: nil)
 
-    private let lock = Lock()
-    private let ports: UnsafeMutablePointer<Unmanaged<LoopPort>>
-
-    private init(after parents: LoopPorts?) {
-        ports = .allocate(capacity: ConnectionID.loopCount)
+    private static func makePorts(
+        after parents: UnsafeMutablePointer<Unmanaged<LoopPort>>?
+    ) -> UnsafeMutablePointer<Unmanaged<LoopPort>> {
+        let ports = UnsafeMutablePointer<Unmanaged<LoopPort>>.allocate(capacity: ConnectionID.loopCount)
         for number in 0..<ConnectionID.loopCount {
             // The parent goes on counting, so its child keeps well away from what it may give out meanwhile.
-            let forkedSerial = parents.map { $0[number].serial + 1 << 24 } ?? 0
+            let parentSerial = parents.map { $0[number]._withUnsafeGuaranteedRef { $0.serial } }
+            let forkedSerial = parentSerial.map { $0 + 1 << 24 } ?? 0
             let port = LoopPort(number: number, forkedSerial: forkedSerial)
             (ports + number).initialize(to: Unmanaged.passRetained(port))
         }
+        return ports
     }
 
     /// In a child: the parent's ports are left alone, locks and all.
-    static func startAnew() { shared = LoopPorts(after: shared) }
+    static func startAnew() {
+        lock = Lock()
+        ports = makePorts(after: ports)
+    }
 
+    /// Without counting references: ports are never freed.
     @inline(__always)
-    subscript(number: Int) -> LoopPort { ports[number].takeUnretainedValue() }
-
-    /// The port of the loop whose thread is calling, for the id of a connection there.
-    @inline(__always)
-    func withPort<Result>(_ number: Int, _ body: (LoopPort) -> Result) -> Result {
+    static func withPort<Result>(_ number: Int, _ body: (LoopPort) -> Result) -> Result {
         ports[number]._withUnsafeGuaranteedRef(body)
     }
 
     /// A port that no loop uses; nil: all are taken.
-    func take() -> LoopPort? {
+    static func take() -> LoopPort? {
         lock.withLock {
             for number in 0..<ConnectionID.loopCount {
-                let port = self[number]
+                let port = ports[number].takeUnretainedValue()
                 if !port.isTaken {
                     port.isTaken = true
                     return port
@@ -88,5 +92,5 @@ final class LoopPorts: @unchecked Sendable {
         }
     }
 
-    func giveBack(_ port: LoopPort) { lock.withLock { port.isTaken = false } }
+    static func giveBack(_ port: LoopPort) { lock.withLock { port.isTaken = false } }
 }

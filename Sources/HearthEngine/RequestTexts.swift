@@ -1,4 +1,5 @@
-// A request as the host gets it: names and values in one buffer, each ended by a NUL, and where they lie in it.
+// A request as the host gets it: names and values in one buffer, each ended by a NUL, and where they lie in
+// it.
 
 internal import HearthBytes
 internal import HearthPlatform
@@ -83,7 +84,8 @@ extension Loop {
         lendTexts(to: &event, body)
     }
 
-    /// Lends `text` to the event. What the host does meanwhile may need a buffer of its own, so it finds an empty one.
+    /// Lends `text` to the event. What the host does meanwhile may need a buffer of its own, so it finds an
+    /// empty one.
     func lendTexts(to event: inout EngineEvent, _ body: (inout EngineEvent) -> Void) {
         let lent = text
         text = []

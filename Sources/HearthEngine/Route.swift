@@ -44,7 +44,8 @@ struct Route {
             throw Fault(
                 .invalidValue,
                 [
-                    bytes("route pattern \""), text, bytes("\", character "), decimal(error.position + 1), bytes(": "),
+                    bytes("route pattern \""), text, bytes("\", character "), decimal(error.position + 1),
+                    bytes(": "),
                     bytes(error.sentence),
                 ])
         }
@@ -62,7 +63,8 @@ struct Route {
 
     private mutating func apply(_ option: [UInt8], _ setsEvent: inout Bool) throws(Fault) {
         guard let equals = option.firstIndex(of: UInt8(ascii: "=")) else {
-            throw Fault(.invalidValue, [bytes("route option \""), option, bytes("\" has no value: write name=value")])
+            throw Fault(
+                .invalidValue, [bytes("route option \""), option, bytes("\" has no value: write name=value")])
         }
         let name = Array(option[..<equals])
         let value = Array(option[(equals + 1)...])
@@ -84,13 +86,19 @@ struct Route {
         case matches(name, "subprotocols"):
             subprotocols = split(value, at: UInt8(ascii: "|")).filter { !$0.isEmpty }
             if subprotocols.contains(where: { !isToken($0) }) {
-                throw Fault(.invalidValue, [bytes("route option subprotocols: \""), value, bytes("\" has a character that no subprotocol may have")])
+                throw Fault(
+                    .invalidValue,
+                    [
+                        bytes("route option subprotocols: \""), value,
+                        bytes("\" has a character that no subprotocol may have"),
+                    ])
             }
         case matches(name, "http"):
             isHTTP = true
             methods = split(value, at: UInt8(ascii: "|")).filter { !$0.isEmpty }
             if methods.isEmpty || methods.contains(where: { !$0.allSatisfy { (0x41...0x5A).contains($0) } }) {
-                throw Fault(.invalidValue, [bytes("route option http: write methods in capitals, http=GET|POST")])
+                throw Fault(
+                    .invalidValue, [bytes("route option http: write methods in capitals, http=GET|POST")])
             }
         default:
             throw Fault(
@@ -121,7 +129,8 @@ struct Route {
                 continue
             }
             guard let end = value[index...].firstIndex(of: UInt8(ascii: "}")) else {
-                throw Fault(.invalidValue, [bytes("route option join: \""), value, bytes("\" has a { without }")])
+                throw Fault(
+                    .invalidValue, [bytes("route option join: \""), value, bytes("\" has a { without }")])
             }
             let name = Array(value[(index + 1)..<end])
             guard let capture = captureIndex(name) else {
@@ -163,7 +172,8 @@ func bytes(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Array($0) } 
 
 func decimal(_ value: Int) -> [UInt8] {
     if value < 0 { return [UInt8(ascii: "-")] + decimal(-value) }
-    return value < 10 ? [UInt8(ascii: "0") + UInt8(value)] : decimal(value / 10) + [UInt8(ascii: "0") + UInt8(value % 10)]
+    return value < 10
+        ? [UInt8(ascii: "0") + UInt8(value)] : decimal(value / 10) + [UInt8(ascii: "0") + UInt8(value % 10)]
 }
 
 func matches(_ left: [UInt8], _ right: StaticString) -> Bool {

@@ -12,14 +12,17 @@ extension Server {
 
     /// Each returns for how many connections the message was queued, or an error.
     package func publish(
-        room: UnsafeBufferPointer<UInt8>, _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>, _ exception: Exception
+        room: UnsafeBufferPointer<UInt8>, _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>,
+        _ exception: Exception
     ) -> Int64 {
         fanOut(opcode, payload) { loop, kind in
             loop.publish(self, room: room.span, kind, payload, exception)
         } elsewhere: { loop, kind in
             guard let found = loop.hub.findRoom(server: number, room.span) else { return nil }
             let count = loop.countMembers(found, exception)
-            return (.publish(server: self, room: ByteString(Array(room)), kind, Array(payload), exception), count)
+            return (
+                .publish(server: self, room: ByteString(Array(room)), kind, Array(payload), exception), count
+            )
         }
     }
 
@@ -34,14 +37,18 @@ extension Server {
     }
 
     package func send(
-        user: UnsafeBufferPointer<UInt8>, _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>, _ exception: Exception
+        user: UnsafeBufferPointer<UInt8>, _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>,
+        _ exception: Exception
     ) -> Int64 {
         fanOut(opcode, payload) { loop, kind in
             loop.send(self, user: user.span, kind, payload, exception)
         } elsewhere: { loop, kind in
             guard let found = loop.hub.findUser(server: number, user.span) else { return nil }
             let count = loop.hub.connectionCount(user: found)
-            return (.sendToUser(server: self, user: ByteString(Array(user)), kind, Array(payload), exception), count)
+            return (
+                .sendToUser(server: self, user: ByteString(Array(user)), kind, Array(payload), exception),
+                count
+            )
         }
     }
 
@@ -49,7 +56,9 @@ extension Server {
         _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>, here: (Loop, Opcode) -> Int,
         elsewhere: (Loop, Opcode) -> (Command, Int)?
     ) -> Int64 {
-        guard let kind = Connections.messageOpcode(opcode, payload) else { return Int64(Status.invalid.rawValue) }
+        guard let kind = Connections.messageOpcode(opcode, payload) else {
+            return Int64(Status.invalid.rawValue)
+        }
         if payload.count > Int(Int32.max) - 16 { return Int64(Status.tooLarge.rawValue) }
         var count = 0
         for loop in engine.loops {
@@ -89,7 +98,9 @@ extension Server {
         unique { loop, add in
             guard let found = loop.hub.findRoom(server: number, room.span) else { return }
             for index in 0..<loop.hub.memberCount(found) {
-                if let user = loop.hub.user(of: loop.hub.member(found, at: index)) { add(loop.hub.userName(user)) }
+                if let user = loop.hub.user(of: loop.hub.member(found, at: index)) {
+                    add(loop.hub.userName(user))
+                }
             }
         }
     }
@@ -157,7 +168,9 @@ extension Loop {
         for index in 0..<hub.memberCount(room) {
             let slot = hub.member(room, at: index)
             if connections[slot].id == exception.connection { continue }
-            if let user = exception.user, let other = hub.user(of: slot), hub.userName(other) == user { continue }
+            if let user = exception.user, let other = hub.user(of: slot), hub.userName(other) == user {
+                continue
+            }
             count += 1
         }
         return count
@@ -166,8 +179,13 @@ extension Loop {
     func countOpen(_ server: Server, _ exception: Exception) -> Int {
         var count = 0
         forEachConnection(of: server) { place in
-            guard place.pointee.isOpenFlag.load(ordering: .relaxed), place.pointee.id != exception.connection else { return }
-            if let user = exception.user, let other = hub.user(of: place.pointee.slot), hub.userName(other) == user { return }
+            guard place.pointee.isOpenFlag.load(ordering: .relaxed), place.pointee.id != exception.connection
+            else { return }
+            if let user = exception.user, let other = hub.user(of: place.pointee.slot),
+                hub.userName(other) == user
+            {
+                return
+            }
             count += 1
         }
         return count

@@ -1,4 +1,5 @@
-// One server of an engine: its routes, addresses and limits, shared by all loops. What changes while it runs is atomic or
+// One server of an engine: its routes, addresses and limits, shared by all loops. What changes while it runs
+// is atomic or
 // under a lock.
 
 internal import HearthBytes
@@ -48,6 +49,8 @@ package final class Server: @unchecked Sendable {
     private(set) var hasWebSocketRoutes = false
     var callback: EventCallback?
     var callbackContext: UnsafeMutableRawPointer?
+    /// What the callback needs as long as the server lives.
+    package var callbackOwner: AnyObject?
     var listenings: [Listening] = []
     /// A loop has taken over its descriptors.
     var wasServed = false
@@ -70,7 +73,8 @@ package final class Server: @unchecked Sendable {
         limits.initialize(
             to: SessionLimits(
                 decoder: DecoderLimits(
-                    role: .server, maxMessageSize: messageMax, maxFragments: configuration.integer(.maxFragments)),
+                    role: .server, maxMessageSize: messageMax,
+                    maxFragments: configuration.integer(.maxFragments)),
                 pingInterval: configuration.milliseconds(.pingInterval),
                 pingTimeout: configuration.milliseconds(.pingTimeout),
                 closeTimeout: configuration.milliseconds(.closeTimeout)))
@@ -98,7 +102,8 @@ package final class Server: @unchecked Sendable {
         } else {
             root = ServedFile.resolve(rootText)
             if root == nil || !ServedFile.isFolder(root!) {
-                throw Route.Fault(.notFound, [bytes("server_root \""), rootText, bytes("\" is not a folder")])
+                throw Route.Fault(
+                    .notFound, [bytes("server_root \""), rootText, bytes("\" is not a folder")])
             }
         }
     }

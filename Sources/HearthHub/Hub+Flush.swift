@@ -12,7 +12,8 @@ extension Hub {
     package func singlePiece(_ slot: UInt32) -> Piece? {
         let outbox = members[Int(slot)].outbox
         if outbox.queue != Outbox.none || outbox.chunk == Outbox.none { return nil }
-        return Piece(base: arena.place(chunk: outbox.chunk, at: outbox.start), count: Int(outbox.end &- outbox.start))
+        return Piece(
+            base: arena.place(chunk: outbox.chunk, at: outbox.start), count: Int(outbox.end &- outbox.start))
     }
 
     /// All that waits, oldest first, as far as it fits. Returns how many pieces.
@@ -31,7 +32,8 @@ extension Hub {
         }
         if outbox.chunk != Outbox.none, count < pieces.count {
             pieces[count] = Piece(
-                base: arena.place(chunk: outbox.chunk, at: outbox.start), count: Int(outbox.end - outbox.start))
+                base: arena.place(chunk: outbox.chunk, at: outbox.start),
+                count: Int(outbox.end - outbox.start))
             count += 1
         }
         return count
@@ -83,7 +85,9 @@ extension Hub {
         if members[Int(slot)].outbox.queue == Outbox.none { return }
         let queue = Int(members[Int(slot)].outbox.queue)
         var firstUnheld = queues[queue].segments.count
-        while firstUnheld > queues[queue].head, !queues[queue].segments[firstUnheld - 1].isHeld { firstUnheld -= 1 }
+        while firstUnheld > queues[queue].head, !queues[queue].segments[firstUnheld - 1].isHeld {
+            firstUnheld -= 1
+        }
         if firstUnheld == queues[queue].segments.count { return }
         let unheld = Array(queues[queue].segments[firstUnheld...])
         queues[queue].segments.removeSubrange(firstUnheld...)
@@ -151,9 +155,10 @@ extension Hub {
         for index in queues[queue].head..<queues[queue].segments.count {
             let segment = queues[queue].segments[index]
             while position < count, position < segmentStart + segment.count {
-                position += measureFrame(
-                    arena.place(chunk: segment.chunk, at: segment.start + UInt32(position - segmentStart))
-                ).count
+                position +=
+                    measureFrame(
+                        arena.place(chunk: segment.chunk, at: segment.start + UInt32(position - segmentStart))
+                    ).count
             }
             if position >= count { break }
             segmentStart += segment.count

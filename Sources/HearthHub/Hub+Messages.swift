@@ -62,7 +62,8 @@ extension Hub {
         members[Int(slot)].outbox.fixedBytes = members[Int(slot)].outbox.bytes
     }
 
-    /// Queues a frame for every member of a room but the ones left out. Returns for how many; those that are full are in
+    /// Queues a frame for every member of a room but the ones left out. Returns for how many; those that are
+    /// full are in
     /// `overflowing`, not counted.
     package func publish(
         _ frame: Segment, room: UInt32, exceptSlot: UInt32?, exceptUser: UInt32?
@@ -108,7 +109,8 @@ extension Hub {
         return .queued
     }
 
-    /// Drops whole messages from the front until at most so many bytes wait. Control frames and what has been begun stay.
+    /// Drops whole messages from the front until at most so many bytes wait. Control frames and what has been
+    /// begun stay.
     package func dropOldest(_ slot: UInt32, untilBytes target: Int) {
         if members[Int(slot)].outbox.chunk != Outbox.none { pushNewest(slot) }
         let queue = Int(members[Int(slot)].outbox.queue)
@@ -168,7 +170,8 @@ extension Hub {
     }
 }
 
-/// How long the frame is that begins at `place`, and whether it is a control frame. The hub wrote it, so it is whole.
+/// How long the frame is that begins at `place`, and whether it is a control frame. The hub wrote it, so it
+/// is whole.
 func measureFrame(_ place: UnsafePointer<UInt8>) -> (count: Int, isControl: Bool) {
     let isControl = place[0] & 0x08 != 0
     let maskCount = place[1] & 0x80 == 0 ? 0 : 4

@@ -1,4 +1,5 @@
-// Joining and leaving. Each costs the same however many rooms and members there are; only finding out whether a
+// Joining and leaving. Each costs the same however many rooms and members there are; only finding out whether
+// a
 // connection is in a room walks its own list, which max_rooms_per_connection bounds.
 
 package import HearthBytes
@@ -6,7 +7,9 @@ package import HearthBytes
 extension Hub {
     package func roomCount(server: Int) -> Int { names[server].rooms.count }
 
-    package func findRoom(server: Int, _ name: borrowing Span<UInt8>) -> UInt32? { names[server].rooms.find(name) }
+    package func findRoom(server: Int, _ name: borrowing Span<UInt8>) -> UInt32? {
+        names[server].rooms.find(name)
+    }
 
     package func roomName(_ room: UInt32) -> ByteString { rooms[room].name }
 

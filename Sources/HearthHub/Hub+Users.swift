@@ -5,7 +5,9 @@ package import HearthBytes
 extension Hub {
     package func userCount(server: Int) -> Int { names[server].users.count }
 
-    package func findUser(server: Int, _ name: borrowing Span<UInt8>) -> UInt32? { names[server].users.find(name) }
+    package func findUser(server: Int, _ name: borrowing Span<UInt8>) -> UInt32? {
+        names[server].users.find(name)
+    }
 
     /// The user of the connection, or nil.
     package func user(of slot: UInt32) -> UInt32? {

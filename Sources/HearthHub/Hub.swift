@@ -1,8 +1,11 @@
-// Who gets what. The hub of one loop knows its connections by their slots, the rooms they are in, the users they belong to,
-// and what waits to be written to each. It has no socket and no clock: messages come in, and `nextDirty`, `gather` and
+// Who gets what. The hub of one loop knows its connections by their slots, the rooms they are in, the users
+// they belong to,
+// and what waits to be written to each. It has no socket and no clock: messages come in, and `nextDirty`,
+// `gather` and
 // `sent` tell the loop what to write.
 //
-// One thread changes a hub, its loop's. Other threads may look at rooms and users under a lock that the loop also takes
+// One thread changes a hub, its loop's. Other threads may look at rooms and users under a lock that the loop
+// also takes
 // around every call marked "structure"; the outboxes are the loop's alone.
 
 package import HearthBytes
@@ -65,6 +68,9 @@ package final class Hub {
         member.server = UInt16(server)
         member.outbox.bytesMax = UInt32(clamping: bytesMax)
         member.outbox.policy = policy
+        // The slot's last owner may still stand in the list of those with something to write.
+        member.outbox.isDirty = members[Int(slot)].outbox.isDirty
+        member.outbox.nextDirty = members[Int(slot)].outbox.nextDirty
         members[Int(slot)] = member
     }
 

@@ -47,4 +47,3 @@ package enum JoinResult {
     /// `max_rooms_per_connection` is reached.
     case limitReached
 }
-

@@ -1,4 +1,5 @@
-// One libuv loop and the four handles that Hearth hangs into it: a timer, a wake-up, and a prepare and a check handle
+// One libuv loop and the four handles that Hearth hangs into it: a timer, a wake-up, and a prepare and a
+// check handle
 // that end each turn. It knows nothing of connections; what happens is told to one owner through C functions.
 
 internal import CLibuv
@@ -23,15 +24,11 @@ package struct EventLoopCallbacks {
     }
 }
 
-/// The handles, in one block of memory that outlives the EventLoop object until libuv has let go of all of them.
-struct LoopHandles {
-    var timer = uv_timer_t()
-    var wakeup = uv_async_t()
-    var prepare = uv_prepare_t()
-    var check = uv_check_t()
-    var idle = uv_idle_t()
+/// Whom the handles tell. It outlives the EventLoop object until libuv has let go of all of them.
+struct LoopOwner {
     var owner: UnsafeMutableRawPointer?
     var callbacks: EventLoopCallbacks?
+    /// Handles that libuv still knows.
     var open: Int32 = 0
 }
 
@@ -40,13 +37,20 @@ package final class EventLoop {
 
     let handle: UnsafeMutablePointer<uv_loop_t>
     private let isOwn: Bool
-    private let handles: UnsafeMutablePointer<LoopHandles>
+    private let tellsWhom: UnsafeMutablePointer<LoopOwner>
+    // Each in memory of its own, as libuv writes to them on the loop's thread and other threads wake through
+    // one.
+    private let timer: UnsafeMutablePointer<uv_timer_t> = .allocate(capacity: 1)
+    private let wakeup: UnsafeMutablePointer<uv_async_t> = .allocate(capacity: 1)
+    private let prepare: UnsafeMutablePointer<uv_prepare_t> = .allocate(capacity: 1)
+    private let check: UnsafeMutablePointer<uv_check_t> = .allocate(capacity: 1)
+    private let idle: UnsafeMutablePointer<uv_idle_t> = .allocate(capacity: 1)
     private var isFlushRequested = false
 
     /// Makes a loop, or takes the host's uv_loop_t.
     package init(_ origin: Origin) throws(SystemError) {
-        handles = .allocate(capacity: 1)
-        handles.initialize(to: LoopHandles())
+        tellsWhom = .allocate(capacity: 1)
+        tellsWhom.initialize(to: LoopOwner())
         switch origin {
         case .own:
             isOwn = true
@@ -54,7 +58,7 @@ package final class EventLoop {
             let status = uv_loop_init(handle)
             if status != 0 {
                 handle.deallocate()
-                handles.deallocate()
+                forgetHandles()
                 throw SystemError(number: -status)
             }
         case .hosts(let pointer):
@@ -65,41 +69,44 @@ package final class EventLoop {
 
     /// Hangs the handles in. From now on `owner` is told what happens. Thread: the loop's.
     package func open(owner: UnsafeMutableRawPointer, callbacks: EventLoopCallbacks) throws(SystemError) {
-        handles.pointee.owner = owner
-        handles.pointee.callbacks = callbacks
+        tellsWhom.pointee.owner = owner
+        tellsWhom.pointee.callbacks = callbacks
         uv_timer_init(handle, timer)
         let status = uv_async_init(handle, wakeup) { EventLoop.owner(of: $0?.pointee.data) { $1.woken($0) } }
         if status != 0 { throw SystemError(number: -status) }
         uv_prepare_init(handle, prepare)
         uv_check_init(handle, check)
         uv_idle_init(handle, idle)
-        timer.pointee.data = UnsafeMutableRawPointer(handles)
-        wakeup.pointee.data = UnsafeMutableRawPointer(handles)
-        prepare.pointee.data = UnsafeMutableRawPointer(handles)
-        check.pointee.data = UnsafeMutableRawPointer(handles)
-        idle.pointee.data = UnsafeMutableRawPointer(handles)
+        timer.pointee.data = UnsafeMutableRawPointer(tellsWhom)
+        wakeup.pointee.data = UnsafeMutableRawPointer(tellsWhom)
+        prepare.pointee.data = UnsafeMutableRawPointer(tellsWhom)
+        check.pointee.data = UnsafeMutableRawPointer(tellsWhom)
+        idle.pointee.data = UnsafeMutableRawPointer(tellsWhom)
         // Timers run before the poll, sockets in it: one of the two handles follows either, so nothing waits.
         uv_prepare_start(prepare) { EventLoop.owner(of: $0?.pointee.data) { $1.turnEnded($0) } }
         uv_check_start(check) { EventLoop.owner(of: $0?.pointee.data) { $1.turnEnded($0) } }
-        handles.pointee.open = 5
+        tellsWhom.pointee.open = 5
         forEachHandle { uv_unref($0) }
     }
 
     /// Takes the handles out. The memory that libuv needs for that lives as long as it does.
     package func close() {
-        guard handles.pointee.open != 0 else { return handles.deallocate() }
-        handles.pointee.callbacks = nil
+        guard tellsWhom.pointee.open != 0 else { return forgetHandles() }
+        tellsWhom.pointee.callbacks = nil
         forEachHandle { handle in
             uv_close(handle) { closing in
                 guard let data = closing?.pointee.data else { return }
-                let block = data.assumingMemoryBound(to: LoopHandles.self)
-                block.pointee.open -= 1
-                if block.pointee.open == 0 { block.deallocate() }
+                let owner = data.assumingMemoryBound(to: LoopOwner.self)
+                // All five lie in blocks made by `allocate`, which free takes by their address alone.
+                UnsafeMutableRawPointer(closing)?.deallocate()
+                owner.pointee.open -= 1
+                if owner.pointee.open == 0 { owner.deallocate() }
             }
         }
     }
 
-    /// Runs an own loop until libuv has let go of everything, and frees it. A host's loop is the host's to run.
+    /// Runs an own loop until libuv has let go of everything, and frees it. A host's loop is the host's to
+    /// run.
     package func drain() {
         guard isOwn else { return }
         while uv_run(handle, UV_RUN_DEFAULT) != 0 {}
@@ -128,7 +135,8 @@ package final class EventLoop {
     /// The descriptor behind the loop, readable when a turn is due.
     package var descriptor: Int32 { uv_backend_fd(handle) }
 
-    /// Milliseconds until a turn is due, -1: only when the descriptor says so. Counts only what keeps the loop running
+    /// Milliseconds until a turn is due, -1: only when the descriptor says so. Counts only what keeps the
+    /// loop running
     /// (`setKeepsRunning`). 0 while libuv has a watcher that its descriptor does not show yet.
     package var timeoutMilliseconds: Int32 { uv_backend_timeout(handle) }
 
@@ -167,20 +175,14 @@ package final class EventLoop {
 
     // MARK: Handles
 
-    private var timer: UnsafeMutablePointer<uv_timer_t> {
-        withUnsafeMutablePointer(to: &handles.pointee.timer) { $0 }
-    }
-    private var wakeup: UnsafeMutablePointer<uv_async_t> {
-        withUnsafeMutablePointer(to: &handles.pointee.wakeup) { $0 }
-    }
-    private var prepare: UnsafeMutablePointer<uv_prepare_t> {
-        withUnsafeMutablePointer(to: &handles.pointee.prepare) { $0 }
-    }
-    private var check: UnsafeMutablePointer<uv_check_t> {
-        withUnsafeMutablePointer(to: &handles.pointee.check) { $0 }
-    }
-    private var idle: UnsafeMutablePointer<uv_idle_t> {
-        withUnsafeMutablePointer(to: &handles.pointee.idle) { $0 }
+    /// For a loop that was never opened: libuv knows none of them.
+    private func forgetHandles() {
+        timer.deallocate()
+        wakeup.deallocate()
+        prepare.deallocate()
+        check.deallocate()
+        idle.deallocate()
+        tellsWhom.deallocate()
     }
 
     private func forEachHandle(_ body: (UnsafeMutablePointer<uv_handle_t>) -> Void) {
@@ -195,7 +197,7 @@ package final class EventLoop {
     private static func owner(
         of data: UnsafeMutableRawPointer?, _ body: (UnsafeMutableRawPointer, EventLoopCallbacks) -> Void
     ) {
-        guard let block = data?.assumingMemoryBound(to: LoopHandles.self),
+        guard let block = data?.assumingMemoryBound(to: LoopOwner.self),
             let callbacks = block.pointee.callbacks, let owner = block.pointee.owner
         else { return }
         body(owner, callbacks)

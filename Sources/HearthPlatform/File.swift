@@ -11,7 +11,8 @@ package struct ServedFile {
 
     package enum Failure: Error { case notFound, forbidden, descriptorsExhausted }
 
-    /// Opens `root` + `path`, if what it names after all links lies in `root` (itself resolved) and is a regular file.
+    /// Opens `root` + `path`, if what it names after all links lies in `root` (itself resolved) and is a
+    /// regular file.
     package static func open(root: [UInt8], path: [UInt8]) throws(Failure) -> ServedFile {
         guard let resolved = resolve(root + path) else { throw .notFound }
         let prefix = root.last == UInt8(ascii: "/") ? root : root + [UInt8(ascii: "/")]
@@ -30,7 +31,8 @@ package struct ServedFile {
             throw .notFound
         }
         return ServedFile(
-            descriptor: descriptor, size: Int(status.st_size), modifiedAt: UInt64(max(0, status.st_mtim.tv_sec)))
+            descriptor: descriptor, size: Int(status.st_size),
+            modifiedAt: UInt64(max(0, status.st_mtim.tv_sec)))
     }
 
     /// The path without links, "." and "..", or nil if nothing is there.

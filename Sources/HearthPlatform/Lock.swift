@@ -1,4 +1,5 @@
-// libuv's mutex behind a value that owns it. The data path takes none: it guards what other threads may look at.
+// libuv's mutex behind a value that owns it. The data path takes none: it guards what other threads may look
+// at.
 
 internal import CLibuv
 

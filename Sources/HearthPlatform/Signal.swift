@@ -1,4 +1,5 @@
-// A descriptor that one thread makes readable and another waits for: how a started engine says that events wait.
+// A descriptor that one thread makes readable and another waits for: how a started engine says that events
+// wait.
 
 internal import CLibuv
 

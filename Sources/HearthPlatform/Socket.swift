@@ -1,4 +1,5 @@
-// The system calls of a socket, one thin function each. Descriptors are non-blocking and close-on-exec, and no call
+// The system calls of a socket, one thin function each. Descriptors are non-blocking and close-on-exec, and
+// no call
 // raises SIGPIPE.
 
 internal import CLibuv
@@ -22,7 +23,8 @@ package enum Socket {
     /// How many pieces one call of `send` takes at most.
     package static let piecesMax = 1024
 
-    /// A listening socket and the address that it got. With `isShared`, several sockets of this process may listen on
+    /// A listening socket and the address that it got. With `isShared`, several sockets of this process may
+    /// listen on
     /// the same port and the system spreads connections over them (SO_REUSEPORT).
     package static func listen(
         _ address: ListenAddress, backlog: Int32, isShared: Bool, isIPv6Only: Bool
@@ -68,7 +70,9 @@ package enum Socket {
     }
 
     @inline(__always)
-    package static func receive(_ descriptor: Int32, _ place: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
+    package static func receive(
+        _ descriptor: Int32, _ place: UnsafeMutablePointer<UInt8>, _ count: Int
+    ) -> Transfer {
         while true {
             let received = recv(descriptor, place, count, Int32(MSG_DONTWAIT))
             if received >= 0 { return .bytes(received) }
@@ -78,6 +82,12 @@ package enum Socket {
             default: return .failed(SystemError.last)
             }
         }
+    }
+
+    /// Whether bytes wait to be read.
+    package static func hasInput(_ descriptor: Int32) -> Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) > 0
     }
 
     @inline(__always)
@@ -123,7 +133,9 @@ package enum Socket {
 
     /// Takes the file of a Unix socket away.
     package static func unlink(path: [UInt8]) {
-        (path + [0]).withUnsafeBytes { _ = system_unlink($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }
+        (path + [0]).withUnsafeBytes {
+            _ = system_unlink($0.baseAddress!.assumingMemoryBound(to: CChar.self))
+        }
     }
 
     // MARK: Parts of listen
@@ -135,14 +147,18 @@ package enum Socket {
         return descriptor
     }
 
-    private static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32) throws(SystemError) {
+    private static func set(
+        _ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32
+    ) throws(SystemError) {
         var value = value
         if setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size)) != 0 {
             throw SystemError.last
         }
     }
 
-    private static func bind(_ descriptor: Int32, host: [UInt8], port: UInt16, isIPv6: Bool) throws(SystemError) {
+    private static func bind(
+        _ descriptor: Int32, host: [UInt8], port: UInt16, isIPv6: Bool
+    ) throws(SystemError) {
         let status = (host + [0]).withUnsafeBytes { text -> Int32 in
             let name = text.baseAddress!.assumingMemoryBound(to: CChar.self)
             if isIPv6 {
@@ -206,7 +222,8 @@ package enum Socket {
 
 // The system's functions whose names the enum above takes for itself.
 private func system_listen(_ descriptor: Int32, _ backlog: Int32) -> Int32 { listen(descriptor, backlog) }
-private func system_send(_ descriptor: Int32, _ place: UnsafeRawPointer, _ count: Int, _ flags: Int32) -> Int {
+private func system_send(_ descriptor: Int32, _ place: UnsafeRawPointer, _ count: Int, _ flags: Int32) -> Int
+{
     send(descriptor, place, count, flags)
 }
 private func system_close(_ descriptor: Int32) -> Int32 { close(descriptor) }

@@ -53,7 +53,8 @@ package struct PeerAddress {
     }
 }
 
-/// One place to listen, as the key `listen` names it: "127.0.0.1:9000", "[::1]:0", "localhost:80", "*:80", "unix:/path".
+/// One place to listen, as the key `listen` names it: "127.0.0.1:9000", "[::1]:0", "localhost:80", "*:80",
+/// "unix:/path".
 package enum ListenAddress {
     case ip(host: [UInt8], port: UInt16, isIPv6: Bool)
     case unix(path: [UInt8])

@@ -7,7 +7,8 @@ package struct Thread: ~Copyable {
 
     /// Runs `body(context)` on a new thread.
     package init(
-        _ context: UnsafeMutableRawPointer, _ body: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void
+        _ context: UnsafeMutableRawPointer,
+        _ body: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void
     ) throws(SystemError) {
         handle = .allocate(capacity: 1)
         let status = uv_thread_create(handle, body, context)
@@ -28,7 +29,8 @@ package enum Process {
     /// "1.44.2", of the libuv that the process has loaded.
     package static var libuvVersion: UnsafePointer<CChar> { uv_version_string() }
 
-    /// Whether that libuv is one this code works with: 1.x, at least 1.44, whose handles are laid out as compiled in.
+    /// Whether that libuv is one this code works with: 1.x, at least 1.44, whose handles are laid out as
+    /// compiled in.
     package static var isLibuvSupported: Bool {
         let version = uv_version()
         return version >> 16 == 1 && (version >> 8) & 0xFF >= 44
@@ -38,5 +40,7 @@ package enum Process {
     }
 
     /// Calls `child` in every child that this process forks from now on.
-    package static func onFork(_ child: @escaping @convention(c) () -> Void) { _ = pthread_atfork(nil, nil, child) }
+    package static func onFork(_ child: @escaping @convention(c) () -> Void) {
+        _ = pthread_atfork(nil, nil, child)
+    }
 }

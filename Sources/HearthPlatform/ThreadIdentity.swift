@@ -1,4 +1,5 @@
-// Which thread is this? Loops compare it with their owner's to tell calls from home from calls from elsewhere.
+// Which thread is this? Loops compare it with their owner's to tell calls from home from calls from
+// elsewhere.
 
 internal import CLibuv
 

@@ -1,4 +1,5 @@
-// One watched descriptor: uv_poll_t, held where its owner lives. It must not move while it is started or closing.
+// One watched descriptor: uv_poll_t, held where its owner lives. It must not move while it is started or
+// closing.
 
 internal import CLibuv
 
@@ -42,13 +43,15 @@ package struct Watcher: ~Copyable {
             uv_poll_start(handle(at: place), interest.rawValue) { handle, status, events in
                 guard let handle, let owner = handle.pointee.data else { return }
                 let place = Watcher.place(of: handle)
-                // A failed poll (EBADF and the like) is reported as readable: the read then says what is wrong.
+                // A failed poll (EBADF and the like) is reported as readable: the read then says what is
+                // wrong.
                 place.pointee.callback?(owner, status < 0 ? Int32(UV_READABLE.rawValue) : events)
             }
         }
     }
 
-    /// Stops watching for good. The descriptor may be closed at once; the memory stays in use until `closed` is called.
+    /// Stops watching for good. The descriptor may be closed at once; the memory stays in use until `closed`
+    /// is called.
     package static func close(_ place: UnsafeMutablePointer<Watcher>) {
         let raw = UnsafeMutableRawPointer(handle(at: place)).assumingMemoryBound(to: uv_handle_t.self)
         if uv_is_closing(raw) != 0 { return }

@@ -1,11 +1,12 @@
-// One WebSocket connection's life after the opening handshake, without socket, clock or randomness: bytes and the time come
+// One WebSocket connection's life after the opening handshake, without socket, clock or randomness: bytes and
+// the time come
 // in, and what to do comes out.
 //
 //   state    event                         next     what to do
 //   open     message                       open     deliver
 //   open     ping                          open     send a pong with its payload
 //   open     close                         ended    echo its code, then drop the transport (RFC 6455 5.5.1)
-//   open     violation                     ended    send a close with its code, then drop the transport (7.1.7)
+// open     violation                     ended    send a close with its code, then drop the transport (7.1.7)
 //   open     host closes                   closing  send a close
 //   open     nothing for pingInterval      open     send a ping
 //   open     nothing for pingTimeout more  ended    drop the transport
@@ -49,8 +50,8 @@ package struct Session: ~Copyable {
     package private(set) var state = SessionState.open
     /// Monotonic milliseconds of the last byte that came.
     package private(set) var lastReceivedAt: UInt64
-    /// Of the last ping that was sent; 0: none yet.
-    private var lastPingAt: UInt64 = 0
+    /// Of the last ping that was sent; before the first, of the beginning.
+    private var lastPingAt: UInt64
     private var lastPingNanoseconds: UInt64 = 0
     private var isPingOutstanding = false
     private var pingNumber: UInt64 = 0
@@ -58,7 +59,10 @@ package struct Session: ~Copyable {
     /// Of the last ping that was answered, microseconds; -1: none yet.
     package private(set) var latencyMicroseconds: Int64 = -1
 
-    package init(now: UInt64) { lastReceivedAt = now }
+    package init(now: UInt64) {
+        lastReceivedAt = now
+        lastPingAt = now
+    }
 
     /// Something came from the peer. Anything counts as a sign of life.
     @inline(__always)
@@ -144,12 +148,12 @@ package struct Session: ~Copyable {
 
     private var isSilentSincePing: Bool { isPingOutstanding && lastReceivedAt <= lastPingAt }
 
-    /// A silent peer is asked after one interval. A busy one needs no asking; it is pinged every fourth, so that its
+    /// A silent peer is asked after one interval. A busy one needs no asking; it is pinged every fourth, so
+    /// that its
     /// latency stays known.
     private func pingDue(_ limits: borrowing SessionLimits) -> UInt64 {
         let silent = lastReceivedAt + limits.pingInterval
-        let lastAsked = lastPingAt == 0 ? lastReceivedAt : lastPingAt
-        return min(max(silent, lastPingAt + limits.pingInterval), lastAsked + 4 * limits.pingInterval)
+        return min(max(silent, lastPingAt + limits.pingInterval), lastPingAt + 4 * limits.pingInterval)
     }
 
     private func isAwaited(_ body: Body, _ bytes: borrowing MutableSpan<UInt8>) -> Bool {

@@ -1,4 +1,5 @@
-// One timer for all connections. A connection has at most one deadline; setting, moving and removing it costs the same
+// One timer for all connections. A connection has at most one deadline; setting, moving and removing it costs
+// the same
 // however many there are. Deadlines are met up to one granule late, never early.
 
 package struct TimingWheel: ~Copyable {
@@ -58,7 +59,8 @@ package struct TimingWheel: ~Copyable {
     package mutating func expire(now: UInt64, into expired: inout [UInt32]) {
         let tick = now / granule
         if tick <= lastTick { return }
-        let first = max(lastTick + 1, tick >= UInt64(Self.bucketCount) ? tick - UInt64(Self.bucketCount) + 1 : 0)
+        let first = max(
+            lastTick + 1, tick >= UInt64(Self.bucketCount) ? tick - UInt64(Self.bucketCount) + 1 : 0)
         lastTick = tick
         for passed in first...tick {
             var slot = buckets[Int(passed % UInt64(Self.bucketCount))]

@@ -1,5 +1,5 @@
-// A request's body in chunks (RFC 9112 7.1), whatever the pieces are that it comes in. Extensions and trailers are read
-// over.
+// A request's body in chunks (RFC 9112 7.1), whatever the pieces are that it comes in. Extensions and
+// trailers are read over.
 //
 //   state      awaited                                 next
 //   size       a digit of a chunk's size               size, extension, sizeEnd
@@ -20,7 +20,9 @@ package enum ChunkedResult: Equatable {
 }
 
 package struct ChunkedDecoder {
-    private enum State: UInt8 { case size, `extension`, sizeEnd, data, dataReturn, dataEnd, trailer, complete }
+    private enum State: UInt8 {
+        case size, `extension`, sizeEnd, data, dataReturn, dataEnd, trailer, complete
+    }
 
     /// Bytes of one chunk's extension.
     package static var extensionBytesMax: Int { 256 }
@@ -66,7 +68,11 @@ package struct ChunkedDecoder {
         case .extension:
             overhead += 1
             if overhead > Self.extensionBytesMax { throw .badChunk }
-            if byte == 0x0D { state = .sizeEnd } else if !HTTPSyntax.isValueCharacter(byte) { throw .badChunk }
+            if byte == 0x0D {
+                state = .sizeEnd
+            } else if !HTTPSyntax.isValueCharacter(byte) {
+                throw .badChunk
+            }
         case .sizeEnd:
             if byte != 0x0A { throw .badChunk }
             total += left

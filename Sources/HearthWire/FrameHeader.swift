@@ -10,7 +10,8 @@ package enum FrameHeader {
         payloadCount < 126 ? 2 : payloadCount <= 0xFFFF ? 4 : 10
     }
 
-    /// Writes a server's header to `place`, which has `length(payloadCount:)` bytes. Returns how many that were.
+    /// Writes a server's header to `place`, which has `length(payloadCount:)` bytes. Returns how many that
+    /// were.
     @inline(__always)
     package static func write(
         opcode: Opcode, payloadCount: Int, into place: UnsafeMutablePointer<UInt8>
@@ -18,8 +19,8 @@ package enum FrameHeader {
         unsafe write(opcode: opcode, payloadCount: payloadCount, maskBit: 0, into: place)
     }
 
-    /// Writes a client's header to `place`, which has `length(payloadCount:) + 4` bytes. Returns how many that were.
-    /// `maskKey` is the key as a little-endian number, as `unmask` takes it.
+    /// Writes a client's header to `place`, which has `length(payloadCount:) + 4` bytes. Returns how many
+    /// that were. `maskKey` is the key as a little-endian number, as `unmask` takes it.
     package static func write(
         opcode: Opcode, payloadCount: Int, maskKey: UInt32, into place: UnsafeMutablePointer<UInt8>
     ) -> Int {

@@ -63,7 +63,8 @@ package enum HTTPSyntax {
         return start..<end
     }
 
-    /// The next item of a comma-separated list (RFC 9110 5.6.1), which is taken off `rest`; empty items do not count.
+    /// The next item of a comma-separated list (RFC 9110 5.6.1), which is taken off `rest`; empty items do
+    /// not count.
     static func takeItem(_ bytes: borrowing Span<UInt8>, _ rest: inout Range<Int>) -> Range<Int>? {
         while !rest.isEmpty {
             var end = rest.lowerBound

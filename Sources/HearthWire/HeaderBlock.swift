@@ -1,8 +1,8 @@
 // Header fields that a program gives for its response: lines "Name: value", each ended by CR LF.
 
 package enum HeaderBlock {
-    /// Whether the block can go into a response as it is: well-formed, so that no value smuggles a line of its own, and
-    /// without the fields that the library writes.
+    /// Whether the block can go into a response as it is: well-formed, so that no value smuggles a line of
+    /// its own, and without the fields that the library writes.
     package static func isSafe(_ block: borrowing Span<UInt8>) -> Bool {
         var start = 0
         while start < block.count {

@@ -6,8 +6,9 @@
 //   payload        the rest of a frame's payload             atRest, header, payload, ended
 //   ended          nothing: a close or an error came         ended
 //
-// A message that lies whole and unfragmented in the bytes given is unmasked and checked where it lies. Only a message that
-// comes in parts takes memory, which grows with what has arrived and never with what a header claims.
+// A message that lies whole and unfragmented in the bytes given is unmasked and checked where it lies. Only a
+// message that comes in parts takes memory, which grows with what has arrived and never with what a header
+// claims.
 
 internal import HearthBytes
 
@@ -21,6 +22,7 @@ package struct MessageDecoder: ~Copyable {
     // The message in progress. nil: the next data frame begins one.
     private var messageOpcode: Opcode?
     private var fragments: UInt32 = 0
+    /// Of a text message. A message that ends well leaves it as it was at first.
     private var validator = UTF8Validator()
     private var message: [UInt8] = []
 
@@ -37,8 +39,8 @@ package struct MessageDecoder: ~Copyable {
 
     package init() {}
 
-    /// Decodes from `offset` on and moves it behind what was used. Call until it answers `needMore`; the bytes may then go.
-    /// After `close` and `failed` all that comes is skipped.
+    /// Decodes from `offset` on and moves it behind what was used. Call until it answers `needMore`; the
+    /// bytes may then go. After `close` and `failed` all that comes is skipped.
     @inline(__always)
     package mutating func next(
         _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits
@@ -51,8 +53,11 @@ package struct MessageDecoder: ~Copyable {
             let second = bytes[start &+ 1]
             let count = Int(second & 0x7F)
             let end = start &+ 6 &+ count
-            if first &- 0x81 <= 1, second & 0x80 != 0, count < 126, end <= bytes.count, count <= limits.maxMessageSize {
-                let key = UInt32(bytes[start &+ 2]) | UInt32(bytes[start &+ 3]) << 8
+            if first &- 0x81 <= 1, second & 0x80 != 0, count < 126, end <= bytes.count,
+                count <= limits.maxMessageSize
+            {
+                let key =
+                    UInt32(bytes[start &+ 2]) | UInt32(bytes[start &+ 3]) << 8
                     | UInt32(bytes[start &+ 4]) << 16 | UInt32(bytes[start &+ 5]) << 24
                 unmask(&bytes, from: start &+ 6, to: end, key: key, phase: 0)
                 offset = end
@@ -159,7 +164,9 @@ package struct MessageDecoder: ~Copyable {
             fragments = opcode == .continuation ? fragments &+ 1 : 1
             if Int(fragments) > limits.maxFragments { return fail(.tooManyFragments, bytes.count, &offset) }
         }
-        if bytes.count - offset >= header.payloadCount, opcode.isControl || header.isFinal && opcode != .continuation {
+        if bytes.count - offset >= header.payloadCount,
+            opcode.isControl || header.isFinal && opcode != .continuation
+        {
             let range = offset..<(offset + header.payloadCount)
             if limits.role == .server {
                 unmask(&bytes, from: range.lowerBound, to: range.upperBound, key: header.maskKey, phase: 0)
@@ -172,10 +179,7 @@ package struct MessageDecoder: ~Copyable {
             }
             return .message(opcode, .inPlace(range))
         }
-        if !opcode.isControl, opcode != .continuation {
-            messageOpcode = opcode
-            validator.reset()
-        }
+        if !opcode.isControl, opcode != .continuation { messageOpcode = opcode }
         frameOpcode = opcode
         isFinal = header.isFinal
         maskKey = header.maskKey
@@ -191,7 +195,9 @@ package struct MessageDecoder: ~Copyable {
     ) -> Decoded? {
         let start = offset
         let end = start + min(remaining, bytes.count - start)
-        if limits.role == .server { unmask(&bytes, from: start, to: end, key: maskKey, phase: Int(maskPhase)) }
+        if limits.role == .server {
+            unmask(&bytes, from: start, to: end, key: maskKey, phase: Int(maskPhase))
+        }
         maskPhase = UInt8(truncatingIfNeeded: (Int(maskPhase) + end - start) & 3)
         remaining -= end - start
         offset = end
@@ -252,7 +258,8 @@ package struct MessageDecoder: ~Copyable {
         return .close(code, reason: .assembled)
     }
 
-    /// RFC 6455 5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer".
+    /// RFC 6455 5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned
+    /// integer".
     private static func readClose(
         _ bytes: borrowing Span<UInt8>, _ range: Range<Int>
     ) -> (code: CloseCode?, fault: WireError?) {

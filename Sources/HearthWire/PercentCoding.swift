@@ -3,13 +3,15 @@
 internal import HearthBytes
 
 package enum PercentCoding {
-    /// Appends what the range of `text` stands for. False: an escape is broken, or the result would have a NUL or not be
-    /// UTF-8; then nothing was appended.
+    /// Appends what the range of `text` stands for. False: an escape is broken, or the result would have a
+    /// NUL or not be UTF-8; then nothing was appended.
     package static func decode(
         _ text: borrowing Span<UInt8>, _ range: Range<Int>, into bytes: inout [UInt8]
     ) -> Bool {
         let start = bytes.count
-        if decodeEscapes(text, range, &bytes), UTF8Validator.isValid(bytes.span, start, bytes.count) { return true }
+        if decodeEscapes(text, range, &bytes), UTF8Validator.isValid(bytes.span, start, bytes.count) {
+            return true
+        }
         bytes.removeSubrange(start...)
         return false
     }

@@ -1,5 +1,5 @@
-// The header of a frame that comes in. Each byte is judged as soon as it is there, so a peer that breaks the rules is
-// told so before it has sent the rest of the frame.
+// The header of a frame that comes in. Each byte is judged as soon as it is there, so a peer that breaks the
+// rules is told so before it has sent the rest of the frame.
 
 struct ReceivedHeader {
     var opcode: Opcode
@@ -35,17 +35,21 @@ struct ReceivedHeader {
         let short = Int(second & 0x7F)
         if opcode.isControl, short > 125 { throw .controlTooLong }
         let lengthCount = short < 126 ? 0 : short == 126 ? 2 : 8
-        guard let payloadCount = try readLength(bytes, from: start + 2, short: short, lengthCount: lengthCount)
+        guard
+            let payloadCount = try readLength(bytes, from: start + 2, short: short, lengthCount: lengthCount)
         else { return nil }
         if !opcode.isControl, payloadCount > expectation.payloadMax { throw .messageTooLarge }
         let count = 2 + lengthCount + (isMasked ? 4 : 0)
         guard available >= count else { return nil }
         var maskKey: UInt32 = 0
         if isMasked {
-            for index in 0..<4 { maskKey |= UInt32(bytes[start + 2 + lengthCount + index]) << UInt32(8 * index) }
+            for index in 0..<4 {
+                maskKey |= UInt32(bytes[start + 2 + lengthCount + index]) << UInt32(8 * index)
+            }
         }
         return ReceivedHeader(
-            opcode: opcode, isFinal: first & 0x80 != 0, payloadCount: payloadCount, maskKey: maskKey, count: count)
+            opcode: opcode, isFinal: first & 0x80 != 0, payloadCount: payloadCount, maskKey: maskKey,
+            count: count)
     }
 
     private static func readOpcode(_ first: UInt8, _ expectation: Expectation) throws(WireError) -> Opcode {

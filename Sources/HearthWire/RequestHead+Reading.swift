@@ -17,7 +17,8 @@ extension RequestHead {
         static var upgradeWebSocket: UInt16 { 2048 }
     }
 
-    /// `end` is behind the empty line. Every line ends with CR LF, and no other control character is there but tab.
+    /// `end` is behind the empty line. Every line ends with CR LF, and no other control character is there
+    /// but tab.
     mutating func read(_ bytes: borrowing Span<UInt8>, _ end: Int, _ limits: HeadLimits) throws(HTTPFault) {
         fields.removeAll(keepingCapacity: true)
         seen = 0
@@ -45,7 +46,9 @@ extension RequestHead {
 
     // MARK: The request line (RFC 9112 3)
 
-    private mutating func readRequestLine(_ bytes: borrowing Span<UInt8>, _ line: Range<Int>) throws(HTTPFault) {
+    private mutating func readRequestLine(
+        _ bytes: borrowing Span<UInt8>, _ line: Range<Int>
+    ) throws(HTTPFault) {
         var index = line.lowerBound
         while index < line.upperBound, HTTPSyntax.isTokenCharacter(bytes[index]) { index += 1 }
         method = line.lowerBound..<index
@@ -112,7 +115,8 @@ extension RequestHead {
     ) throws(HTTPFault) -> Int {
         guard let start = schemeEnd(bytes, target) else { throw .badRequestTarget }
         var index = start
-        while index < target.upperBound, bytes[index] != UInt8(ascii: "/"), bytes[index] != UInt8(ascii: "?") {
+        while index < target.upperBound, bytes[index] != UInt8(ascii: "/"), bytes[index] != UInt8(ascii: "?")
+        {
             index += 1
         }
         if index == start || !isHost(bytes, start..<index) { throw .badRequestTarget }
@@ -121,11 +125,13 @@ extension RequestHead {
 
     /// Behind the `://` of a scheme that is ours.
     private static func schemeEnd(_ bytes: borrowing Span<UInt8>, _ target: Range<Int>) -> Int? {
-        let start = target.lowerBound
-        for scheme: StaticString in ["http://", "https://", "ws://", "wss://"] {
-            let end = start + scheme.utf8CodeUnitCount
-            if end <= target.upperBound, HTTPSyntax.matches(bytes, start..<end, scheme) { return end }
-        }
+        var end = target.lowerBound
+        while end < target.upperBound, bytes[end] != UInt8(ascii: "/") { end += 1 }
+        let scheme = target.lowerBound..<end
+        let isOurs =
+            HTTPSyntax.matches(bytes, scheme, "http:") || HTTPSyntax.matches(bytes, scheme, "https:")
+            || HTTPSyntax.matches(bytes, scheme, "ws:") || HTTPSyntax.matches(bytes, scheme, "wss:")
+        if isOurs, end + 1 < target.upperBound, bytes[end + 1] == UInt8(ascii: "/") { return end + 2 }
         return nil
     }
 
@@ -134,7 +140,8 @@ extension RequestHead {
         for index in range {
             switch bytes[index] {
             case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: break
-            case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "%"),
+            case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"),
+                UInt8(ascii: "%"),
                 UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "!"), UInt8(ascii: "$"),
                 UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "*"),
                 UInt8(ascii: "+"), UInt8(ascii: ";"), UInt8(ascii: "="):

@@ -1,5 +1,6 @@
-// The head of an HTTP request (RFC 9112): where its parts lie in the bytes given. Strict, because what two programs read
-// differently is how requests are smuggled: lines end with CR LF, nothing is folded, nothing decides twice.
+// The head of an HTTP request (RFC 9112): where its parts lie in the bytes given. Strict, because what two
+// programs read differently is how requests are smuggled: lines end with CR LF, nothing is folded, nothing
+// decides twice.
 //
 // A loop keeps one and uses it again for every request; nothing is copied out of the bytes.
 
@@ -65,9 +66,9 @@ package struct RequestHead: ~Copyable {
 
     package init() {}
 
-    /// Reads a head that begins with `bytes`. `scanned` is 0 at first and is to be given back with the same bytes and
-    /// more behind them, so that nothing is looked at twice. A byte that no head can have is refused as soon as it is
-    /// there, so what is no HTTP at all is, from its first byte on.
+    /// Reads a head that begins with `bytes`. `scanned` is 0 at first and is to be given back with the same
+    /// bytes and more behind them, so that nothing is looked at twice. A byte that no head can have is
+    /// refused as soon as it is there, so what is no HTTP at all is, from its first byte on.
     package mutating func parse(
         _ bytes: borrowing Span<UInt8>, limits: HeadLimits, scanned: inout Int
     ) -> HeadResult {
@@ -116,15 +117,16 @@ package struct RequestHead: ~Copyable {
             if byte == 0x0A {
                 guard scanned > 0, bytes[scanned - 1] == 0x0D else { throw .badLineEnd }
                 // RFC 9112 2.2: one empty line before the request line is to be ignored.
-                if scanned >= 5, bytes[scanned - 2] == 0x0A {
+                if scanned >= 2, bytes[scanned - 2] == 0x0A {
+                    if scanned == 3 { throw .badRequestLine }
                     scanned += 1
                     return scanned
                 }
-                if scanned == 3 { throw .badRequestLine }
             } else {
                 if scanned > 0, bytes[scanned - 1] == 0x0D { throw .badLineEnd }
                 if byte != 0x0D, !HTTPSyntax.isValueCharacter(byte) { throw .badCharacter }
-                if scanned == 0, byte != 0x0D, !HTTPSyntax.isTokenCharacter(byte) { throw .badRequestLine }
+                let isFirst = scanned == 0 || scanned == 2 && bytes[1] == 0x0A
+                if isFirst, byte != 0x0D, !HTTPSyntax.isTokenCharacter(byte) { throw .badRequestLine }
             }
             scanned += 1
         }

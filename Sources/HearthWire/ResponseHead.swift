@@ -13,8 +13,8 @@ package enum ResponseHead {
         append("\r\n", to: &response)
     }
 
-    /// Appends a whole head. `contentLength` is nil for a response that has no body by its status (RFC 9110 8.6).
-    /// `fields` is a block that `HeaderBlock.isSafe` passes.
+    /// Appends a whole head. `contentLength` is nil for a response that has no body by its status (RFC 9110
+    /// 8.6). `fields` is a block that `HeaderBlock.isSafe` passes.
     package static func write(
         status: Int, contentLength: Int?, keepAlive: Bool, epochSeconds: UInt64, fields: [UInt8],
         into response: inout [UInt8]

@@ -1,5 +1,5 @@
-// Which paths a route takes: "/rooms/{room}/{file*}". Segments are compared as they stand, escapes and all; a capture takes
-// one segment that is not empty, a capture with a star the whole rest of the path.
+// Which paths a route takes: "/rooms/{room}/{file*}". Segments are compared as they stand, escapes and all; a
+// capture takes one segment that is not empty, a capture with a star the whole rest of the path.
 
 package import HearthBytes
 
@@ -42,7 +42,8 @@ package struct RoutePattern {
         return pattern
     }
 
-    /// Whether the path in `range` is the route's. `captures` then has where each capture lies, in the order of `names`.
+    /// Whether the path in `range` is the route's. `captures` then has where each capture lies, in the order
+    /// of `names`.
     package func match(
         _ path: borrowing Span<UInt8>, _ range: Range<Int>, captures: inout [Range<Int>]
     ) -> Bool {
@@ -96,14 +97,17 @@ package struct RoutePattern {
     }
 
     private static func checkName(_ bytes: [UInt8], _ name: Range<Int>) throws(RoutePatternError) {
-        if name.isEmpty { throw RoutePatternError(position: name.lowerBound, sentence: "a capture needs a name") }
+        if name.isEmpty {
+            throw RoutePatternError(position: name.lowerBound, sentence: "a capture needs a name")
+        }
         for index in name {
             switch bytes[index] {
             case 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "_"): break
             case 0x30...0x39 where index > name.lowerBound: break
             default:
                 throw RoutePatternError(
-                    position: index, sentence: "a capture's name has letters, digits and _, and no digit first")
+                    position: index,
+                    sentence: "a capture's name has letters, digits and _, and no digit first")
             }
         }
     }
@@ -116,18 +120,22 @@ package struct RoutePattern {
             case UInt8(ascii: "%"):
                 guard index + 2 < range.upperBound, HTTPSyntax.hexadecimalValue(bytes[index + 1]) != nil,
                     HTTPSyntax.hexadecimalValue(bytes[index + 2]) != nil
-                else { throw RoutePatternError(position: index, sentence: "two hexadecimal digits follow a %") }
+                else {
+                    throw RoutePatternError(position: index, sentence: "two hexadecimal digits follow a %")
+                }
             case 0x21, 0x24, 0x26...0x2E, 0x3A, 0x3B, 0x3D, 0x40, 0x5F, 0x7E: break
             case UInt8(ascii: "{"), UInt8(ascii: "}"):
                 throw RoutePatternError(position: index, sentence: "a capture is a whole segment: /{name}/")
             default:
                 throw RoutePatternError(
-                    position: index, sentence: "a path cannot have this character: write it as % and two digits")
+                    position: index,
+                    sentence: "a path cannot have this character: write it as % and two digits")
             }
         }
     }
 
-    private static func equals(_ literal: [UInt8], _ path: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
+    private static func equals(_ literal: [UInt8], _ path: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool
+    {
         if literal.count != range.count { return false }
         for index in 0..<literal.count where literal[index] != path[range.lowerBound + index] { return false }
         return true

@@ -40,12 +40,14 @@ package enum ServerHandshake {
         return input
     }
 
-    /// Appends the whole response. `digest` is the SHA-1 of `acceptInput`, 20 bytes. `subprotocol` must be one of those
-    /// offered; empty: none. `fields` is a block that `HeaderBlock.isSafe` passes.
+    /// Appends the whole response. `digest` is the SHA-1 of `acceptInput`, 20 bytes. `subprotocol` must be
+    /// one of those offered; empty: none. `fields` is a block that `HeaderBlock.isSafe` passes.
     package static func writeResponse(
         digest: borrowing Span<UInt8>, subprotocol: [UInt8], fields: [UInt8], into response: inout [UInt8]
     ) {
-        append("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", to: &response)
+        append(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", to: &response
+        )
         append("Sec-WebSocket-Accept: ", to: &response)
         Base64.encode(digest, into: &response)
         append("\r\n", to: &response)
@@ -69,11 +71,9 @@ package enum ServerHandshake {
         for index in 0..<head.fieldCount {
             let field = head.field(at: index)
             if !HTTPSyntax.matches(bytes, field.name, "sec-websocket-protocol") { continue }
-            for place in field.value {
-                let byte = bytes[place]
-                if byte != UInt8(ascii: ","), byte != 0x20, byte != 0x09, !HTTPSyntax.isTokenCharacter(byte) {
-                    return false
-                }
+            var rest = field.value
+            while let item = HTTPSyntax.takeItem(bytes, &rest) {
+                if !HTTPSyntax.isToken(bytes, item) { return false }
             }
         }
         return true

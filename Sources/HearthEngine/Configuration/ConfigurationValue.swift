@@ -1,4 +1,5 @@
-/// The texts of values, read: units, words and bounds. Every number is checked for overflow before it is made.
+/// The texts of values, read: units, words and bounds. Every number is checked for overflow before it is
+/// made.
 enum ConfigurationValue {
     case number(Int)
     case items([[UInt8]])

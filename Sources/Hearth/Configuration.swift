@@ -1,0 +1,162 @@
+// The settings of a server. What is nil has the library's default; docs list all keys with their defaults.
+
+internal import CHearth
+
+/// Settings of a server. They are checked when the server is made.
+public struct Configuration: Sendable {
+    /// What happens when `outboxMaxBytes` wait for one connection.
+    public enum SlowConsumer: String, Sendable {
+        case close
+        case dropOldest = "drop_oldest"
+        case dropNewest = "drop_newest"
+        case latest
+    }
+
+    public enum LogLevel: UInt32, Sendable {
+        case debug, info, warning, error
+    }
+
+    /// Addresses: "127.0.0.1:9000", "[::1]:9000", "unix:/path", separated by commas; port 0 takes a free
+    /// one.
+    public var listen: String?
+    /// Folder whose files answer requests that no route takes.
+    public var serverRoot: String?
+    /// How many loops, each with a thread of its own.
+    public var threads: Int?
+    public var logLevel: LogLevel?
+    public var eventQueueMax: Int?
+    public var eventQueueMaxBytes: Int?
+
+    public var handshakeTimeout: Duration?
+    public var openTimeout: Duration?
+    public var closeTimeout: Duration?
+    /// Zero: no pings.
+    public var pingInterval: Duration?
+    public var pingTimeout: Duration?
+    public var httpTimeout: Duration?
+    public var keepAliveTimeout: Duration?
+    public var shutdownTimeout: Duration?
+
+    public var maxMessageSize: Int?
+    public var maxFragments: Int?
+    public var maxHeaderSize: Int?
+    public var maxHeaderFields: Int?
+    public var maxBodySize: Int?
+    /// Zero: no limit.
+    public var maxConnections: Int?
+    public var maxRoomsPerConnection: Int?
+    public var maxRoomName: Int?
+    public var maxUserName: Int?
+    public var maxMetadata: Int?
+    public var outboxMaxBytes: Int?
+    public var slowConsumer: SlowConsumer?
+    public var listenBacklog: Int?
+    public var ipv6Only: Bool?
+
+    /// Prefix of environment variables that are read last, and so win; "WS_" for WS_PING_INTERVAL=30.
+    public var environmentPrefix: String?
+
+    private var texts: [Setting] = []
+
+    public init() {}
+
+    /// Sets a key as text with units: "20s", "500ms", "1MiB", "on". A property of the same key wins over it.
+    public mutating func set(_ key: String, _ value: String) {
+        texts.append(Setting(key: key, value: value))
+    }
+
+    /// All keys as JSON, with type, default and help.
+    public static var description: String {
+        String(cString: hearth_config_describe())
+    }
+}
+
+extension Configuration {
+    package struct Setting: Sendable {
+        package let key: String
+        package let value: String
+    }
+
+    /// What was set, as the library takes it.
+    package var settings: [Setting] {
+        var list = texts
+        func add(_ key: String, _ value: String?) {
+            if let value { list.append(Setting(key: key, value: value)) }
+        }
+        func add(_ key: String, _ value: Int?) {
+            add(key, value.map { "\($0)" })
+        }
+        func add(_ key: String, _ value: Duration?) {
+            add(key, value.map { "\($0.milliseconds)ms" })
+        }
+        add("listen", listen)
+        add("server_root", serverRoot)
+        add("threads", threads)
+        add("log_level", logLevel.map { "\($0)" })
+        add("event_queue_max", eventQueueMax)
+        add("event_queue_max_bytes", eventQueueMaxBytes)
+        add("handshake_timeout", handshakeTimeout)
+        add("open_timeout", openTimeout)
+        add("close_timeout", closeTimeout)
+        add("ping_interval", pingInterval)
+        add("ping_timeout", pingTimeout)
+        add("http_timeout", httpTimeout)
+        add("keep_alive_timeout", keepAliveTimeout)
+        add("shutdown_timeout", shutdownTimeout)
+        add("max_message_size", maxMessageSize)
+        add("max_fragments", maxFragments)
+        add("max_header_size", maxHeaderSize)
+        add("max_header_fields", maxHeaderFields)
+        add("max_body_size", maxBodySize)
+        add("max_connections", maxConnections)
+        add("max_rooms_per_connection", maxRoomsPerConnection)
+        add("max_room_name", maxRoomName)
+        add("max_user_name", maxUserName)
+        add("max_metadata", maxMetadata)
+        add("outbox_max_bytes", outboxMaxBytes)
+        add("slow_consumer", slowConsumer?.rawValue)
+        add("listen_backlog", listenBacklog)
+        add("ipv6_only", ipv6Only.map { $0 ? "on" : "off" })
+        return list
+    }
+
+    /// Lends the library's form of it.
+    func withNative<Result: ~Copyable>(
+        _ body: (OpaquePointer) throws(HearthError) -> Result
+    ) throws(HearthError) -> Result {
+        guard let native = hearth_config_new() else { throw HearthError(.memory) }
+        defer { hearth_config_free(native) }
+        for setting in settings {
+            let status = try withText(setting.key) { (key) throws(HearthError) -> Int32 in
+                try withText(setting.value) { value in hearth_config_set(native, key, value) }
+            }
+            if status < 0 { throw Self.fault(status, native) }
+        }
+        if let environmentPrefix {
+            let answer = try withText(environmentPrefix) { prefix in
+                hearth_config_load_env(native, prefix)
+            }
+            if answer < 0 { throw Self.fault(Int32(truncatingIfNeeded: answer), native) }
+        }
+        return try body(native)
+    }
+
+    static func fault(_ status: Int32, _ native: OpaquePointer) -> HearthError {
+        let sentence = try? readText { hearth_config_error(native, $0, $1) }
+        return HearthError(HearthError.Code(rawValue: status), detail: sentence ?? "")
+    }
+}
+
+extension Duration {
+    /// Rounded up, so that a short time does not become none.
+    fileprivate var milliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let fraction = attoseconds / 1_000_000_000_000_000
+        let isWhole = attoseconds % 1_000_000_000_000_000 == 0
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        if overflow { return seconds < 0 ? .min : .max }
+        let (sum, sumOverflow) = product.addingReportingOverflow(
+            fraction + (isWhole || attoseconds < 0 ? 0 : 1))
+        return sumOverflow ? .max : sum
+    }
+}

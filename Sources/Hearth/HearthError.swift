@@ -1,0 +1,71 @@
+// What a call can answer instead of doing its work. The names are those of hearth_error in hearth.h.
+
+internal import CHearth
+
+/// Why a call did not do what was asked.
+public struct HearthError: Error, Sendable, CustomStringConvertible {
+    /// The kind of an error. The set may grow.
+    public struct Code: RawRepresentable, Hashable, Sendable {
+        public let rawValue: Int32
+
+        public init(rawValue: Int32) {
+            self.rawValue = rawValue
+        }
+
+        /// An argument is out of range, holds a NUL, or belongs to a server that has stopped.
+        public static let invalid = Code(rawValue: HEARTH_ERR_INVALID.rawValue)
+        public static let memory = Code(rawValue: HEARTH_ERR_MEMORY.rawValue)
+        public static let unknownKey = Code(rawValue: HEARTH_ERR_UNKNOWN_KEY.rawValue)
+        public static let invalidValue = Code(rawValue: HEARTH_ERR_INVALID_VALUE.rawValue)
+        /// The connection or request has ended.
+        public static let gone = Code(rawValue: HEARTH_ERR_GONE.rawValue)
+        /// Not possible in this state: started twice, answered already.
+        public static let state = Code(rawValue: HEARTH_ERR_STATE.rawValue)
+        public static let forked = Code(rawValue: HEARTH_ERR_FORKED.rawValue)
+        public static let thread = Code(rawValue: HEARTH_ERR_THREAD.rawValue)
+        public static let tooLarge = Code(rawValue: HEARTH_ERR_TOO_LARGE.rawValue)
+        public static let limit = Code(rawValue: HEARTH_ERR_LIMIT.rawValue)
+        public static let queueFull = Code(rawValue: HEARTH_ERR_QUEUE_FULL.rawValue)
+        public static let addressInUse = Code(rawValue: HEARTH_ERR_ADDRESS_IN_USE.rawValue)
+        public static let address = Code(rawValue: HEARTH_ERR_ADDRESS.rawValue)
+        public static let permission = Code(rawValue: HEARTH_ERR_PERMISSION.rawValue)
+        public static let system = Code(rawValue: HEARTH_ERR_SYSTEM.rawValue)
+        public static let version = Code(rawValue: HEARTH_ERR_VERSION.rawValue)
+        public static let notFound = Code(rawValue: HEARTH_ERR_NOT_FOUND.rawValue)
+        public static let unsupported = Code(rawValue: HEARTH_ERR_UNSUPPORTED.rawValue)
+    }
+
+    public let code: Code
+    /// What is known beyond the code, such as the address or the key; "" for nothing.
+    public let detail: String
+
+    init(_ code: Code, detail: String = "") {
+        self.code = code
+        self.detail = detail
+    }
+
+    /// The name in C, such as "HEARTH_ERR_GONE".
+    public var name: String {
+        String(cString: hearth_error_name(code.rawValue))
+    }
+
+    /// One sentence.
+    public var description: String {
+        detail.isEmpty ? String(cString: hearth_strerror(code.rawValue)) : detail
+    }
+}
+
+extension HearthError {
+    /// Throws for a negative answer.
+    @inline(__always)
+    static func check(_ status: Int32) throws(HearthError) {
+        if status < 0 { throw HearthError(Code(rawValue: status)) }
+    }
+
+    /// Throws for a negative answer, else gives the count.
+    @inline(__always)
+    static func count(_ answer: Int64) throws(HearthError) -> Int {
+        if answer < 0 { throw HearthError(Code(rawValue: Int32(truncatingIfNeeded: answer))) }
+        return Int(answer)
+    }
+}

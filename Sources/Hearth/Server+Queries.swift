@@ -1,0 +1,69 @@
+// What a server knows, and what it sends to all.
+
+internal import CHearth
+
+extension Server {
+    /// The port of the first TCP address; 0: there is none.
+    public var port: Int { max(0, Int(hearth_server_port(handle.pointer))) }
+
+    /// The addresses that it listens on, with the ports that it got.
+    public var addresses: [String] {
+        var list: [String] = []
+        while let address = try? readText({ hearth_server_address(handle.pointer, list.count, $0, $1) }) {
+            list.append(address)
+        }
+        return list
+    }
+
+    /// The room of that name, whether or not it has members.
+    public func room(_ name: String) -> Room {
+        Room(server: handle, name: name)
+    }
+
+    /// The user of that name, whether or not they are here.
+    public func user(_ name: String) -> User {
+        User(server: handle, name: name)
+    }
+
+    /// Sends to every open connection. Returns for how many it was queued.
+    @discardableResult
+    public func broadcast(_ message: Message, except: Except = .nobody) throws(HearthError) -> Int {
+        let answer = try except.withNative { except in
+            message.withPayload { opcode, payload in
+                hearth_server_broadcast(
+                    handle.pointer, opcode.rawValue, payload.baseAddress, payload.count, except)
+            }
+        }
+        return try HearthError.count(answer)
+    }
+
+    @discardableResult
+    public func broadcast(_ text: String, except: Except = .nobody) throws(HearthError) -> Int {
+        try broadcast(.text(text), except: except)
+    }
+
+    public var connections: [Connection] {
+        get throws(HearthError) { try readConnections { hearth_server_connections(handle.pointer, $0, $1) } }
+    }
+
+    /// The rooms that have members.
+    public var rooms: [Room] {
+        get throws(HearthError) {
+            try readNames { hearth_server_rooms(handle.pointer, $0, $1) }.map {
+                Room(server: handle, name: $0)
+            }
+        }
+    }
+
+    public var connectionCount: Int {
+        get throws(HearthError) { try HearthError.count(hearth_server_connection_count(handle.pointer)) }
+    }
+
+    public var userCount: Int {
+        get throws(HearthError) { try HearthError.count(hearth_server_user_count(handle.pointer)) }
+    }
+
+    public var roomCount: Int {
+        get throws(HearthError) { try HearthError.count(hearth_server_room_count(handle.pointer)) }
+    }
+}
