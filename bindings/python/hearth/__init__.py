@@ -1,0 +1,37 @@
+"""Hearth: rooms and heartbeats, inside your process.
+
+    import hearth
+
+    server = hearth.Server("127.0.0.1:8000")
+
+    @server.route("/rooms/{room}", join="auto", relay="others")
+    async def session(connection):
+        async for message in connection:
+            print(connection.captures["room"], message.text)
+
+    server.run()
+"""
+
+from ._library import LibraryNotFoundError, version
+from .connection import Connection, ConnectionInfo, Reject
+from .errors import *  # noqa: F403
+from .errors import __all__ as _errors
+from .message import Message
+from .request import Headers, Request, Response
+from .room import Room
+from .server import Server
+
+__all__ = [
+    "Connection",
+    "ConnectionInfo",
+    "Headers",
+    "LibraryNotFoundError",
+    "Message",
+    "Reject",
+    "Request",
+    "Response",
+    "Room",
+    "Server",
+    "version",
+]
+__all__ += _errors

@@ -1,0 +1,354 @@
+"""Connections: one WebSocket each, from the question whether to accept it to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import ctypes
+from typing import TYPE_CHECKING, Any, Deque, Dict, List, NamedTuple, Optional
+
+from . import _abi
+from ._library import c_number, c_string, check, optional_c_string, raise_error, read_bytes, read_names
+from .message import Message, Sendable, json_text, payload_of
+from .request import Head, Headers
+
+if TYPE_CHECKING:
+    from .server import Server
+
+_TEXT = _abi.TEXT
+_GONE = _abi.ERR_GONE
+_NO_HEAD = Head("", b"")
+
+# Made once: a call with a ready object costs half of one that makes it.
+_SIZES_COUNT = 4096
+_SIZES = [ctypes.c_size_t(length) for length in range(_SIZES_COUNT)]
+
+
+class Reject(Exception):
+    """Raised by an on_connect handler to refuse a connection.
+
+    A code of 400 to 599 is an HTTP status, sent in place of the upgrade; one of 1000 to 4999 accepts
+    and closes with that close code, which browsers can read.
+    """
+
+    def __init__(self, code: int = 403, reason: str = "") -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class ConnectionInfo(NamedTuple):
+    """What is known of a connection. Times are seconds since 1970, durations are seconds."""
+
+    opened_at: float
+    last_received_at: float
+    latency: Optional[float]
+    messages_received: int
+    messages_sent: int
+    outbox_bytes: int
+    rooms: int
+    is_open: bool
+
+
+class Inbox:
+    """The messages that wait for a session, bounded in number and bytes."""
+
+    __slots__ = ("messages", "size", "waiter", "is_ended", "messages_max", "bytes_max")
+
+    def __init__(self, messages_max: int, bytes_max: int) -> None:
+        self.messages: Deque[Message] = collections.deque()
+        self.size = 0
+        self.waiter: Optional["asyncio.Future[None]"] = None
+        self.is_ended = False
+        self.messages_max = messages_max
+        self.bytes_max = bytes_max
+
+    def put(self, message: Message) -> bool:
+        """Adds a message and wakes the session. Answers False, and does nothing, when the inbox is full."""
+        if self.is_ended:
+            return True
+        messages = self.messages
+        size = self.size + len(message.data)
+        if messages and (len(messages) >= self.messages_max or size > self.bytes_max):
+            return False
+        self.size = size
+        messages.append(message)
+        waiter = self.waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        return True
+
+    def end(self) -> None:
+        """Takes no more messages; what waits can still be taken."""
+        self.is_ended = True
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    async def wait(self) -> bool:
+        """Waits until a message is there; False: the connection ended and there will be none."""
+        while not self.messages:
+            if self.is_ended:
+                return False
+            if self.waiter is not None:
+                raise RuntimeError("two tasks receive from one connection")
+            self.waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self.waiter
+            finally:
+                self.waiter = None
+        return True
+
+    def discard(self) -> None:
+        """Takes no more messages and forgets those that wait."""
+        self.is_ended = True
+        self.messages.clear()
+        self.size = 0
+
+    def take(self) -> Message:
+        message = self.messages.popleft()
+        self.size -= len(message.data)
+        return message
+
+
+class Connection:
+    """One WebSocket connection, the same object from its on_connect to its on_close.
+
+    Its methods are plain functions that never wait; any thread may call them. After the end of the
+    connection they raise GoneError, and `state` and what the handshake carried stay readable.
+    `state` is a dictionary for the program's own values.
+    """
+
+    __slots__ = (
+        "id", "state", "close_code", "close_reason", "closed_cleanly", "closed_by_peer", "route",
+        "_server", "_send", "_bare_id", "_head", "_offered", "_user", "_inbox", "_verdict", "_closed",
+        "__weakref__",
+    )  # fmt: skip
+
+    def __init__(
+        self, server: "Server", ident: int, head: Head = _NO_HEAD, route: int = -1, offered: bytes = b""
+    ) -> None:
+        self.id = ident
+        self.state: Dict[str, Any] = {}
+        self.route = route
+        self.close_code: Optional[int] = None
+        self.close_reason = ""
+        self.closed_cleanly = False
+        self.closed_by_peer = False
+        self._server = server
+        self._send = server._library.bare_send
+        self._bare_id = ctypes.c_uint64(ident)
+        self._head = head
+        self._offered = offered
+        self._user: Optional[str] = None
+        self._inbox: Optional[Inbox] = None
+        self._verdict: Optional[bool] = None
+        self._closed: Optional["asyncio.Future[None]"] = None
+
+    # -------------------------------------------------------------- what the handshake carried
+
+    @property
+    def path(self) -> str:
+        return self._head.path
+
+    @property
+    def captures(self) -> Dict[str, str]:
+        """What stood in the places of {names} in the route's pattern, percent-decoded."""
+        return self._head.captures
+
+    @property
+    def query(self) -> Dict[str, str]:
+        """The query's fields; of a repeated one, the last."""
+        return self._head.query
+
+    @property
+    def query_string(self) -> str:
+        return self._head.query_string
+
+    @property
+    def headers(self) -> Headers:
+        return self._head.headers
+
+    @property
+    def offered_subprotocols(self) -> List[str]:
+        return [name.decode() for name in self._offered.split(b"\0") if name]
+
+    @property
+    def address(self) -> str:
+        """The peer's address, such as "127.0.0.1:51234", or "unix"."""
+        return self._head.address
+
+    # -------------------------------------------------------------- answering on_connect
+
+    def accept(self, user: Optional[str] = None, subprotocol: Optional[str] = None) -> None:
+        """Accepts the connection that on_connect asks about; user becomes its user."""
+        functions = self._server._functions
+        result = functions.connection_accept(
+            self.id, optional_c_string(user), optional_c_string(subprotocol)
+        )
+        self._server._sent()
+        check(result)
+        self._verdict = True
+        self._user = user
+
+    def reject(self, code: int = 403, reason: str = "") -> None:
+        """Refuses it, with an HTTP status or a close code as `Reject` does."""
+        result = self._server._functions.connection_reject(
+            self.id, c_number(code), c_string(reason) or None
+        )
+        self._server._sent()
+        check(result)
+        self._verdict = False
+
+    # -------------------------------------------------------------- sending and closing
+
+    def send(self, data: Sendable) -> bool:
+        """Sends text for str, binary for bytes, and a Message as it came.
+
+        False: it was dropped, as the key slow_consumer says for a peer that does not keep up.
+        """
+        if data.__class__ is Message:
+            opcode, payload = data.opcode, data.data
+        elif data.__class__ is str:
+            opcode, payload = _TEXT, data.encode()
+        else:
+            opcode, payload = payload_of(data)
+        length = len(payload)
+        size = _SIZES[length] if length < _SIZES_COUNT else ctypes.c_size_t(length)
+        result: int = self._send(self._bare_id, opcode, payload, size)
+        pump = self._server._pump
+        if pump is not None and pump.idle:
+            pump.wake()
+        if result < 0:
+            raise_error(result)
+        return result != 0
+
+    def send_json(self, value: Any) -> bool:
+        return self.send(json_text(value))
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Begins the closing handshake; what was sent before goes out first."""
+        result = self._server._functions.connection_close(
+            self.id, c_number(code), c_string(reason) or None
+        )
+        self._server._sent()
+        check(result)
+
+    # -------------------------------------------------------------- receiving
+
+    async def receive(self) -> Message:
+        """The next message, for the session of a route. Raises GoneError after the last."""
+        inbox = self._inbox
+        if inbox is None:
+            raise RuntimeError("only the session of a route receives messages")
+        if not inbox.messages and not await inbox.wait():
+            raise_error(_GONE)
+        return inbox.take()
+
+    def __aiter__(self) -> "Connection":
+        return self
+
+    async def __anext__(self) -> Message:
+        inbox = self._inbox
+        if inbox is None:
+            raise RuntimeError("only the session of a route receives messages")
+        if not inbox.messages and not await inbox.wait():
+            raise StopAsyncIteration
+        return inbox.take()
+
+    async def wait_closed(self) -> None:
+        """Waits until the connection has ended."""
+        if self.close_code is None:
+            if self._closed is None:
+                self._closed = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._closed)
+
+    # -------------------------------------------------------------- rooms, user, metadata
+
+    def join(self, room: str) -> None:
+        """Joins a room; once more is the same as once."""
+        result = self._server._functions.connection_join(self.id, c_string(room))
+        self._server._sent()
+        check(result)
+
+    def leave(self, room: str) -> None:
+        """Leaves a room; raises NotFoundError when it is not in it."""
+        result = self._server._functions.connection_leave(self.id, c_string(room))
+        self._server._sent()
+        check(result)
+
+    @property
+    def rooms(self) -> List[str]:
+        return read_names(self._server._functions.connection_rooms, self.id)
+
+    @property
+    def user(self) -> Optional[str]:
+        """Whose connection it is. Setting it lets its rooms see the old user leave and the new one join."""
+        return self._user
+
+    @user.setter
+    def user(self, user: Optional[str]) -> None:
+        result = self._server._functions.connection_set_user(self.id, optional_c_string(user))
+        self._server._sent()
+        check(result)
+        self._user = user
+
+    @property
+    def metadata(self) -> bytes:
+        """Bytes that the library keeps with the connection, at most the key max_metadata."""
+        return read_bytes(self._server._functions.connection_metadata, self.id)
+
+    @metadata.setter
+    def metadata(self, data: bytes) -> None:
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"metadata is bytes, not {type(data).__name__}")
+        kept = bytes(data)
+        check(self._server._functions.connection_set_metadata(self.id, kept, len(kept)))
+
+    # -------------------------------------------------------------- what is known of it
+
+    @property
+    def info(self) -> ConnectionInfo:
+        info = _abi.hearth_connection_info(size=ctypes.sizeof(_abi.hearth_connection_info))
+        check(self._server._functions.connection_get_info(self.id, ctypes.byref(info)))
+        return ConnectionInfo(
+            opened_at=info.opened_at_ms / 1000,
+            last_received_at=info.last_received_at_ms / 1000,
+            latency=None if info.latency_us < 0 else info.latency_us / 1_000_000,
+            messages_received=info.messages_received,
+            messages_sent=info.messages_sent,
+            outbox_bytes=info.outbox_bytes,
+            rooms=info.rooms,
+            is_open=bool(info.is_open),
+        )
+
+    @property
+    def latency(self) -> Optional[float]:
+        """The round trip of the last ping that was answered, in seconds; None before the first."""
+        return self.info.latency
+
+    @property
+    def is_open(self) -> bool:
+        """False from the beginning of its close on."""
+        info = _abi.hearth_connection_info(size=ctypes.sizeof(_abi.hearth_connection_info))
+        result = self._server._functions.connection_get_info(self.id, ctypes.byref(info))
+        return bool(result == _abi.OK and info.is_open)
+
+    def _end(self, code: int, reason: str, flags: int) -> None:
+        """Takes note of the CLOSE event."""
+        self.close_code = code
+        self.close_reason = reason
+        self.closed_cleanly = bool(flags & _abi.EVENT_CLEAN)
+        self.closed_by_peer = bool(flags & _abi.EVENT_BY_PEER)
+        if self._inbox is not None:
+            self._inbox.end()
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Connection) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id} {self.path}>"

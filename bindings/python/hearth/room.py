@@ -1,0 +1,85 @@
+"""Rooms: named sets of connections."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, Any, List, Optional, Union
+
+from . import _abi
+from ._library import c_string, check, read_ids, read_names
+from .connection import Connection
+from .message import Sendable, json_text, payload_of
+
+if TYPE_CHECKING:
+    from .server import Server
+
+# Who does not get a broadcast: a connection, or all connections of a user.
+Except = Union[Connection, str, None]
+
+
+def except_reference(except_: Except) -> Any:
+    """The C form of an exception, or None."""
+    if except_ is None:
+        return None
+    entry = _abi.hearth_except(size=ctypes.sizeof(_abi.hearth_except))
+    if isinstance(except_, Connection):
+        entry.connection = except_.id
+    else:
+        entry.user = c_string(except_)
+    return ctypes.byref(entry)
+
+
+class Room:
+    """A room of a server. It exists in the library while it has members; this object only names it."""
+
+    __slots__ = ("name", "_server", "_key")
+
+    def __init__(self, server: "Server", name: str) -> None:
+        self.name = name
+        self._server = server
+        self._key = c_string(name)
+
+    def broadcast(self, data: Sendable, except_: Except = None) -> int:
+        """Sends to every member but the exception. Answers for how many it was queued."""
+        opcode, payload = payload_of(data)
+        server = self._server
+        result: int = server._functions.room_broadcast(
+            server._handle, self._key, opcode, payload, len(payload), except_reference(except_)
+        )
+        server._sent()
+        return check(result)
+
+    def broadcast_json(self, value: Any, except_: Except = None) -> int:
+        return self.broadcast(json_text(value), except_)
+
+    @property
+    def members(self) -> List[Connection]:
+        server = self._server
+        ids = read_ids(server._functions.room_members, server._handle, self._key)
+        return [server._connection(ident) for ident in ids]
+
+    @property
+    def users(self) -> List[str]:
+        """The users in the room, each once however many connections they have."""
+        return read_names(self._server._functions.room_users, self._server._handle, self._key)
+
+    def __len__(self) -> int:
+        none: Optional[Any] = None
+        return check(self._server._functions.room_members(self._server._handle, self._key, none, 0))
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, connection: Connection) -> bool:
+        return connection in self.members
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Room):
+            return NotImplemented
+        return self._server is other._server and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"<Room {self.name!r}>"

@@ -1,0 +1,359 @@
+"""The server: what it listens to, its routes and handlers, and its life in an asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import signal
+import threading
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Union
+
+from . import _abi
+from ._engine import Configuration, Engine, Value
+from ._events import Dispatcher, logger
+from ._library import c_string, check, load, optional_c_string, raise_error, read_ids, read_names, read_text
+from ._pump import Pump
+from ._routes import HandlerT, Handlers, HTTPHandlerT, MessageHandlerT, Route, SessionT
+from .connection import Connection
+from .errors import NotFoundError
+from .message import Sendable, json_text, payload_of
+from .room import Except, Room, except_reference
+
+Listen = Union[str, Sequence[str], None]
+
+
+class Server:
+    """A WebSocket server inside this process, carried by the asyncio loop that starts it.
+
+        server = Server("127.0.0.1:8000", ping_interval=20)
+
+    Keywords are configuration keys; a number is seconds or bytes. `environment_prefix="WS_"` also
+    reads keys from the environment. `driven=True` runs the engine on the asyncio loop; `driven=False`
+    gives it threads of its own, so that heartbeats, relays and broadcasts go on while Python is busy
+    and handlers still run on the loop. By default it is driven unless `threads` asks for more than one.
+    """
+
+    def __init__(
+        self,
+        listen: Listen = None,
+        *,
+        driven: Optional[bool] = None,
+        environment_prefix: Optional[str] = None,
+        **configuration: Value,
+    ) -> None:
+        self._library = load()
+        self._functions = self._library.quick
+        self._configuration = Configuration(configuration, environment_prefix)
+        if listen is not None:
+            self._configuration.set("listen", listen)
+        self._driven = self._configuration.get("threads") == "1" if driven is None else driven
+        self._routes: List[Route] = []
+        self._handlers = Handlers()
+        self._engine: Optional[Engine] = None
+        self._pump: Optional[Pump] = None
+        self._dispatcher: Optional[Dispatcher] = None
+        self._stopping: Optional["asyncio.Task[None]"] = None
+
+    # -------------------------------------------------------------- routes and handlers
+
+    def route(
+        self,
+        pattern: str,
+        *,
+        join: Optional[str] = None,
+        relay: Optional[str] = None,
+        event: Optional[bool] = None,
+        accept: Optional[str] = None,
+        subprotocols: Sequence[str] = (),
+        inbox_messages_max: int = 1024,
+        inbox_bytes_max: int = 4 * 1024 * 1024,
+    ) -> Callable[[SessionT], SessionT]:
+        """Adds a route. Its options are those of hearth_server_route.
+
+        As a decorator it names the session, a coroutine function that runs once for each connection;
+        its return closes the connection. A peer that sends more than the session takes is closed with
+        1013 when more than inbox_messages_max messages or inbox_bytes_max bytes wait.
+        """
+        self._forbid_running()
+        if isinstance(subprotocols, str):
+            raise TypeError("subprotocols is a list of names")
+        route = Route(
+            pattern, join, relay, event, accept, subprotocols,
+            inbox_messages_max=inbox_messages_max, inbox_bytes_max=inbox_bytes_max,
+        )  # fmt: skip
+        self._routes.append(route)
+
+        def decorate(session: SessionT) -> SessionT:
+            is_coroutine: bool = inspect.iscoroutinefunction(session)
+            if not is_coroutine:
+                raise TypeError("the session of a route is a coroutine function: async def")
+            route.session = session
+            return session
+
+        return decorate
+
+    def http(self, pattern: str, methods: Sequence[str] = ("GET",)) -> Callable[[HTTPHandlerT], HTTPHandlerT]:
+        """Answers requests that are no upgrade with what a function, plain or async, returns for them:
+        a Response, text, bytes, something to send as JSON, or (status, one of these)."""
+        self._forbid_running()
+        if isinstance(methods, str):
+            raise TypeError("methods is a list of names")
+        names = [method.upper() for method in methods]
+        if "GET" in names and "HEAD" not in names:
+            names.append("HEAD")
+
+        def decorate(handler: HTTPHandlerT) -> HTTPHandlerT:
+            self._routes.append(Route(pattern, methods=names, answer=handler))
+            return handler
+
+        return decorate
+
+    def on_connect(self, handler: HandlerT) -> HandlerT:
+        """handler(connection) says whether to accept: None or True accepts, text accepts and names the
+        user, False refuses with 403, and it may raise Reject. With it, routes ask unless accept="auto"."""
+        return self._handlers.register("connect", handler)
+
+    def on_open(self, handler: HandlerT) -> HandlerT:
+        """handler(connection) is called when a connection is open."""
+        return self._handlers.register("open", handler)
+
+    def on_message(self, handler: MessageHandlerT) -> MessageHandlerT:
+        """handler(connection, message), a plain function, gets the messages on routes without a session."""
+        return self._handlers.register("message", handler)
+
+    def on_close(self, handler: HandlerT) -> HandlerT:
+        """handler(connection) is called once when it has ended; see its close_code and close_reason."""
+        return self._handlers.register("close", handler)
+
+    def on_joined(self, handler: HandlerT) -> HandlerT:
+        """handler(connection, room) is called when a connection has joined a room."""
+        return self._handlers.register("joined", handler)
+
+    def on_left(self, handler: HandlerT) -> HandlerT:
+        """handler(connection, room) is called when a connection has left a room."""
+        return self._handlers.register("left", handler)
+
+    def on_user_joined(self, handler: HandlerT) -> HandlerT:
+        """handler(room, user) is called when a user's first connection has joined a room."""
+        return self._handlers.register("user_joined", handler)
+
+    def on_user_left(self, handler: HandlerT) -> HandlerT:
+        """handler(room, user) is called when a user's last connection has left a room."""
+        return self._handlers.register("user_left", handler)
+
+    def on_dropped(self, handler: HandlerT) -> HandlerT:
+        """handler(connection, count) is called when messages to a slow connection were dropped."""
+        return self._handlers.register("dropped", handler)
+
+    # -------------------------------------------------------------- life
+
+    async def start(self) -> None:
+        """Listens and serves from now on, in the running asyncio loop."""
+        self._forbid_running()
+        engine = Engine(self._configuration)
+        try:
+            if self._driven:
+                engine.log_to(logger)
+            self._dispatcher = Dispatcher(self, self._handlers, self._add_routes(engine))
+            if self._driven:
+                engine.drive()
+            engine.check(engine.library.patient.server_start(engine.server))
+            if not self._driven:
+                engine.start_threads()
+            self._pump = Pump(engine, self._dispatcher.deliver, self._driven)
+        except BaseException:
+            self._dispatcher = None
+            engine.free()
+            raise
+        self._engine = engine
+
+    def _add_routes(self, engine: Engine) -> Dict[int, Route]:
+        """Tells the library the routes and answers them by number."""
+        asks = self._handlers.connect is not None
+        routes = list(self._routes)
+        if asks and not any(not route.methods for route in routes):
+            routes.append(Route("/{path*}"))
+        numbered = {}
+        for route in routes:
+            if route.accept == "ask" and not asks:
+                raise ValueError(f"the route {route.pattern!r} asks, but there is no on_connect handler")
+            options = c_string(route.options(asks))
+            number = engine.functions.server_route(engine.server, c_string(route.pattern), options)
+            numbered[engine.check(number)] = route
+        return numbered
+
+    async def stop(self, reason: Optional[str] = None, *, grace: float = 10.0) -> None:
+        """Stops politely: closes all connections with 1001 and the reason, lets handlers end within
+        grace seconds, and frees the engine. A second call waits for the first."""
+        if self._engine is None:
+            return
+        if self._stopping is None:
+            self._stopping = asyncio.get_running_loop().create_task(self._stop(reason, grace))
+        current = asyncio.current_task()
+        if self._dispatcher is not None and current in self._dispatcher.tasks:
+            self._dispatcher.tasks.discard(current)
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self, reason: Optional[str], grace: float) -> None:
+        engine, dispatcher = self._engine, self._dispatcher
+        assert engine is not None and dispatcher is not None
+        try:
+            engine.check(self._functions.server_stop(engine.server, optional_c_string(reason)))
+            self._sent()
+            await dispatcher.stopped
+            await dispatcher.finish(grace)
+        finally:
+            self._cut()
+
+    def _cut(self) -> None:
+        """Ends everything at once."""
+        engine, pump = self._engine, self._pump
+        self._engine = self._pump = self._dispatcher = self._stopping = None
+        if pump is not None:
+            pump.close()
+        if engine is not None:
+            engine.free()
+
+    async def serve(self) -> None:
+        """Starts and serves until it is cancelled or the process gets SIGINT or SIGTERM, then stops
+        politely. A second signal cuts what is still open."""
+        if self._engine is None:
+            await self.start()
+        ended = asyncio.Event()
+        with _signals(ended.set):
+            try:
+                await ended.wait()
+            finally:
+                ended.clear()
+                stopping = asyncio.ensure_future(self.stop())
+                cutting = asyncio.ensure_future(ended.wait())
+                await asyncio.wait({stopping, cutting}, return_when=asyncio.FIRST_COMPLETED)
+                cutting.cancel()
+                if self._stopping is not None:
+                    self._stopping.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await stopping
+
+    def run(self) -> None:
+        """Serves in an asyncio loop of its own until SIGINT or SIGTERM."""
+        asyncio.run(self.serve())
+
+    async def __aenter__(self) -> "Server":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # -------------------------------------------------------------- sending
+
+    def room(self, name: str) -> Room:
+        return Room(self, name)
+
+    def broadcast(self, data: Sendable, except_: Except = None) -> int:
+        """Sends to every open connection but the exception. Answers for how many it was queued."""
+        opcode, payload = payload_of(data)
+        result: int = self._functions.server_broadcast(
+            self._handle, opcode, payload, len(payload), except_reference(except_)
+        )
+        self._sent()
+        return check(result)
+
+    def broadcast_json(self, value: Any, except_: Except = None) -> int:
+        return self.broadcast(json_text(value), except_)
+
+    def send_to_user(self, user: str, data: Sendable, except_: Except = None) -> int:
+        """Sends to every connection of a user. Answers for how many it was queued; 0: not here."""
+        opcode, payload = payload_of(data)
+        result: int = self._functions.user_send(
+            self._handle, c_string(user), opcode, payload, len(payload), except_reference(except_)
+        )
+        self._sent()
+        return check(result)
+
+    # -------------------------------------------------------------- who and what is here
+
+    @property
+    def port(self) -> int:
+        """The port of the first TCP address; 0: there is none."""
+        return check(self._functions.server_port(self._handle))
+
+    @property
+    def addresses(self) -> List[str]:
+        """What it listens to, with the ports that it got."""
+        found: List[str] = []
+        while True:
+            try:
+                found.append(read_text(self._functions.server_address, self._handle, len(found)))
+            except NotFoundError:
+                return found
+
+    @property
+    def is_running(self) -> bool:
+        return self._engine is not None
+
+    @property
+    def connection_count(self) -> int:
+        return check(self._functions.server_connection_count(self._handle))
+
+    @property
+    def user_count(self) -> int:
+        return check(self._functions.server_user_count(self._handle))
+
+    @property
+    def room_count(self) -> int:
+        return check(self._functions.server_room_count(self._handle))
+
+    @property
+    def rooms(self) -> List[str]:
+        return read_names(self._functions.server_rooms, self._handle)
+
+    @property
+    def connections(self) -> List[Connection]:
+        ids = read_ids(self._functions.server_connections, self._handle)
+        return [self._connection(ident) for ident in ids]
+
+    def user_connections(self, user: str) -> List[Connection]:
+        ids = read_ids(self._functions.user_connections, self._handle, c_string(user))
+        return [self._connection(ident) for ident in ids]
+
+    # -------------------------------------------------------------- for the package itself
+
+    @property
+    def _handle(self) -> int:
+        engine = self._engine
+        if engine is None:
+            raise_error(_abi.ERR_STATE, "the server is not running")
+        return engine.server
+
+    def _connection(self, ident: int) -> Connection:
+        dispatcher = self._dispatcher
+        return Connection(self, ident) if dispatcher is None else dispatcher.connection(ident)
+
+    def _sent(self) -> None:
+        """To be called after each call that may have something to send."""
+        pump = self._pump
+        if pump is not None and pump.idle:
+            pump.wake()
+
+    def _forbid_running(self) -> None:
+        if self._engine is not None:
+            raise_error(_abi.ERR_STATE, "the server is running")
+
+
+@contextlib.contextmanager
+def _signals(notify: Callable[[], None]) -> Iterator[None]:
+    """Calls notify for SIGINT and SIGTERM, where this thread may handle signals."""
+    loop = asyncio.get_running_loop()
+    numbers = []
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(number, notify)
+                numbers.append(number)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
