@@ -25,14 +25,20 @@ public func hearth_engine_new(_ config: OpaquePointer!) -> OpaquePointer! {
 @c @implementation
 public func hearth_engine_free(_ engine: OpaquePointer!) -> Int32 {
     if engine == nil { return 0 }
-    return Int32(
-        withEngine(engine) { handle in
-            let status = handle.engine.end()
-            if status != .ok { return Int64(status.rawValue) }
-            for server in handle.servers { _ = HandleTable.shared.remove(server, .server) }
-            _ = HandleTable.shared.remove(engine, .engine)
-            return 0
-        })
+    switch HandleTable.shared.take(engine, .engine) {
+    case .nothing: return Status.invalid.rawValue
+    case .parents: return Status.forked.rawValue
+    case .object(let object):
+        let handle = unsafeDowncast(object, to: EngineHandle.self)
+        let status = handle.engine.end()
+        if status != .ok {
+            HandleTable.shared.putBack(engine, .engine, object)
+            return status.rawValue
+        }
+        for server in handle.servers { _ = HandleTable.shared.remove(server, .server) }
+        HandleTable.shared.discard(engine, .engine)
+        return 0
+    }
 }
 
 @c @implementation

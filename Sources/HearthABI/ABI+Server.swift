@@ -14,7 +14,7 @@ public func hearth_server_new(_ engine: OpaquePointer!, _ config: OpaquePointer!
             }
             handle = HandleTable.shared.insert(server, .server)
             server.handle = UnsafeMutableRawPointer(handle)
-            if let handle { engine.servers.append(handle) }
+            if let handle { engine.add(handle, number: server.number) }
             return 0
         }
     }

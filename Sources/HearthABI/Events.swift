@@ -76,7 +76,7 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
     for record in records { needed += record.length(0) + 16 }
     handle.texts.reserveCapacity(needed)
     handle.texts.append(0)
-    handle.texts.withUnsafeMutableBufferPointer { _ in }
+    let servers = handle.servers
     for (index, record) in records.enumerated() {
         var event = hearth_event()
         event.size = UInt32(MemoryLayout<hearth_event>.size)
@@ -84,7 +84,7 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
         event.flags = UInt32(record.load(6, as: UInt16.self))
         event.connection = record.load(8, as: UInt64.self)
         let number = record.length(16)
-        event.server = number < handle.servers.count ? handle.servers[number] : nil
+        event.server = number < servers.count ? servers[number] : nil
         event.code = record.load(20, as: Int32.self)
         event.opcode = record.load(24, as: UInt32.self)
         event.route = record.load(28, as: Int32.self)

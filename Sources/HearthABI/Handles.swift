@@ -38,7 +38,6 @@ final class HandleTable: @unchecked Sendable {
             index = reused
             entries[index].object = object
             entries[index].kind = kind
-            entries[index].generation += 1
             entries[index].epoch = Fork.epoch
         } else {
             if index >= 1 << 20 { return nil }
@@ -66,11 +65,39 @@ final class HandleTable: @unchecked Sendable {
     func remove(_ handle: OpaquePointer?, _ kind: HandleKind) -> AnyObject? {
         lock.lock()
         defer { lock.unlock() }
-        guard let index = index(of: handle, kind), entries[index].epoch == Fork.epoch else { return nil }
-        let object = entries[index].object
+        guard let index = index(of: handle, kind), entries[index].epoch == Fork.epoch,
+            let object = entries[index].object
+        else { return nil }
         entries[index].object = nil
+        entries[index].generation += 1
         free.append(index)
         return object
+    }
+
+    /// Takes the object out while it is being freed, so that one caller frees it. `putBack` undoes that, `discard` ends it.
+    func take(_ handle: OpaquePointer?, _ kind: HandleKind) -> Found {
+        lock.lock()
+        defer { lock.unlock() }
+        guard let index = index(of: handle, kind), let object = entries[index].object else { return .nothing }
+        if entries[index].epoch != Fork.epoch { return .parents }
+        entries[index].object = nil
+        return .object(object)
+    }
+
+    func putBack(_ handle: OpaquePointer?, _ kind: HandleKind, _ object: AnyObject) {
+        lock.lock()
+        defer { lock.unlock() }
+        if let index = index(of: handle, kind) { entries[index].object = object }
+    }
+
+    func discard(_ handle: OpaquePointer?, _ kind: HandleKind) {
+        lock.lock()
+        defer { lock.unlock() }
+        if let index = index(of: handle, kind), entries[index].object == nil {
+            // The generation moves on at once, so that the handle is not found again.
+            entries[index].generation += 1
+            free.append(index)
+        }
     }
 
     private func index(of handle: OpaquePointer?, _ kind: HandleKind) -> Int? {
@@ -92,11 +119,21 @@ final class ConfigurationHandle {
 /// An engine and the configuration and server handles that go with it.
 final class EngineHandle {
     let engine: Engine
-    var servers: [OpaquePointer] = []
+    private let lock = Lock()
+    private var serverHandles: [OpaquePointer?] = []
+    /// By number.
+    var servers: [OpaquePointer?] { lock.withLock { serverHandles } }
     /// Events taken by hearth_engine_poll, with the NULs that the header promises.
     var texts: [UInt8] = []
 
     init(_ engine: Engine) { self.engine = engine }
+
+    func add(_ server: OpaquePointer, number: Int) {
+        lock.withLock {
+            while serverHandles.count <= number { serverHandles.append(nil) }
+            serverHandles[number] = server
+        }
+    }
 }
 
 /// Calls `body` with the object behind a handle, or answers why there is none.

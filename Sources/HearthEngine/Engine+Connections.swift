@@ -62,7 +62,9 @@ package enum Connections {
         guard let kind = messageOpcode(opcode, payload) else { return answer(.invalid) }
         if payload.count > Int(Int32.max) - 16 { return answer(.tooLarge) }
         return reach(id) { loop, place in
-            loop.send(place, kind, payload)
+            let result = loop.send(place, kind, payload)
+            loop.relieveArena()
+            return result
         } elsewhere: { _, place in
             place.pointee.isOpenFlag.load(ordering: .relaxed)
                 ? .post(.send(id, kind, Array(payload)), answer: 1) : .answer(answer(.gone))

@@ -8,11 +8,9 @@ internal import Synchronization
 
 extension Engine {
     package func start() -> Status {
-        guard mode == .idle, !isEnded else { return alreadyRunning() }
-        let status = makeLoops(configuration.integer(.threads), origin: .own)
+        guard change(.idle, to: .started) else { return alreadyRunning() }
+        let status = makeLoops(configuration.integer(.threads), origin: .own, hasPoller: true)
         if status != .ok { return status }
-        mode = .started
-        hasPoller = true
         for loop in loops { loop.events.setKeepsRunning(true) }
         do throws(SystemError) {
             for loop in loops { threads.append(try LoopThread(loop)) }
@@ -24,15 +22,14 @@ extension Engine {
     }
 
     package func run() -> Status {
-        if mode == .idle, !isEnded {
-            let status = makeLoops(1, origin: .own)
+        if change(.idle, to: .run) {
+            let status = makeLoops(1, origin: .own, hasPoller: false)
             if status != .ok { return status }
-            mode = .run
             loops[0].events.setKeepsRunning(true)
             loops[0].port.owner.store(currentThread(), ordering: .relaxed)
             let served = serveStarted()
             if served != .ok { return served }
-        } else if mode != .run {
+        } else if mode != .run || isEnded {
             return alreadyRunning()
         }
         if isRunning.exchange(true, ordering: .acquiringAndReleasing) { return alreadyRunning() }
@@ -45,78 +42,81 @@ extension Engine {
     }
 
     package func attach(_ hostLoop: UnsafeMutableRawPointer) -> Status {
-        guard mode == .idle, !isEnded else { return alreadyRunning() }
-        let status = makeLoops(1, origin: .hosts(hostLoop))
+        guard change(.idle, to: .attached) else { return alreadyRunning() }
+        let status = makeLoops(1, origin: .hosts(hostLoop), hasPoller: false)
         if status != .ok { return status }
-        mode = .attached
         loops[0].port.owner.store(currentThread(), ordering: .relaxed)
         return serveStarted()
     }
 
     package func drive() -> Status {
-        guard mode == .idle, !isEnded else { return alreadyRunning() }
-        let status = makeLoops(1, origin: .own)
-        if status != .ok { return status }
-        mode = .driven
-        hasPoller = true
+        guard change(.idle, to: .driven) else { return alreadyRunning() }
         queue.usesSignal = false
+        let status = makeLoops(1, origin: .own, hasPoller: true)
+        if status != .ok { return status }
         // Referenced, so that libuv counts the timer's delay when it is asked for one.
         loops[0].events.setKeepsRunning(true)
         loops[0].port.owner.store(currentThread(), ordering: .relaxed)
         return serveStarted()
     }
 
-    private func alreadyRunning() -> Status { fail(.state, bytes("the engine runs already")) }
+    private func alreadyRunning() -> Status { fail(.state, bytes("the engine runs already, or has ended")) }
 
     package func stop() -> Status {
         switch mode {
         case .idle: return fail(.state, bytes("the engine does not run"))
         case .started, .run:
-            for loop in loops { _ = loop.port.post(.stop) }
+            for loop in currentLoops { _ = loop.port.post(.stop) }
+            queue.interrupt()
         case .driven: break
         case .attached:
-            guard loops.isEmpty || loops[0].port.isCurrent else {
-                return fail(.thread, bytes("an attached engine is stopped on its loop's thread"))
-            }
-            retireLoops()
+            let status = mayEnd()
+            if status != .ok { return status }
+            endLoops()
+        }
+        return .ok
+    }
+
+    private func mayEnd() -> Status {
+        if isInCallback { return fail(.thread, bytes("an engine cannot be ended from one of its callbacks")) }
+        if mode == .attached, let loop = currentLoops.first, !loop.port.isCurrent {
+            return fail(.thread, bytes("an attached engine is stopped and freed on its loop's thread"))
+        }
+        if mode == .run, isRunning.load(ordering: .acquiring) {
+            return fail(
+                .state, bytes("hearth_engine_run has not returned: call hearth_engine_stop and wait for it"))
         }
         return .ok
     }
 
     /// Ends and frees everything. Afterwards the engine must not be used.
     package func end() -> Status {
-        if loops.contains(where: { $0.port.isCurrent && $0.isDispatching }) {
-            return fail(.thread, bytes("an engine cannot be freed from one of its callbacks"))
-        }
-        if mode == .attached, let loop = loops.first, !loop.port.isCurrent {
-            return fail(.thread, bytes("an attached engine is freed on its loop's thread"))
-        }
-        if mode == .run, isRunning.load(ordering: .acquiring) {
-            return fail(
-                .state, bytes("hearth_engine_run has not returned: call hearth_engine_stop and wait for it"))
-        }
+        let status = mayEnd()
+        if status != .ok { return status }
         if mode == .started {
-            for loop in loops { _ = loop.port.post(.stop) }
+            for loop in currentLoops { _ = loop.port.post(.stop) }
             for thread in threads { thread.join() }
             threads = []
         }
-        retireLoops()
-        for server in servers { closeListenings(server) }
-        servers = []
-        queue.clear()
+        queue.interrupt()
+        endLoops()
         return .ok
     }
 
-    private func retireLoops() {
+    private func endLoops() {
+        let (loops, servers) = takeAll()
         for loop in loops { loop.port.owner.store(currentThread(), ordering: .relaxed) }
-        for loop in loops { loop.retire(servers) }
+        // All connections of all loops end first: the host is told, and what it sends then finds every loop in order.
+        for loop in loops { loop.cutAll(servers) }
+        for loop in loops { loop.retractPort() }
+        for loop in loops { loop.retire() }
         for loop in loops {
             loop.port.owner.store(0, ordering: .relaxed)
             LoopPorts.giveBack(loop.port)
         }
-        loops = []
-        mode = .idle
-        isEnded = true
+        for server in servers { closeListenings(server) }
+        forget()
+        queue.clear()
     }
 
     // MARK: Events for a host that fetches them
@@ -189,26 +189,24 @@ extension Engine {
         guard loops[0].port.isCurrent else {
             return fail(.thread, bytes("a driven engine is flushed on the thread that drives it"))
         }
-        if loops[0].isDispatching { return .ok }
+        if loops[0].isDispatching || loops[0].callbackDepth > 0 { return .ok }
         Loop.dispatch(Unmanaged.passUnretained(loops[0]).toOpaque()) { $0.endTurn() }
         return .ok
     }
 
     /// The queue has room again.
     package func resumeReading() {
-        for loop in loops {
+        for loop in currentLoops {
             if loop.port.isCurrent { loop.resumeReading() } else { _ = loop.port.post(.resumeReading) }
         }
     }
 }
 
 extension Loop {
-    /// Cuts everything and takes the loop out of libuv. Its memory lives until libuv has let go of the last
-    /// watcher.
-    /// Thread: the loop's, or any when no thread runs it.
-    func retire(_ servers: [Server]) {
-        let owner = UnsafeMutableRawPointer(Unmanaged.passUnretained(self).toOpaque())
-        Loop.dispatch(owner) { loop in
+    /// Ends every connection and every listener. Thread: the loop's, or any when no thread runs it.
+    func cutAll(_ servers: [Server]) {
+        Loop.dispatch(UnsafeMutableRawPointer(Unmanaged.passUnretained(self).toOpaque())) { loop in
+            loop.events.updateTime()
             for server in servers {
                 loop.stopListening(server)
                 loop.forEachConnection(of: server) { place in
@@ -218,21 +216,30 @@ extension Loop {
                     loop.release(place)
                 }
             }
+            loop.writeLogs()
         }
-        retractPort()
         stoppingServers = []
+    }
+
+    /// Takes the loop out of libuv. Its memory lives until libuv has let go of the last watcher.
+    func retire() {
         isRetired = true
         retirement = Unmanaged.passRetained(self)
         events.setKeepsRunning(false)
-        finishRetirement()
+        let events = events
+        Loop.finishRetirement(Unmanaged.passUnretained(self))
         events.drain()
     }
 
-    /// Called when a watcher is gone: after the last one the loop is.
-    func finishRetirement() {
-        guard isRetired, connections.count == 0, openAcceptors == 0, let held = retirement else { return }
-        retirement = nil
-        events.close()
-        held.release()
+    /// Called when a watcher is gone: after the last one the loop is. The caller must not touch the loop afterwards.
+    static func finishRetirement(_ loop: Unmanaged<Loop>) {
+        let held = loop._withUnsafeGuaranteedRef { loop -> Unmanaged<Loop>? in
+            guard loop.isRetired, loop.connections.count == 0, loop.openAcceptors == 0 else { return nil }
+            let held = loop.retirement
+            loop.retirement = nil
+            if held != nil { loop.events.close() }
+            return held
+        }
+        held?.release()
     }
 }

@@ -29,11 +29,12 @@ extension Server {
     }
 
     package func start() -> Status {
-        guard state.load(ordering: .relaxed) == .idle else {
+        guard state.compareExchange(expected: .idle, desired: .starting, ordering: .acquiringAndReleasing).exchanged else {
             return engine.fail(.state, bytes("the server was started before"))
         }
         let addresses = configuration.list(.listen)
         if addresses.isEmpty {
+            state.store(.idle, ordering: .releasing)
             return engine.fail(
                 .invalidValue, bytes("the key listen is empty: set it, for example to 127.0.0.1:9000"))
         }
@@ -41,13 +42,14 @@ extension Server {
             let status = listen(address)
             if status == .ok { continue }
             engine.closeListenings(self)
+            state.store(.idle, ordering: .releasing)
             return status
         }
         state.store(.started, ordering: .releasing)
-        if engine.loops.isEmpty { return .ok }
+        if engine.currentLoops.isEmpty { return .ok }
         let status = engine.openRemaining(self)
         if status != .ok { return status }
-        for loop in engine.loops { engine.startListening(self, on: loop) }
+        for loop in engine.currentLoops { engine.startListening(self, on: loop) }
         return .ok
     }
 
@@ -112,14 +114,14 @@ extension Server {
         guard exchanged.exchanged else {
             return engine.fail(.state, bytes("the server is not started, or stopped already"))
         }
-        if engine.loops.isEmpty {
+        if engine.currentLoops.isEmpty {
             engine.closeListenings(self)
             state.store(.stopped, ordering: .relaxed)
             return .ok
         }
-        loopsToStop.store(engine.loops.count, ordering: .releasing)
+        loopsToStop.store(engine.currentLoops.count, ordering: .releasing)
         for listening in listenings { if let path = listening.path { Socket.unlink(path: path) } }
-        for loop in engine.loops {
+        for loop in engine.currentLoops {
             if loop.port.isCurrent {
                 loop.stopServer(self, reason: reason)
             } else {
@@ -133,15 +135,15 @@ extension Server {
     package func cut() -> Status {
         let before = state.exchange(.stopped, ordering: .acquiringAndReleasing)
         if before == .idle { return .ok }
-        if engine.loops.isEmpty {
+        if engine.currentLoops.isEmpty {
             engine.closeListenings(self)
             return .ok
         }
         if before == .started {
-            loopsToStop.store(engine.loops.count, ordering: .releasing)
+            loopsToStop.store(engine.currentLoops.count, ordering: .releasing)
             for listening in listenings { if let path = listening.path { Socket.unlink(path: path) } }
         }
-        for loop in engine.loops {
+        for loop in engine.currentLoops {
             if loop.port.isCurrent {
                 loop.cutServer(self)
             } else {

@@ -8,17 +8,16 @@ internal import HearthPlatform
 internal import Synchronization
 
 package final class Engine: @unchecked Sendable {
-    enum Mode { case idle, started, run, attached, driven }
+    enum Mode: UInt8, AtomicRepresentable { case idle, started, run, attached, driven }
 
     let configuration: Configuration
     package let queue: EventQueue
     var log = Log()
-    /// Set before the first loop runs, and not changed until the last has ended.
-    var loops: [Loop] = []
-    var servers: [Server] = []
-    var mode = Mode.idle
-    /// Events without a callback wait for `turn`; in the other modes nobody could fetch them.
-    var hasPoller = false
+    /// Under the lock where other threads than the one that starts and ends the engine read it.
+    fileprivate(set) var loops: [Loop] = []
+    fileprivate(set) var servers: [Server] = []
+    private let modeCell = Atomic<Mode>(.idle)
+    var mode: Mode { modeCell.load(ordering: .relaxed) }
     /// It ran and was ended: an attached engine that was stopped.
     var isEnded = false
     var threads: [LoopThread] = []
@@ -27,6 +26,7 @@ package final class Engine: @unchecked Sendable {
     /// A thread is inside of `run`.
     let isRunning = Atomic<Bool>(false)
     let lock = Lock()
+    private var serverCount = 0
     private var errorSentence: [UInt8] = []
 
     /// Throws a sentence that says what the system refused.
@@ -56,7 +56,11 @@ package final class Engine: @unchecked Sendable {
 
     package func addServer(configuration: Configuration) -> Server? {
         do throws(Route.Fault) {
-            let server = try Server(engine: self, number: servers.count, configuration: configuration)
+            let number = lock.withLock {
+                serverCount += 1
+                return serverCount - 1
+            }
+            let server = try Server(engine: self, number: number, configuration: configuration)
             lock.withLock { servers.append(server) }
             return server
         } catch {
@@ -87,16 +91,45 @@ package final class Engine: @unchecked Sendable {
 
     // MARK: Loops
 
-    /// Whether the caller is one of this engine's loops.
-    var isOnLoop: Bool { loops.contains { $0.port.isCurrent } }
+    /// The loops, for a thread that neither starts nor ends the engine.
+    var currentLoops: [Loop] { lock.withLock { loops } }
+
+    /// Whether one of the callbacks of this engine is on the caller's stack.
+    var isInCallback: Bool { currentLoops.contains { $0.port.isCurrent && $0.callbackDepth > 0 } }
+
+    /// Takes the step from one mode to another, if no other thread took one before. Returns whether it was taken.
+    func change(_ from: Mode, to: Mode) -> Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        if mode != from || isEnded { return false }
+        modeCell.store(to, ordering: .relaxed)
+        return true
+    }
+
+    /// The engine is over: its loops and servers are handed to the one who ends them. Empty: somebody else did.
+    func takeAll() -> (loops: [Loop], servers: [Server]) {
+        lock.lock()
+        defer { lock.unlock() }
+        let taken = (loops, servers)
+        isEnded = true
+        modeCell.store(.idle, ordering: .relaxed)
+        return taken
+    }
+
+    func forget() {
+        lock.lock()
+        loops = []
+        servers = []
+        lock.unlock()
+    }
 
     func postToOtherLoops(than home: Loop, _ command: () -> Command) {
-        if loops.count == 1 { return }
-        for loop in loops where loop !== home { _ = loop.port.post(command()) }
+        if home.loopCount == 1 { return }
+        for loop in currentLoops where loop !== home { _ = loop.port.post(command()) }
     }
 
     /// Makes the loops and hangs them into libuv.
-    func makeLoops(_ count: Int, origin: EventLoop.Origin) -> Status {
+    func makeLoops(_ count: Int, origin: EventLoop.Origin, hasPoller: Bool) -> Status {
         var granule: UInt64 = 250
         for server in servers { granule = min(granule, max(5, server.shortestTimeout / 16)) }
         var made: [Loop] = []
@@ -106,7 +139,9 @@ package final class Engine: @unchecked Sendable {
                 return fail(.limit, bytes("256 loops run in this process, which is the most"))
             }
             do throws(SystemError) {
-                let loop = try Loop(engine: self, index: index, port: port, origin: origin, granule: granule)
+                let loop = try Loop(
+                    engine: self, index: index, of: count, hasPoller: hasPoller, port: port, origin: origin,
+                    granule: granule)
                 try loop.open()
                 made.append(loop)
             } catch {
@@ -118,7 +153,7 @@ package final class Engine: @unchecked Sendable {
         for loop in made {
             for server in servers { loop.port.lock.withLock { loop.hub.addServer(server.number) } }
         }
-        loops = made
+        lock.withLock { loops = made }
         for loop in made { loop.publishPort() }
         return .ok
     }

@@ -26,6 +26,8 @@ package final class EventQueue: @unchecked Sendable {
     private var lentCount = 0
     /// Off where the host does not wait for the descriptor. Set before the first event.
     var usesSignal = true
+    private var isRaised = false
+    private var isInterrupted = false
     private let isFullFlag = Atomic<Bool>(false)
 
     init(countMax: Int, bytesMax: Int) throws(SystemError) {
@@ -43,14 +45,13 @@ package final class EventQueue: @unchecked Sendable {
     /// Appends a copy of an event. Thread: any loop's.
     func append(_ event: EngineEvent) {
         lock.lock()
-        let wasEmpty = fillingCount == 0
         write(event)
         fillingCount += 1
         if fillingCount + lentCountMax >= countMax || filling.count + lentBytesMax >= bytesMax {
             isFullFlag.store(true, ordering: .relaxed)
         }
+        raise()
         lock.unlock()
-        if wasEmpty, usesSignal { signal.raise() }
     }
 
     /// Thread: the taker's.
@@ -65,8 +66,32 @@ package final class EventQueue: @unchecked Sendable {
         let start = lentOffset
         lentCount = 0
         lentOffset = lent.count
+        lowerIfEmpty()
         lent.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[start...]), count) }
         return (count, mayRead)
+    }
+
+    /// Raised as long as something waits, lent and not taken included. Under the lock.
+    private func raise() {
+        if isRaised || !usesSignal { return }
+        isRaised = true
+        signal.raise()
+    }
+
+    private func lowerIfEmpty() {
+        lock.lock()
+        defer { lock.unlock() }
+        if !isRaised || isInterrupted || fillingCount > 0 { return }
+        isRaised = false
+        signal.lower()
+    }
+
+    /// Wakes who waits now or later: no more events will come.
+    func interrupt() {
+        lock.lock()
+        isInterrupted = true
+        raise()
+        lock.unlock()
     }
 
     /// Whether `takeOne` has something without `refill`.
@@ -81,6 +106,7 @@ package final class EventQueue: @unchecked Sendable {
             let size = Int(UnsafeRawPointer(record).loadUnaligned(as: UInt32.self))
             lentOffset += size
             lentCount -= 1
+            if lentCount == 0 { lowerIfEmpty() }
             return body(record)
         }
     }
@@ -97,7 +123,6 @@ package final class EventQueue: @unchecked Sendable {
         lentCount = fillingCount
         lentCountMax = lentCount
         lentBytesMax = lent.count
-        if fillingCount > 0, usesSignal { signal.lower() }
         fillingCount = 0
         let wasFull = isFullFlag.load(ordering: .relaxed)
         if wasFull { isFullFlag.store(false, ordering: .relaxed) }
@@ -109,7 +134,6 @@ package final class EventQueue: @unchecked Sendable {
         lock.lock()
         filling.removeAll()
         fillingCount = 0
-        signal.lower()
         isFullFlag.store(false, ordering: .relaxed)
         lock.unlock()
     }

@@ -46,13 +46,11 @@ extension Loop {
                         let loop = place.pointee.loop
                         place.deinitialize(count: 1)
                         place.deallocate()
-                        Loop.dispatch(loop.toOpaque()) {
-                            $0.openAcceptors -= 1
-                            $0.finishRetirement()
-                        }
+                        Loop.dispatch(loop.toOpaque()) { $0.openAcceptors -= 1 }
+                        Loop.finishRetirement(loop)
                     })
             } catch {
-                engine.log.write(
+                log(
                     .error, "server", "cannot watch the listening socket",
                     LogFields().adding("error", error.text))
                 place.deinitialize(count: 1)
@@ -79,7 +77,7 @@ extension Loop {
 
     private func admit(_ descriptor: Int32, _ address: PeerAddress, _ server: Server) {
         if connections.count >= ConnectionID.slotCount - 1 {
-            engine.log.write(.error, "server", "connection refused: the loop is full", LogFields())
+            log(.error, "server", "connection refused: the loop is full", LogFields())
             return Socket.close(descriptor)
         }
         let limit = server.connectionsMax
@@ -105,10 +103,12 @@ extension Loop {
                 },
                 closed: { owner in
                     let place = owner.assumingMemoryBound(to: Connection.self)
-                    Loop.dispatch(place.pointee.loop.toOpaque()) { $0.freeSlot(place.pointee.slot) }
+                    let loop = place.pointee.loop
+                    Loop.dispatch(loop.toOpaque()) { $0.freeSlot(place.pointee.slot) }
+                    Loop.finishRetirement(loop)
                 })
         } catch {
-            engine.log.write(
+            log(
                 .error, "server", "cannot watch a connection", LogFields().adding("error", error.text))
             Socket.close(descriptor)
             port.lock.withLock {
@@ -127,14 +127,14 @@ extension Loop {
 
     /// No descriptor is left: stop asking for a while, or the loop would spin.
     private func pause(_ acceptor: UnsafeMutablePointer<Acceptor>, _ error: SystemError) {
-        engine.log.write(.error, "server", "accepting is paused", LogFields().adding("error", error.text))
+        log(.error, "server", "accepting is paused", LogFields().adding("error", error.text))
         Watcher.watch(withUnsafeMutablePointer(to: &acceptor.pointee.watcher) { $0 }, for: [])
         acceptor.pointee.retryAt = now + Self.acceptRetryMilliseconds
     }
 
     func resume(_ acceptor: UnsafeMutablePointer<Acceptor>) {
         acceptor.pointee.retryAt = 0
-        engine.log.write(.info, "server", "accepting goes on", LogFields())
+        log(.info, "server", "accepting goes on", LogFields())
         Watcher.watch(withUnsafeMutablePointer(to: &acceptor.pointee.watcher) { $0 }, for: .readable)
     }
 
@@ -186,6 +186,5 @@ extension Loop {
 
     private func freeSlot(_ slot: UInt32) {
         port.lock.withLock { connections.remove(slot) }
-        if isRetired { finishRetirement() }
     }
 }

@@ -10,6 +10,7 @@ internal import Synchronization
 extension Loop {
     /// Begins the closing handshake.
     func close(_ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8]) -> Status {
+        if !isDispatching { events.updateTime() }
         guard place.pointee.phase == .open, place.pointee.session.close(now: now) else { return .gone }
         place.pointee.isOpenFlag.store(false, ordering: .relaxed)
         hub.stopMessages(place.pointee.slot)
@@ -78,20 +79,16 @@ extension Loop {
         place.pointee.session.end()
         let slot = place.pointee.slot
         hub.stopMessages(slot)
-        while let room = hub.anyRoom(slot) { leaveRoom(place, room) }
-        let user = hub.user(of: slot).map { hub.userName($0) }
-        port.lock.withLock { hub.setUser(slot, nil) }
-        withTerminated(user?.bytes ?? []) { userText in
-            reason.withUnsafeBufferPointer { reasonText in
-                var event = event(.close, place)
-                event.code = Int32(code)
-                event.flags = flags
-                event.data = Borrowed(reasonText.baseAddress, reasonText.count)
-                event.user = userText
-                emit(&event)
-            }
+        emittingAfter {
+            while let room = hub.anyRoom(slot) { leaveRoom(place, room) }
+            var event = pending(.close, place)
+            event.code = Int32(code)
+            event.flags = flags
+            event.data = reason
+            event.user = hub.user(of: slot).map { hub.userName($0) }
+            pendingEvents.append(event)
+            port.lock.withLock { hub.setUser(slot, nil) }
         }
-        port.lock.withLock { place.pointee.id = .none }
     }
 
     /// Writes what waits and closes the socket. With `lingers` the peer may still be sending: it is read
@@ -99,22 +96,12 @@ extension Loop {
     /// for a socket closed with unread bytes resets the connection and can take our last bytes with it.
     func finish(_ place: UnsafeMutablePointer<Connection>, lingers: Bool) {
         if place.pointee.phase == .released { return }
+        if !isDispatching { events.updateTime() }
         place.pointee.phase = .finishing
         place.pointee.lingers = lingers
         place.pointee.deadline = now + place.pointee.server._withUnsafeGuaranteedRef { $0.closeTimeout }
         setDeadline(place, place.pointee.deadline)
-        if hub.waitingBytes(place.pointee.slot) == 0 { finishTransport(place) }
-    }
-
-    /// Lends the bytes with a NUL behind them.
-    @inline(__always)
-    func withTerminated(_ bytes: [UInt8], _ body: (Borrowed) -> Void) {
-        if bytes.isEmpty { return body(.empty) }
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes.count + 1) { place in
-            for index in 0..<bytes.count { place[index] = bytes[index] }
-            place[bytes.count] = 0
-            body(Borrowed(place.baseAddress, bytes.count))
-        }
+        if hub.waitingBytes(place.pointee.slot) == 0 { emptiedSlots.append(place.pointee.slot) }
     }
 }
 

@@ -22,6 +22,7 @@ extension Loop {
     }
 
     private func sessionDue(_ place: UnsafeMutablePointer<Connection>) {
+        let slot = place.pointee.slot
         let limits = place.pointee.server._withUnsafeGuaranteedRef { $0.limits }
         // What has come and was not read yet, because the host kept the loop or its events waiting, is a sign
         // of life.
@@ -40,9 +41,10 @@ extension Loop {
             noteQueued()
         case .pingTimedOut:
             log(.warning, "session", "the peer is gone", place, reason: "nothing came after a ping")
+            hub.stopMessages(slot)
             sendClose(place, CloseCode.internalError.rawValue, bytes("ping timeout"))
+            flush(slot)
             end(place, code: CloseCode.internalError.rawValue, reason: bytes("ping timeout"), flags: 0)
-            flush(place.pointee.slot)
             return release(place)
         case .closeTimedOut:
             log(.info, "session", "the peer did not answer the close", place, reason: "close_timeout is over")
@@ -54,6 +56,7 @@ extension Loop {
 
     private func requestOverdue(_ place: UnsafeMutablePointer<Connection>) {
         let isIdle = place.pointee.exchange?.head.isEmpty ?? true
+        if isIdle, hub.waitingBytes(place.pointee.slot) > 0 { return finish(place, lingers: false) }
         if isIdle, place.pointee.exchange != nil { return release(place) }
         log(.info, "handshake", "the request took too long", place, reason: "handshake_timeout is over")
         if isIdle { return release(place) }
@@ -72,9 +75,10 @@ extension Loop {
     // MARK: Stopping a server
 
     func stopServer(_ server: Server, reason: [UInt8]) {
+        if !isDispatching { events.updateTime() }
         stopListening(server)
         stoppingServers.append((server, now + server.shutdownTimeout))
-        events.requestTurn()
+        requestTurn()
         forEachConnection(of: server) { place in
             switch place.pointee.phase {
             case .open:

@@ -47,7 +47,7 @@ extension Loop {
         switch transfer {
         case .bytes(let sent) where sent == count && count == hub.waitingBytes(slot):
             hub.sentAll(slot)
-            if place.pointee.phase != .open { outboxEmptied(place) }
+            if place.pointee.phase != .open { emptiedSlots.append(slot) }
         case .bytes(let sent) where sent == count:
             // More pieces than one write takes: the rest follows at once.
             hub.sentPart(slot, count: sent)
@@ -60,7 +60,8 @@ extension Loop {
             setInterest(place, place.pointee.interest.union(.writable))
         case .failed:
             hub.discardOutbox(slot)
-            transportFailed(place)
+            hub.stopMessages(slot)
+            brokenSlots.append(slot)
         }
     }
 
@@ -68,13 +69,25 @@ extension Loop {
         if place.pointee.phase == .released { return }
         setInterest(place, place.pointee.interest.subtracting(.writable))
         hub.unblock(place.pointee.slot)
+        extendDeadline(place)
         flush(place.pointee.slot)
         if place.pointee.phase == .released || hub.isBlocked(place.pointee.slot) { return }
         reportDropped(place)
     }
 
+    /// A response that the peer reads slowly has its time again with each part that it takes.
+    private func extendDeadline(_ place: UnsafeMutablePointer<Connection>) {
+        let server = place.pointee.server
+        switch place.pointee.phase {
+        case .finishing: setPhaseDeadline(place, server._withUnsafeGuaranteedRef { $0.closeTimeout })
+        case .request: setDeadline(place, now + server._withUnsafeGuaranteedRef { $0.keepAliveTimeout })
+        case .host, .body, .open, .released: break
+        }
+    }
+
     /// Everything is written and the connection is not an open WebSocket: what comes next?
-    private func outboxEmptied(_ place: UnsafeMutablePointer<Connection>) {
+    func outboxEmptied(_ place: UnsafeMutablePointer<Connection>) {
+        if hub.waitingBytes(place.pointee.slot) > 0 { return }
         if place.pointee.exchange?.file != nil { return sendMoreOfFile(place) }
         guard place.pointee.phase == .finishing else { return }
         finishTransport(place)

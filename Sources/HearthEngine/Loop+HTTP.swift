@@ -252,6 +252,7 @@ extension Loop {
         guard place.pointee.phase == .host, let exchange = place.pointee.exchange, !exchange.isUpgrade else {
             return .state
         }
+        if !isDispatching { events.updateTime() }
         writeResponse(place, status, contentType: nil, headers: headers, body: body, exchange)
         responseWritten(place)
         return .ok
@@ -348,9 +349,9 @@ extension Loop {
             let ids = followUps
             followUps.removeAll()
             for id in ids {
-                guard let place = place(of: id), place.pointee.phase == .request,
-                    let exchange = place.pointee.exchange
-                else { continue }
+                guard let place = place(of: id) else { continue }
+                if place.pointee.phase == .open { feedLeftover(place) }
+                guard place.pointee.phase == .request, let exchange = place.pointee.exchange else { continue }
                 let bytes = exchange.leftover
                 exchange.leftover = []
                 bytes.withUnsafeBufferPointer { receiveHTTP(place, $0) }

@@ -10,8 +10,19 @@ internal import Synchronization
 extension Loop {
     /// The socket can be read, or written, or both.
     func ready(_ place: UnsafeMutablePointer<Connection>, _ readiness: Readiness) {
+        if readiness.contains(.broken) { return drainBroken(place) }
         if readiness.contains(.writable) { writable(place) }
         if readiness.contains(.readable) { readable(place) }
+    }
+
+    /// The descriptor reports an error, upon which libuv watches it no more: read what came before, up to the error.
+    private func drainBroken(_ place: UnsafeMutablePointer<Connection>) {
+        let interest = place.pointee.interest
+        place.pointee.interest = []
+        while place.pointee.phase != .released, !engine.queue.isFull, Socket.hasInputOrEnd(place.pointee.descriptor) {
+            readable(place)
+        }
+        if place.pointee.phase != .released { setInterest(place, interest) }
     }
 
     private func readable(_ place: UnsafeMutablePointer<Connection>) {
@@ -22,7 +33,9 @@ extension Loop {
         case .bytes(let count):
             place.pointee.session.noteReceived(now: now)
             switch place.pointee.phase {
-            case .open: feed(place, input, count)
+            case .open:
+                if place.pointee.exchange != nil { feedLeftover(place) }
+                feed(place, input, count)
             case .request, .body, .host: receiveHTTP(place, UnsafeBufferPointer(start: input, count: count))
             case .finishing, .released: break
             }
@@ -38,6 +51,7 @@ extension Loop {
         var span = MutableSpan(_unsafeStart: bytes, count: count)
         var offset = 0
         while place.pointee.phase == .open {
+            relieveArena()
             switch place.pointee.session.receive(&span, &offset, limits.pointee) {
             case .needMore:
                 return
@@ -61,6 +75,14 @@ extension Loop {
         }
     }
 
+    /// Bytes that came with the request, before the WebSocket was open.
+    func feedLeftover(_ place: UnsafeMutablePointer<Connection>) {
+        guard let exchange = place.pointee.exchange else { return }
+        var bytes = exchange.leftover
+        place.pointee.exchange = nil
+        bytes.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { feed(place, base, $0.count) } }
+    }
+
     /// Where the payload lies: in the bytes just read, or in the decoder, until the next call of `receive`.
     @inline(__always)
     private func content(
@@ -80,7 +102,7 @@ extension Loop {
     ) {
         place.pointee.messagesReceived.increase()
         if place.pointee.relay != .none { relay(place, opcode, payload) }
-        guard place.pointee.emitsMessages else { return }
+        guard place.pointee.emitsMessages, place.pointee.phase == .open else { return }
         var event = event(.message, place)
         event.opcode = UInt32(opcode.rawValue)
         event.data = Borrowed(payload.baseAddress, payload.count)
@@ -129,6 +151,9 @@ extension Loop {
         case .finishing:
             setInterest(place, place.pointee.interest.subtracting(.readable))
             if hub.waitingBytes(place.pointee.slot) == 0 { release(place) }
+        case .request where hub.waitingBytes(place.pointee.slot) > 0:
+            // The answer to its last request is still on its way.
+            finish(place, lingers: false)
         case .request, .body, .released:
             release(place)
         }
@@ -136,6 +161,7 @@ extension Loop {
 
     /// The connection is broken: reset, timed out.
     func transportFailed(_ place: UnsafeMutablePointer<Connection>) {
+        if place.pointee.phase == .released { return }
         if place.pointee.phase == .open {
             end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: EngineEvent.isByPeer)
         }

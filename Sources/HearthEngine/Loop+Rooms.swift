@@ -24,8 +24,10 @@ extension Loop {
         }
         let user = hub.user(of: slot).map { hub.userName($0) }
         let isFirst = user.map { server.presenceJoin(room: name, user: $0) } ?? false
-        emitRoom(.joined, place, name, user)
-        if isFirst { emitRoom(.userJoined, place, name, user) }
+        emittingAfter {
+            tell(.joined, place, name, user)
+            if isFirst { tell(.userJoined, place, name, user) }
+        }
         return .ok
     }
 
@@ -51,8 +53,10 @@ extension Loop {
         let user = hub.user(of: slot).map { hub.userName($0) }
         let server = place.pointee.server.takeUnretainedValue()
         let isLast = user.map { server.presenceLeave(room: name, user: $0) } ?? false
-        emitRoom(.left, place, name, user)
-        if isLast { emitRoom(.userLeft, place, name, user) }
+        emittingAfter {
+            tell(.left, place, name, user)
+            if isLast { tell(.userLeft, place, name, user) }
+        }
     }
 
     func setUser(_ place: UnsafeMutablePointer<Connection>, _ name: ByteString?) -> Status {
@@ -67,28 +71,22 @@ extension Loop {
             return true
         }
         port.lock.withLock { hub.setUser(slot, name) }
-        let id = place.pointee.id
-        for room in rooms {
-            if let old, server.presenceLeave(room: room, user: old) { emitRoom(.userLeft, place, room, old) }
-            if let name, server.presenceJoin(room: room, user: name) {
-                emitRoom(.userJoined, place, room, name)
+        emittingAfter {
+            for room in rooms {
+                if let old, server.presenceLeave(room: room, user: old) { tell(.userLeft, place, room, old) }
+                if let name, server.presenceJoin(room: room, user: name) { tell(.userJoined, place, room, name) }
             }
-            if place.pointee.id != id { return .gone }
         }
         return .ok
     }
 
-    private func emitRoom(
+    private func tell(
         _ type: EventType, _ place: UnsafeMutablePointer<Connection>, _ room: ByteString, _ user: ByteString?
     ) {
-        withTerminated(room.bytes) { roomText in
-            withTerminated(user?.bytes ?? []) { userText in
-                var event = event(type, place)
-                event.room = roomText
-                event.user = userText
-                emit(&event)
-            }
-        }
+        var event = pending(type, place)
+        event.room = room
+        event.user = user
+        emitInOrder(event)
     }
 
     // MARK: Messages
@@ -155,7 +153,7 @@ extension Loop {
         if hub.roomsOfConnection(slot) == 0 { return }
         let frame = hub.encode(opcode, payload)
         let leftOut = place.pointee.relay == .others ? slot : nil
-        if hub.roomsOfConnection(slot) == 1, engine.loops.count == 1, let room = hub.anyRoom(slot) {
+        if hub.roomsOfConnection(slot) == 1, loopCount == 1, let room = hub.anyRoom(slot) {
             _ = hub.publish(frame, room: room, exceptSlot: leftOut, exceptUser: nil)
             _ = retryOverflowing(frame)
             return noteQueued()

@@ -70,6 +70,7 @@ extension Loop {
             return .state
         }
         guard case .none = exchange.decision else { return .state }
+        if !isDispatching { events.updateTime() }
         if case .accepted(_, let subprotocol?) = decision, !isOffered(subprotocol, exchange.head) {
             return .invalid
         }
@@ -173,14 +174,17 @@ extension Loop {
             place.pointee.emitsMessages = server.routes[routeIndex].emitsMessages
         }
         place.pointee.exchange = nil
+        if headCount < bytes.count {
+            // They belong to the frame parser. The host's OPEN comes first, so they are kept meanwhile.
+            exchange(of: place).leftover = Array(bytes[headCount...])
+            followUps.append(place.pointee.id)
+            noteQueued()
+        }
         setDeadline(place, place.pointee.session.deadline(server.limits.pointee))
         setInterest(place, place.pointee.interest.union(.readable))
         hub.startMessages(slot)
         let id = place.pointee.id
         if let user { port.lock.withLock { hub.setUser(slot, user) } }
-        // Bytes behind the head belong to the frame parser. The host's OPEN comes first, so they are kept
-        // meanwhile.
-        let rest = Array(bytes[headCount...])
         withTerminated(user?.bytes ?? []) { userText in
             var event = event(.open, place)
             event.user = userText
@@ -188,9 +192,6 @@ extension Loop {
         }
         if place.pointee.id != id || place.pointee.phase != .open { return }
         if let room { _ = join(place, room) }
-        if rest.isEmpty || place.pointee.id != id || place.pointee.phase != .open { return }
-        var copy = rest
-        copy.withUnsafeMutableBufferPointer { feed(place, $0.baseAddress!, $0.count) }
     }
 
     private func writeHandshake(

@@ -44,6 +44,20 @@ final class Loop: @unchecked Sendable {
     /// turn.
     var isDispatching = false
     var isStopRequested = false
+    /// Calls into the host that have not returned: while there are any, the engine is not to be ended or run.
+    var callbackDepth = 0
+    /// Whether events without a callback are fetched by the host.
+    let hasPoller: Bool
+    /// How many loops the engine has.
+    let loopCount: Int
+    var pendingEvents: [PendingEvent] = []
+    var isEmittingPending = false
+    var pendingLogs: [PendingLog] = []
+    var skippedLogs = 0
+    /// Connections whose write failed, and whose writes are done while they are not open WebSockets. What that means for
+    /// them waits for the end of the turn, so that a write never ends a connection that somebody is working on.
+    var brokenSlots: [UInt32] = []
+    var emptiedSlots: [UInt32] = []
     /// Acceptors whose watchers libuv still knows.
     var openAcceptors = 0
     /// The engine is done with the loop; it waits for libuv to be.
@@ -54,10 +68,13 @@ final class Loop: @unchecked Sendable {
     private var wallOfTurn: UInt64 = 0
 
     init(
-        engine: Engine, index: Int, port: LoopPort, origin: EventLoop.Origin, granule: UInt64
+        engine: Engine, index: Int, of loopCount: Int, hasPoller: Bool, port: LoopPort, origin: EventLoop.Origin,
+        granule: UInt64
     ) throws(SystemError) {
         self.engine = engine
         self.index = index
+        self.loopCount = loopCount
+        self.hasPoller = hasPoller
         self.port = port
         events = try EventLoop(origin)
         hub = Hub(seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
@@ -110,7 +127,7 @@ final class Loop: @unchecked Sendable {
     /// Everything that was ready has been handled: write.
     func endTurn() {
         if !followUps.isEmpty { handleFollowUps() }
-        if hub.hasDirty { flushAll() }
+        settle()
         wallOfTurn = 0
         events.turnStarted()
         armTimer()
@@ -120,17 +137,44 @@ final class Loop: @unchecked Sendable {
         }
     }
 
+    /// Writes what waits, and then draws the conclusions, which may queue more.
+    private func settle() {
+        while hub.hasDirty || !brokenSlots.isEmpty || !emptiedSlots.isEmpty || !pendingLogs.isEmpty {
+            flushAll()
+            while let slot = brokenSlots.popLast() {
+                if connections.contains(slot) { transportFailed(connections.place(slot)) }
+            }
+            while let slot = emptiedSlots.popLast() {
+                if connections.contains(slot) { outboxEmptied(connections.place(slot)) }
+            }
+            writeLogs()
+        }
+    }
+
     /// Something was queued. In a turn its end flushes; otherwise a turn is asked for.
     @inline(__always)
     func noteQueued() {
-        if !isDispatching { events.requestTurn() }
+        if !isDispatching { requestTurn() }
+    }
+
+    func requestTurn() {
+        if !isRetired { events.requestTurn() }
+    }
+
+    /// Writes before the turn's end if much has been queued, which bounds the arena. Only where nobody holds a frame that
+    /// was encoded in this turn.
+    @inline(__always)
+    func relieveArena() {
         if hub.arena.turnBytes > Self.turnBytesMax { flushAll() }
     }
 
     func applyCommands() {
         commands.removeAll(keepingCapacity: commands.capacity <= 1024)
         port.takeCommands(&commands)
-        for command in commands { apply(command) }
+        for command in commands {
+            apply(command)
+            relieveArena()
+        }
         commands.removeAll(keepingCapacity: commands.capacity <= 1024)
     }
 
@@ -186,7 +230,7 @@ final class Loop: @unchecked Sendable {
     /// The connection, if it has not ended.
     @inline(__always)
     func place(of id: ConnectionID) -> UnsafeMutablePointer<Connection>? {
-        guard connections.contains(id.slot) else { return nil }
+        guard id.raw != 0, connections.contains(id.slot) else { return nil }
         let place = connections.place(id.slot)
         return place.pointee.id == id ? place : nil
     }
@@ -195,39 +239,5 @@ final class Loop: @unchecked Sendable {
     func makeID(slot: UInt32) -> ConnectionID {
         port.serial += 1
         return ConnectionID(serial: port.serial, loop: port.number, slot: slot)
-    }
-
-    // MARK: Telling the host
-
-    @inline(__always)
-    func emit(_ event: inout EngineEvent) {
-        event.server._withUnsafeGuaranteedRef { server in
-            if let callback = server.callback {
-                withUnsafePointer(to: &event) { callback(server.callbackContext, UnsafeRawPointer($0)) }
-            } else if engine.hasPoller {
-                engine.queue.append(event)
-            }
-        }
-    }
-
-    @inline(__always)
-    func event(_ type: EventType, _ place: UnsafeMutablePointer<Connection>) -> EngineEvent {
-        var event = EngineEvent(type, place.pointee.server, wallMilliseconds: wallMilliseconds)
-        event.connection = place.pointee.id.raw
-        event.context = place.pointee.context
-        event.route = place.pointee.route
-        return event
-    }
-
-    func log(
-        _ level: LogLevel, _ area: StaticString, _ message: StaticString,
-        _ place: UnsafeMutablePointer<Connection>,
-        reason: StaticString
-    ) {
-        guard engine.log.wants(level) else { return }
-        engine.log.write(
-            level, area, message,
-            LogFields().adding("peer", place.pointee.address.text).adding("connection", place.pointee.id.raw)
-                .adding("reason", reason))
     }
 }

@@ -61,9 +61,11 @@ extension Server {
         }
         if payload.count > Int(Int32.max) - 16 { return Int64(Status.tooLarge.rawValue) }
         var count = 0
-        for loop in engine.loops {
+        for loop in engine.currentLoops {
             if loop.port.isCurrent {
+                if loop.isRetired { continue }
                 count += here(loop, kind)
+                loop.relieveArena()
                 continue
             }
             // What the loop has is read under its lock; the posting takes the lock by itself.
@@ -83,7 +85,7 @@ extension Server {
     package var userCount: Int64 { Int64(userNames().count) }
 
     package var roomCount: Int64 {
-        engine.loops.count == 1 ? sum { $0.hub.roomCount(server: number) } : Int64(roomNames().count)
+        engine.currentLoops.count == 1 ? sum { $0.hub.roomCount(server: number) } : Int64(roomNames().count)
     }
 
     package func roomNames() -> [[UInt8]] {
@@ -134,7 +136,7 @@ extension Server {
     // MARK: Over all loops, each under its lock
 
     private func forEachLoop(_ body: (Loop) -> Void) {
-        for loop in engine.loops {
+        for loop in engine.currentLoops {
             loop.port.lock.lock()
             if loop.hub.knows(server: number) { body(loop) }
             loop.port.lock.unlock()

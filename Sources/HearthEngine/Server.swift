@@ -9,7 +9,7 @@ internal import HearthSession
 internal import HearthWire
 internal import Synchronization
 
-enum ServerState: UInt8, AtomicRepresentable { case idle, started, stopping, stopped }
+enum ServerState: UInt8, AtomicRepresentable { case idle, starting, started, stopping, stopped }
 
 /// An address that the server listens on, with one descriptor per loop.
 struct Listening {
@@ -22,7 +22,8 @@ struct Listening {
 
 package final class Server: @unchecked Sendable {
     package let number: Int
-    package unowned(unsafe) let engine: Engine
+    /// Strong, as a call from another thread may outlast the engine's end, which breaks the circle.
+    package let engine: Engine
     /// The host's name for it, which its events carry.
     package var handle: UnsafeMutableRawPointer?
     let configuration: Configuration

@@ -138,7 +138,10 @@ package final class EventLoop {
     /// Milliseconds until a turn is due, -1: only when the descriptor says so. Counts only what keeps the
     /// loop running
     /// (`setKeepsRunning`). 0 while libuv has a watcher that its descriptor does not show yet.
-    package var timeoutMilliseconds: Int32 { uv_backend_timeout(handle) }
+    package var timeoutMilliseconds: Int32 {
+        uv_update_time(handle)
+        return uv_backend_timeout(handle)
+    }
 
     // MARK: Time and wake-ups
 

@@ -7,6 +7,8 @@ package struct Readiness: OptionSet, Sendable {
     package let rawValue: Int32
     package init(rawValue: Int32) { self.rawValue = rawValue }
     package static let readable = Readiness(rawValue: Int32(UV_READABLE.rawValue))
+    /// The descriptor reports an error and is not watched any more.
+    package static let broken = Readiness(rawValue: 1 << 16)
     package static let writable = Readiness(rawValue: Int32(UV_WRITABLE.rawValue))
 }
 
@@ -45,7 +47,7 @@ package struct Watcher: ~Copyable {
                 let place = Watcher.place(of: handle)
                 // A failed poll (EBADF and the like) is reported as readable: the read then says what is
                 // wrong.
-                place.pointee.callback?(owner, status < 0 ? Int32(UV_READABLE.rawValue) : events)
+                place.pointee.callback?(owner, status < 0 ? Readiness.broken.rawValue : events)
             }
         }
     }

@@ -1,0 +1,162 @@
+// Telling the host. What concerns membership and the end of a connection goes through one queue, so that what a callback
+// does about an event (leave the room just joined, free the server) is told after the event, never in the middle of it.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+
+/// An event that waits for the ones before it.
+struct PendingEvent {
+    let type: EventType
+    let server: Server
+    let connection: ConnectionID
+    let context: UnsafeMutableRawPointer?
+    let route: Int32
+    var code: Int32 = 0
+    var flags: UInt32 = 0
+    var room: ByteString?
+    var user: ByteString?
+    var data: [UInt8] = []
+}
+
+/// A line of the log that waits for a moment at which the host's callback can do no harm.
+struct PendingLog {
+    let level: LogLevel
+    let area: StaticString
+    let message: StaticString
+    let fields: LogFields
+}
+
+extension Loop {
+    /// More lines of one turn are not written; the last one says how many.
+    private static var logLinesMax: Int { 256 }
+
+    /// Calls the host. It may call the library back, but not end the engine.
+    @inline(__always)
+    func emit(_ event: inout EngineEvent) {
+        callbackDepth += 1
+        event.server._withUnsafeGuaranteedRef { server in
+            if let callback = server.callback {
+                withUnsafePointer(to: &event) { callback(server.callbackContext, UnsafeRawPointer($0)) }
+            } else if hasPoller {
+                engine.queue.append(event)
+            }
+        }
+        callbackDepth -= 1
+    }
+
+    @inline(__always)
+    func event(_ type: EventType, _ place: UnsafeMutablePointer<Connection>) -> EngineEvent {
+        var event = EngineEvent(type, place.pointee.server, wallMilliseconds: wallMilliseconds)
+        event.connection = place.pointee.id.raw
+        event.context = place.pointee.context
+        event.route = place.pointee.route
+        return event
+    }
+
+    func pending(_ type: EventType, _ place: UnsafeMutablePointer<Connection>) -> PendingEvent {
+        PendingEvent(
+            type: type, server: place.pointee.server.takeUnretainedValue(), connection: place.pointee.id,
+            context: place.pointee.context, route: place.pointee.route)
+    }
+
+    /// Emits the event after all that wait; at once if none is being told.
+    func emitInOrder(_ event: PendingEvent) {
+        pendingEvents.append(event)
+        if !isEmittingPending { emitPending() }
+    }
+
+    /// Collects what `body` tells and emits it when `body` is done.
+    func emittingAfter(_ body: () -> Void) {
+        let wasEmitting = isEmittingPending
+        isEmittingPending = true
+        body()
+        isEmittingPending = wasEmitting
+        if !wasEmitting { emitPending() }
+    }
+
+    private func emitPending() {
+        isEmittingPending = true
+        var next = 0
+        while next < pendingEvents.count {
+            let event = pendingEvents[next]
+            next += 1
+            emit(event)
+        }
+        pendingEvents.removeAll(keepingCapacity: pendingEvents.capacity <= 64)
+        isEmittingPending = false
+    }
+
+    private func emit(_ pending: PendingEvent) {
+        withTerminated(pending.room?.bytes ?? []) { room in
+            withTerminated(pending.user?.bytes ?? []) { user in
+                pending.data.withUnsafeBufferPointer { data in
+                    var event = EngineEvent(
+                        pending.type, Unmanaged.passUnretained(pending.server), wallMilliseconds: wallMilliseconds)
+                    event.connection = pending.connection.raw
+                    event.context = pending.context
+                    event.route = pending.route
+                    event.code = pending.code
+                    event.flags = pending.flags
+                    event.room = room
+                    event.user = user
+                    event.data = Borrowed(data.baseAddress, data.count)
+                    emit(&event)
+                }
+            }
+        }
+        // The id is good in its own CLOSE event, so that a host can still ask what it kept with the connection.
+        if pending.type == .close, let place = place(of: pending.connection) {
+            port.lock.withLock { place.pointee.id = .none }
+        }
+    }
+
+    /// Lends the bytes with a NUL behind them.
+    @inline(__always)
+    func withTerminated(_ bytes: [UInt8], _ body: (Borrowed) -> Void) {
+        if bytes.isEmpty { return body(.empty) }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes.count + 1) { place in
+            for index in 0..<bytes.count { place[index] = bytes[index] }
+            place[bytes.count] = 0
+            body(Borrowed(place.baseAddress, bytes.count))
+        }
+    }
+
+    // MARK: The log
+
+    func log(
+        _ level: LogLevel, _ area: StaticString, _ message: StaticString, _ place: UnsafeMutablePointer<Connection>,
+        reason: StaticString
+    ) {
+        guard engine.log.wants(level) else { return }
+        log(
+            level, area, message,
+            LogFields().adding("peer", place.pointee.address.text).adding("connection", place.pointee.id.raw)
+                .adding("reason", reason))
+    }
+
+    /// Writes the line at the end of the turn.
+    func log(_ level: LogLevel, _ area: StaticString, _ message: StaticString, _ fields: LogFields) {
+        guard engine.log.wants(level) else { return }
+        if pendingLogs.count >= Self.logLinesMax {
+            skippedLogs += 1
+            return
+        }
+        pendingLogs.append(PendingLog(level: level, area: area, message: message, fields: fields))
+        if !isDispatching { requestTurn() }
+    }
+
+    func writeLogs() {
+        if pendingLogs.isEmpty { return }
+        let lines = pendingLogs
+        pendingLogs = []
+        callbackDepth += 1
+        for line in lines { engine.log.write(line.level, line.area, line.message, line.fields) }
+        if skippedLogs > 0 {
+            let fields = LogFields().adding("lines", UInt64(skippedLogs))
+            skippedLogs = 0
+            engine.log.write(.warning, "engine", "more lines than a turn may log were left out", fields)
+        }
+        callbackDepth -= 1
+    }
+}
