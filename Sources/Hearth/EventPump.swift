@@ -4,7 +4,6 @@
 // sockets wait.
 
 internal import CHearth
-internal import Synchronization
 
 #if canImport(Glibc)
     internal import Glibc
@@ -51,7 +50,7 @@ final class EventPump: @unchecked Sendable {
     private let engine: OpaquePointer
     private let stopped: Gate
     private let wake: WakePipe
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(engine: OpaquePointer, stopped: Gate) throws(HearthError) {
         self.engine = engine
@@ -132,15 +131,17 @@ final class EventPump: @unchecked Sendable {
         waiter?.continuation.resume(returning: nil)
     }
 
-    /// Changes the state, and wakes or makes the thread if events are wanted now.
+    /// Changes the state, and wakes or makes the thread if events are wanted now. Without a thread there are
+    /// no more events.
     private func change(_ body: (inout State) -> Void) {
-        let isWanted = state.withLock { state in
+        let (isWanted, hasThread) = state.withLock { state in
             body(&state)
-            guard state.isStarted && state.isWanted && !state.isFinished else { return false }
+            guard state.isStarted && state.isWanted && !state.isFinished else { return (false, true) }
             if state.thread == nil { state.thread = makeThread() }
-            return true
+            return (true, state.thread != nil)
         }
         if isWanted { wake.raise() }
+        if !hasThread { finish() }
     }
 
     // MARK: The thread

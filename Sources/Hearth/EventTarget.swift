@@ -1,7 +1,6 @@
 // The one object that the library knows of a Swift server: what C callbacks call.
 
 internal import CHearth
-internal import Synchronization
 
 /// Handlers of a server. They are set before it starts and cleared after the library has let go of it, so
 /// the loops read them without a lock.
@@ -42,7 +41,7 @@ final class Gate: Sendable {
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     func open() {
         let waiting = state.withLock { state in

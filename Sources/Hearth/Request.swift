@@ -64,6 +64,9 @@ public struct HTTPRequest: Sendable {
     public func respond(
         status: Int = 200, headers: [(name: String, value: String)] = [], body: [UInt8]
     ) throws(HearthError) {
+        for field in headers where (field.name + field.value).utf8.contains(where: { $0 == 10 || $0 == 13 }) {
+            throw HearthError(.invalid, detail: "the header field \(field.name) breaks into two lines")
+        }
         let block = headers.map { "\($0.name): \($0.value)\r\n" }.joined()
         let code = Int32(clamping: status)
         let answer = try withText(block) { block in

@@ -1,7 +1,6 @@
 // One server in an engine of its own. Its routes and handlers are set, it is started, and it stops politely.
 
 internal import CHearth
-internal import Synchronization
 
 /// The library's name for a server. It may outlive the server: calls with it answer an error then.
 struct ServerHandle: @unchecked Sendable {
@@ -24,7 +23,7 @@ public final class Server: Sendable {
     let pump: EventPump
     private let engine: EngineHandle
     private let target: EventTarget
-    private let phase = Mutex(Phase.idle)
+    private let phase = Locked(Phase.idle)
 
     public init(_ configuration: Configuration) throws(HearthError) {
         let target = EventTarget()

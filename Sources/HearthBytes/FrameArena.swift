@@ -126,7 +126,8 @@ package final class FrameArena {
     }
 
     private func endTurnChunks() {
-        for number in turnChunks {
+        for index in 0..<turnChunks.count {
+            let number = turnChunks[index]
             chunks[Int(number)].isOfTurn = false
             if chunks[Int(number)].references == 0 { freeChunk(number) }
         }
@@ -136,8 +137,7 @@ package final class FrameArena {
     // MARK: Beyond the turn
 
     /// Makes a segment of this turn outlive it: a large message is shared, small ones are copied to the end
-    /// of `tail`, the
-    /// holder's last held segment, or to a chunk of the holder's own.
+    /// of `tail`, the holder's last held segment, or to a chunk of the holder's own.
     /// Returns the held segment, or nil if `tail` was made longer instead.
     package func hold(_ segment: Segment, tail: inout Segment?) -> Segment? {
         if segment.isHeld { return segment }
@@ -151,7 +151,8 @@ package final class FrameArena {
             chunks[Int(last.chunk)].used == Int(last.end),
             chunks[Int(last.chunk)].used + segment.count <= chunks[Int(last.chunk)].capacity
         {
-            (chunks[Int(last.chunk)].base + Int(last.end)).update(from: source, count: segment.count)
+            let end = UnsafeMutableRawPointer(chunks[Int(last.chunk)].base + Int(last.end))
+            end.copyMemory(from: source, byteCount: segment.count)
             chunks[Int(last.chunk)].used += segment.count
             tail = Segment(
                 chunk: last.chunk, start: last.start, end: last.end + UInt32(segment.count), isHeld: true)
@@ -162,7 +163,7 @@ package final class FrameArena {
         chunks[Int(number)].references = 1
         chunks[Int(number)].used = segment.count
         // makeChunk may have moved the table of chunks, not the bytes: `source` is still good.
-        chunks[Int(number)].base.update(from: source, count: segment.count)
+        UnsafeMutableRawPointer(chunks[Int(number)].base).copyMemory(from: source, byteCount: segment.count)
         return Segment(chunk: number, start: 0, end: UInt32(segment.count), isHeld: true)
     }
 

@@ -102,7 +102,8 @@ final class Exchange {
     /// The file that is being sent.
     var file: ServedFile?
     var fileOffset = 0
-    var requestCount = 0
+    /// Between two requests: `keep_alive_timeout` runs.
+    var isIdle = false
 
     init() {}
 

@@ -16,7 +16,7 @@ extension Engine {
             for loop in loops { threads.append(try LoopThread(loop)) }
         } catch {
             for loop in loops { _ = loop.port.post(.stop) }
-            return fail(.system, bytes("cannot start a thread: ") + error.text)
+            return fail(.system, ascii("cannot start a thread: ") + error.text)
         }
         return serveStarted()
     }
@@ -60,11 +60,11 @@ extension Engine {
         return serveStarted()
     }
 
-    private func alreadyRunning() -> Status { fail(.state, bytes("the engine runs already, or has ended")) }
+    private func alreadyRunning() -> Status { fail(.state, ascii("the engine runs already, or has ended")) }
 
     package func stop() -> Status {
         switch mode {
-        case .idle: return fail(.state, bytes("the engine does not run"))
+        case .idle: return fail(.state, ascii("the engine does not run"))
         case .started, .run:
             for loop in currentLoops { _ = loop.port.post(.stop) }
             queue.interrupt()
@@ -78,13 +78,13 @@ extension Engine {
     }
 
     private func mayEnd() -> Status {
-        if isInCallback { return fail(.thread, bytes("an engine cannot be ended from one of its callbacks")) }
+        if isInCallback { return fail(.thread, ascii("an engine cannot be ended from one of its callbacks")) }
         if mode == .attached, let loop = currentLoops.first, !loop.port.isCurrent {
-            return fail(.thread, bytes("an attached engine is stopped and freed on its loop's thread"))
+            return fail(.thread, ascii("an attached engine is stopped and freed on its loop's thread"))
         }
         if mode == .run, isRunning.load(ordering: .acquiring) {
             return fail(
-                .state, bytes("hearth_engine_run has not returned: call hearth_engine_stop and wait for it"))
+                .state, ascii("hearth_engine_run has not returned: call hearth_engine_stop and wait for it"))
         }
         return .ok
     }
@@ -140,17 +140,19 @@ extension Engine {
     /// ever).
     package func turn(milliseconds: Int32) -> Status {
         switch mode {
-        case .idle: return fail(.state, bytes("the engine does not run"))
+        case .idle: return fail(.state, ascii("the engine does not run"))
         case .run, .attached:
-            return fail(.state, bytes("a running or attached engine gives its events to callbacks"))
+            return fail(.state, ascii("a running or attached engine gives its events to callbacks"))
+        case .started where currentLoops.contains { $0.port.isCurrent }:
+            return fail(.thread, ascii("a loop's thread cannot wait for its own events"))
         case .started:
             if milliseconds != 0, queue.isEmpty { _ = queue.wait(milliseconds: milliseconds) }
         case .driven:
             guard loops[0].port.isCurrent else {
-                return fail(.thread, bytes("a driven engine is polled on the thread that drives it"))
+                return fail(.thread, ascii("a driven engine is polled on the thread that drives it"))
             }
             if loops[0].isDispatching {
-                return fail(.state, bytes("a callback cannot run the loop that called it"))
+                return fail(.state, ascii("a callback cannot run the loop that called it"))
             }
             driveTurn(milliseconds)
         }
@@ -187,7 +189,7 @@ extension Engine {
     package func flush() -> Status {
         guard mode == .driven else { return mode == .idle ? .state : .ok }
         guard loops[0].port.isCurrent else {
-            return fail(.thread, bytes("a driven engine is flushed on the thread that drives it"))
+            return fail(.thread, ascii("a driven engine is flushed on the thread that drives it"))
         }
         if loops[0].isDispatching || loops[0].callbackDepth > 0 { return .ok }
         Loop.dispatch(Unmanaged.passUnretained(loops[0]).toOpaque()) { $0.endTurn() }

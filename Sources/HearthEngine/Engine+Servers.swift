@@ -25,18 +25,18 @@ extension Server {
     }
 
     private func notIdle(_ what: StaticString) -> Status {
-        engine.fail(.state, bytes(what) + bytes(" before the server is started"))
+        engine.fail(.state, ascii(what) + ascii(" before the server is started"))
     }
 
     package func start() -> Status {
         guard state.compareExchange(expected: .idle, desired: .starting, ordering: .acquiringAndReleasing).exchanged else {
-            return engine.fail(.state, bytes("the server was started before"))
+            return engine.fail(.state, ascii("the server was started before"))
         }
         let addresses = configuration.list(.listen)
         if addresses.isEmpty {
             state.store(.idle, ordering: .releasing)
             return engine.fail(
-                .invalidValue, bytes("the key listen is empty: set it, for example to 127.0.0.1:9000"))
+                .invalidValue, ascii("the key listen is empty: set it, for example to 127.0.0.1:9000"))
         }
         for address in addresses {
             let status = listen(address)
@@ -48,7 +48,11 @@ extension Server {
         state.store(.started, ordering: .releasing)
         if engine.currentLoops.isEmpty { return .ok }
         let status = engine.openRemaining(self)
-        if status != .ok { return status }
+        if status != .ok {
+            engine.closeListenings(self)
+            state.store(.idle, ordering: .releasing)
+            return status
+        }
         for loop in engine.currentLoops { engine.startListening(self, on: loop) }
         return .ok
     }
@@ -57,8 +61,8 @@ extension Server {
         guard let address = ListenAddress(text) else {
             return engine.fail(
                 .address,
-                bytes("\"") + text
-                    + bytes("\" is not an address to listen on: write HOST:PORT, [IPv6]:PORT or unix:/path"))
+                ascii("\"") + text
+                    + ascii("\" is not an address to listen on: write HOST:PORT, [IPv6]:PORT or unix:/path"))
         }
         let isShared = engine.configuration.integer(.threads) > 1
         do throws(SystemError) {
@@ -85,7 +89,7 @@ extension Server {
                 Listening(text: shown, port: opened.port, path: path, descriptors: [opened.descriptor]))
             return .ok
         } catch {
-            let sentence = bytes("cannot listen on ") + text + bytes(": ") + error.text
+            let sentence = ascii("cannot listen on ") + text + ascii(": ") + error.text
             switch error.kind {
             case .addressInUse: return engine.fail(.addressInUse, sentence)
             case .badAddress, .notFound: return engine.fail(.address, sentence)
@@ -108,11 +112,11 @@ extension Server {
 
     /// Stops politely.
     package func stop(reason: [UInt8]) -> Status {
-        if reason.count > 123 { return engine.fail(.tooLarge, bytes("a close reason has at most 123 bytes")) }
+        if reason.count > 123 { return engine.fail(.tooLarge, ascii("a close reason has at most 123 bytes")) }
         let exchanged = state.compareExchange(
             expected: .started, desired: .stopping, ordering: .acquiringAndReleasing)
         guard exchanged.exchanged else {
-            return engine.fail(.state, bytes("the server is not started, or stopped already"))
+            return engine.fail(.state, ascii("the server is not started, or stopped already"))
         }
         if engine.currentLoops.isEmpty {
             engine.closeListenings(self)
@@ -173,7 +177,7 @@ extension Engine {
                     }
                 } catch {
                     return fail(
-                        .system, bytes("cannot listen on ") + listening.text + bytes(": ") + error.text)
+                        .system, ascii("cannot listen on ") + listening.text + ascii(": ") + error.text)
                 }
             }
         }

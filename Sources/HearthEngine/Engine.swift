@@ -32,10 +32,10 @@ package final class Engine: @unchecked Sendable {
     /// Throws a sentence that says what the system refused.
     package init(configuration: Configuration) throws(SystemRefusal) {
         guard Process.isLibuvSupported else {
-            throw SystemRefusal(sentence: bytes("the loaded libuv is not a 1.x of at least 1.44"))
+            throw SystemRefusal(sentence: ascii("the loaded libuv is not a 1.x of at least 1.44"))
         }
         guard Crypto.isLibraryVersionSupported else {
-            throw SystemRefusal(sentence: bytes("the loaded OpenSSL is not version 3"))
+            throw SystemRefusal(sentence: ascii("the loaded OpenSSL is not version 3"))
         }
         self.configuration = configuration
         do throws(SystemError) {
@@ -43,7 +43,7 @@ package final class Engine: @unchecked Sendable {
                 countMax: configuration.integer(.eventQueueMax),
                 bytesMax: configuration.size(.eventQueueMaxBytes))
         } catch {
-            throw SystemRefusal(sentence: bytes("no pipe for the event queue: ") + error.text)
+            throw SystemRefusal(sentence: ascii("no pipe for the event queue: ") + error.text)
         }
         log.levelMin = LogLevel(rawValue: configuration.choice(.logLevel)) ?? .info
     }
@@ -71,7 +71,7 @@ package final class Engine: @unchecked Sendable {
 
     package func setLog(_ callback: LogCallback?, _ context: UnsafeMutableRawPointer?) -> Status {
         guard mode == .idle else {
-            return fail(.state, bytes("the log callback is set before the engine is started"))
+            return fail(.state, ascii("the log callback is set before the engine is started"))
         }
         log.callback = callback
         log.context = context
@@ -136,18 +136,18 @@ package final class Engine: @unchecked Sendable {
         for index in 0..<count {
             guard let port = LoopPorts.take() else {
                 abandon(made)
-                return fail(.limit, bytes("256 loops run in this process, which is the most"))
+                return fail(.limit, ascii("256 loops run in this process, which is the most"))
             }
             do throws(SystemError) {
                 let loop = try Loop(
                     engine: self, index: index, of: count, hasPoller: hasPoller, port: port, origin: origin,
                     granule: granule)
-                try loop.open()
                 made.append(loop)
+                try loop.open()
             } catch {
-                LoopPorts.giveBack(port)
+                if made.last?.port !== port { LoopPorts.giveBack(port) }
                 abandon(made)
-                return fail(.system, bytes("cannot make a loop: ") + error.text)
+                return fail(.system, ascii("cannot make a loop: ") + error.text)
             }
         }
         for loop in made {

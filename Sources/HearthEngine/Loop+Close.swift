@@ -25,7 +25,7 @@ extension Loop {
         place.pointee.isTooSlow = true
         log(.warning, "session", "closing a slow consumer", place, reason: "outbox_max_bytes is reached")
         hub.dropOldest(place.pointee.slot, untilBytes: 0)
-        _ = close(place, code: CloseCode.slowConsumer, reason: bytes("slow consumer"))
+        _ = close(place, code: CloseCode.slowConsumer, reason: ascii("slow consumer"))
     }
 
     /// The peer began: echo its code (RFC 6455 5.5.1) and go. The server ends the TCP connection first
@@ -53,8 +53,8 @@ extension Loop {
     func protocolFailed(_ place: UnsafeMutablePointer<Connection>, _ error: WireError, sendsClose: Bool) {
         log(.warning, "session", "protocol violation", place, reason: error.sentence)
         hub.stopMessages(place.pointee.slot)
-        if sendsClose { sendClose(place, error.closeCode.rawValue, bytes(error.sentence)) }
-        end(place, code: error.closeCode.rawValue, reason: bytes(error.sentence), flags: 0)
+        if sendsClose { sendClose(place, error.closeCode.rawValue, ascii(error.sentence)) }
+        end(place, code: error.closeCode.rawValue, reason: ascii(error.sentence), flags: 0)
         finish(place, lingers: true)
     }
 

@@ -11,6 +11,10 @@ extension Loop {
     func deadlineReached(_ slot: UInt32) {
         guard connections.contains(slot) else { return }
         let place = connections.place(slot)
+        if place.pointee.phase != .open, place.pointee.phase != .released, place.pointee.deadline > now {
+            // A callback for another connection that was due at the same time has moved it.
+            return setDeadline(place, place.pointee.deadline)
+        }
         switch place.pointee.phase {
         case .released: break
         case .open: sessionDue(place)
@@ -42,9 +46,9 @@ extension Loop {
         case .pingTimedOut:
             log(.warning, "session", "the peer is gone", place, reason: "nothing came after a ping")
             hub.stopMessages(slot)
-            sendClose(place, CloseCode.internalError.rawValue, bytes("ping timeout"))
+            sendClose(place, CloseCode.internalError.rawValue, ascii("ping timeout"))
             flush(slot)
-            end(place, code: CloseCode.internalError.rawValue, reason: bytes("ping timeout"), flags: 0)
+            end(place, code: CloseCode.internalError.rawValue, reason: ascii("ping timeout"), flags: 0)
             return release(place)
         case .closeTimedOut:
             log(.info, "session", "the peer did not answer the close", place, reason: "close_timeout is over")
@@ -56,6 +60,7 @@ extension Loop {
 
     private func requestOverdue(_ place: UnsafeMutablePointer<Connection>) {
         let isIdle = place.pointee.exchange?.head.isEmpty ?? true
+        if !(place.pointee.exchange?.leftover.isEmpty ?? true) { return release(place) }
         if isIdle, hub.waitingBytes(place.pointee.slot) > 0 { return finish(place, lingers: false) }
         if isIdle, place.pointee.exchange != nil { return release(place) }
         log(.info, "handshake", "the request took too long", place, reason: "handshake_timeout is over")
@@ -66,6 +71,7 @@ extension Loop {
     private func answerOverdue(_ place: UnsafeMutablePointer<Connection>) {
         // A file that the peer does not read.
         if place.pointee.exchange?.file != nil { return release(place) }
+        renewID(place)
         log(
             .warning, "http", "the host did not answer in time", place,
             reason: "open_timeout or http_timeout is over")

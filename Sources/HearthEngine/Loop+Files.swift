@@ -22,7 +22,7 @@ extension Loop {
         for segment in split(path, at: UInt8(ascii: "/")) where segment.first == UInt8(ascii: ".") {
             return respondText(place, 404, "nothing here", [])
         }
-        if path.last == UInt8(ascii: "/") { path += HearthEngine.bytes("index.html") }
+        if path.last == UInt8(ascii: "/") { path += ascii("index.html") }
         let file: ServedFile
         do throws(ServedFile.Failure) {
             file = try ServedFile.open(root: root, path: path)
@@ -48,15 +48,14 @@ extension Loop {
         if let range = head.value(of: "if-none-match", in: bytes.span) {
             isKnown = bytes[range].elementsEqual(tag)
         }
-        text.removeAll(keepingCapacity: true)
-        beginResponse(isKnown ? 304 : 200, length: isKnown ? nil : file.size, keepsAlive: exchange.keepsAlive)
-        text += HearthEngine.bytes("ETag: ") + tag
-        text += HearthEngine.bytes(
+        beginResponse(place, isKnown ? 304 : 200, length: isKnown ? nil : file.size, exchange)
+        text += ascii("ETag: ") + tag
+        text += ascii(
             "\r\nCache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\nLast-Modified: ")
         HTTPDate.write(epochSeconds: file.modifiedAt, into: &text)
-        text += HearthEngine.bytes("\r\nContent-Type: ")
-        text += HearthEngine.bytes(contentType(of: path))
-        text += HearthEngine.bytes("\r\n\r\n")
+        text += ascii("\r\nContent-Type: ")
+        text += ascii(contentType(of: path))
+        text += ascii("\r\n\r\n")
         write(place, text)
         if isKnown || exchange.isHead || file.size == 0 {
             Socket.close(file.descriptor)

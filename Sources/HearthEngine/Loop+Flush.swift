@@ -80,7 +80,7 @@ extension Loop {
         let server = place.pointee.server
         switch place.pointee.phase {
         case .finishing: setPhaseDeadline(place, server._withUnsafeGuaranteedRef { $0.closeTimeout })
-        case .request: setDeadline(place, now + server._withUnsafeGuaranteedRef { $0.keepAliveTimeout })
+        case .request: setPhaseDeadline(place, server._withUnsafeGuaranteedRef { $0.keepAliveTimeout })
         case .host, .body, .open, .released: break
         }
     }
@@ -89,6 +89,9 @@ extension Loop {
     func outboxEmptied(_ place: UnsafeMutablePointer<Connection>) {
         if hub.waitingBytes(place.pointee.slot) > 0 { return }
         if place.pointee.exchange?.file != nil { return sendMoreOfFile(place) }
+        if place.pointee.phase == .request, let exchange = place.pointee.exchange, !exchange.leftover.isEmpty {
+            return goOnLater(place)
+        }
         guard place.pointee.phase == .finishing else { return }
         finishTransport(place)
     }

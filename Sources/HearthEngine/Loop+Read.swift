@@ -151,6 +151,9 @@ extension Loop {
         case .finishing:
             setInterest(place, place.pointee.interest.subtracting(.readable))
             if hub.waitingBytes(place.pointee.slot) == 0 { release(place) }
+        case .request where !(place.pointee.exchange?.leftover.isEmpty ?? true):
+            // It sent requests ahead, which are still answered.
+            setInterest(place, place.pointee.interest.subtracting(.readable))
         case .request where hub.waitingBytes(place.pointee.slot) > 0:
             // The answer to its last request is still on its way.
             finish(place, lingers: false)

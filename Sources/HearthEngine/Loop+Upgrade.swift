@@ -17,16 +17,16 @@ enum Decision {
 extension Loop {
     func upgradeRequested(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
-        _ headCount: Int, _ upgrade: Upgrade
+        _ upgrade: Upgrade
     ) {
         guard let route = findRoute(server, bytes) else {
             return respondAndClose(place, 404, "no WebSocket here", "")
         }
-        place.pointee.route = Int32(route)
+        setRoute(place, route)
         if route >= 0, server.routes[route].asksHost {
-            return askToConnect(place, server, bytes, headCount)
+            return askToConnect(place, server, bytes)
         }
-        open(place, server, bytes, headCount, upgrade, user: nil, subprotocol: nil)
+        open(place, server, bytes, upgrade, user: nil, subprotocol: nil)
     }
 
     /// The first WebSocket route that matches; -1: the server takes every path.
@@ -41,14 +41,11 @@ extension Loop {
     // MARK: Asking the host
 
     private func askToConnect(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
-        _ headCount: Int
+        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) {
         let exchange = exchange(of: place)
         exchange.isUpgrade = true
-        exchange.head = Array(bytes[..<headCount])
-        exchange.headCount = headCount
-        exchange.leftover = Array(bytes[headCount...])
+        exchange.head = Array(bytes)
         exchange.decision = .none
         exchange.isAsking = true
         place.pointee.phase = .host
@@ -99,6 +96,9 @@ extension Loop {
         if case .none = decision { return }
         exchange.decision = .none
         let server = place.pointee.server.takeUnretainedValue()
+        if server.state.load(ordering: .relaxed) != .started {
+            return respondAndClose(place, 503, "the server is stopping", "Retry-After: 5\r\n")
+        }
         switch decision {
         case .none: break
         case .rejected(let code, let reason) where code < 1000:
@@ -112,9 +112,8 @@ extension Loop {
     }
 
     private func respondPlain(_ place: UnsafeMutablePointer<Connection>, _ status: Int, _ reason: [UInt8]) {
-        text.removeAll(keepingCapacity: true)
-        beginResponse(status, length: reason.count, keepsAlive: false)
-        text += HearthEngine.bytes("Content-Type: text/plain; charset=utf-8\r\n\r\n")
+        beginResponse(place, status, length: reason.count, exchange(of: place))
+        text += ascii("Content-Type: text/plain; charset=utf-8\r\n\r\n")
         text += reason
         write(place, text)
         finish(place, lingers: true)
@@ -125,8 +124,8 @@ extension Loop {
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ exchange: Exchange, user: ByteString?,
         subprotocol: [UInt8]?, rejection: (code: UInt16, reason: [UInt8])?
     ) {
-        let bytes = exchange.head + exchange.leftover
-        let headCount = exchange.headCount
+        let bytes = exchange.head
+        exchange.head = []
         bytes.withUnsafeBufferPointer { bytes in
             var scanned = 0
             guard case .complete = head.parse(bytes.span, limits: server.headLimits, scanned: &scanned),
@@ -139,7 +138,7 @@ extension Loop {
                 return finish(place, lingers: true)
             }
             _ = findRoute(server, bytes)
-            open(place, server, bytes, headCount, upgrade, user: user, subprotocol: subprotocol)
+            open(place, server, bytes, upgrade, user: user, subprotocol: subprotocol)
         }
     }
 
@@ -147,7 +146,7 @@ extension Loop {
 
     private func open(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
-        _ headCount: Int, _ upgrade: Upgrade, user: ByteString?, subprotocol: [UInt8]?
+        _ upgrade: Upgrade, user: ByteString?, subprotocol: [UInt8]?
     ) {
         let slot = place.pointee.slot
         let routeIndex = Int(place.pointee.route)
@@ -166,19 +165,18 @@ extension Loop {
         place.pointee.phase = .open
         place.pointee.session = Session(now: now)
         place.pointee.deadline = 0
-        place.pointee.openedAtWall = wallMilliseconds
+        port.lock.withLock { place.pointee.openedAtWall = wallMilliseconds }
         place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
         place.pointee.isOpenFlag.store(true, ordering: .relaxed)
         if routeIndex >= 0 {
             place.pointee.relay = server.routes[routeIndex].relay
             place.pointee.emitsMessages = server.routes[routeIndex].emitsMessages
         }
-        place.pointee.exchange = nil
-        if headCount < bytes.count {
-            // They belong to the frame parser. The host's OPEN comes first, so they are kept meanwhile.
-            exchange(of: place).leftover = Array(bytes[headCount...])
-            followUps.append(place.pointee.id)
-            noteQueued()
+        // Bytes behind the head belong to the frame parser. The host's OPEN comes first, so they are kept meanwhile.
+        if place.pointee.exchange?.leftover.isEmpty ?? true {
+            place.pointee.exchange = nil
+        } else {
+            goOnLater(place)
         }
         setDeadline(place, place.pointee.session.deadline(server.limits.pointee))
         setInterest(place, place.pointee.interest.union(.readable))

@@ -130,6 +130,9 @@ final class Loop: @unchecked Sendable {
         settle()
         wallOfTurn = 0
         events.turnStarted()
+        if !followUps.isEmpty || !emptiedSlots.isEmpty || !brokenSlots.isEmpty || !pendingLogs.isEmpty {
+            requestTurn()
+        }
         armTimer()
         if isStopRequested {
             isStopRequested = false
@@ -137,18 +140,27 @@ final class Loop: @unchecked Sendable {
         }
     }
 
-    /// Writes what waits, and then draws the conclusions, which may queue more.
+    /// Writes what waits, and then draws the conclusions, which may queue more. What goes on and on, as a file does
+    /// that a peer reads as fast as it comes, goes on in the next turn.
+    @inline(__always)
     private func settle() {
-        while hub.hasDirty || !brokenSlots.isEmpty || !emptiedSlots.isEmpty || !pendingLogs.isEmpty {
-            flushAll()
-            while let slot = brokenSlots.popLast() {
-                if connections.contains(slot) { transportFailed(connections.place(slot)) }
-            }
-            while let slot = emptiedSlots.popLast() {
-                if connections.contains(slot) { outboxEmptied(connections.place(slot)) }
-            }
-            writeLogs()
+        if hub.hasDirty { flushAll() }
+        if brokenSlots.isEmpty, emptiedSlots.isEmpty, pendingLogs.isEmpty { return }
+        for _ in 0..<4 { conclude() }
+        while hub.hasDirty { conclude() }
+    }
+
+    private func conclude() {
+        while let slot = brokenSlots.popLast() {
+            if connections.contains(slot) { transportFailed(connections.place(slot)) }
         }
+        if !emptiedSlots.isEmpty {
+            let emptied = emptiedSlots
+            emptiedSlots.removeAll(keepingCapacity: true)
+            for slot in emptied where connections.contains(slot) { outboxEmptied(connections.place(slot)) }
+        }
+        writeLogs()
+        if hub.hasDirty { flushAll() }
     }
 
     /// Something was queued. In a turn its end flushes; otherwise a turn is asked for.

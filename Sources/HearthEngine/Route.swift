@@ -44,9 +44,9 @@ struct Route {
             throw Fault(
                 .invalidValue,
                 [
-                    bytes("route pattern \""), text, bytes("\", character "), decimal(error.position + 1),
-                    bytes(": "),
-                    bytes(error.sentence),
+                    ascii("route pattern \""), text, ascii("\", character "), decimal(error.position + 1),
+                    ascii(": "),
+                    ascii(error.sentence),
                 ])
         }
         var setsEvent = false
@@ -57,14 +57,14 @@ struct Route {
         }
         if relay != .none, !setsEvent { emitsMessages = false }
         if isHTTP, room != nil || joinsPath || relay != .none || asksHost || !subprotocols.isEmpty {
-            throw Fault(.invalidValue, [bytes("route option http=… goes with no other option")])
+            throw Fault(.invalidValue, [ascii("route option http=… goes with no other option")])
         }
     }
 
     private mutating func apply(_ option: [UInt8], _ setsEvent: inout Bool) throws(Fault) {
         guard let equals = option.firstIndex(of: UInt8(ascii: "=")) else {
             throw Fault(
-                .invalidValue, [bytes("route option \""), option, bytes("\" has no value: write name=value")])
+                .invalidValue, [ascii("route option \""), option, ascii("\" has no value: write name=value")])
         }
         let name = Array(option[..<equals])
         let value = Array(option[(equals + 1)...])
@@ -89,8 +89,8 @@ struct Route {
                 throw Fault(
                     .invalidValue,
                     [
-                        bytes("route option subprotocols: \""), value,
-                        bytes("\" has a character that no subprotocol may have"),
+                        ascii("route option subprotocols: \""), value,
+                        ascii("\" has a character that no subprotocol may have"),
                     ])
             }
         case matches(name, "http"):
@@ -98,21 +98,21 @@ struct Route {
             methods = split(value, at: UInt8(ascii: "|")).filter { !$0.isEmpty }
             if methods.isEmpty || methods.contains(where: { !$0.allSatisfy { (0x41...0x5A).contains($0) } }) {
                 throw Fault(
-                    .invalidValue, [bytes("route option http: write methods in capitals, http=GET|POST")])
+                    .invalidValue, [ascii("route option http: write methods in capitals, http=GET|POST")])
             }
         default:
             throw Fault(
                 .unknownKey,
                 [
-                    bytes("no route option \""), name,
-                    bytes("\": there are join, relay, event, accept, subprotocols and http"),
+                    ascii("no route option \""), name,
+                    ascii("\": there are join, relay, event, accept, subprotocols and http"),
                 ])
         }
     }
 
     private mutating func setRoom(_ value: [UInt8]) throws(Fault) {
         if matches(value, "auto") {
-            if let index = captureIndex(bytes("room")) {
+            if let index = captureIndex(ascii("room")) {
                 room = [.capture(index)]
             } else {
                 joinsPath = true
@@ -130,12 +130,12 @@ struct Route {
             }
             guard let end = value[index...].firstIndex(of: UInt8(ascii: "}")) else {
                 throw Fault(
-                    .invalidValue, [bytes("route option join: \""), value, bytes("\" has a { without }")])
+                    .invalidValue, [ascii("route option join: \""), value, ascii("\" has a { without }")])
             }
             let name = Array(value[(index + 1)..<end])
             guard let capture = captureIndex(name) else {
                 throw Fault(
-                    .invalidValue, [bytes("route option join: the pattern captures no {"), name, bytes("}")])
+                    .invalidValue, [ascii("route option join: the pattern captures no {"), name, ascii("}")])
             }
             if !text.isEmpty { parts.append(.text(text)) }
             text = []
@@ -143,7 +143,7 @@ struct Route {
             index = end + 1
         }
         if !text.isEmpty { parts.append(.text(text)) }
-        if parts.isEmpty { throw Fault(.invalidValue, [bytes("route option join: the room name is empty")]) }
+        if parts.isEmpty { throw Fault(.invalidValue, [ascii("route option join: the room name is empty")]) }
         room = parts
     }
 
@@ -154,21 +154,21 @@ struct Route {
     ) throws(Fault) -> Bool {
         if matches(value, first) { return true }
         if matches(value, second) { return false }
-        throw Fault(.invalidValue, [badChoiceStart(value, name), bytes(first), bytes(", "), bytes(second)])
+        throw Fault(.invalidValue, [badChoiceStart(value, name), ascii(first), ascii(", "), ascii(second)])
     }
 
     private func badChoice(_ value: [UInt8], _ name: [UInt8], _ words: StaticString) -> Fault {
-        Fault(.invalidValue, [badChoiceStart(value, name), bytes(words)])
+        Fault(.invalidValue, [badChoiceStart(value, name), ascii(words)])
     }
 
     private func badChoiceStart(_ value: [UInt8], _ name: [UInt8]) -> [UInt8] {
-        bytes("route option ") + name + bytes(": \"") + value + bytes("\" is not one of ")
+        ascii("route option ") + name + ascii(": \"") + value + ascii("\" is not one of ")
     }
 }
 
 // MARK: Byte text, without String
 
-func bytes(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Array($0) } }
+func ascii(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Array($0) } }
 
 func decimal(_ value: Int) -> [UInt8] {
     if value < 0 { return [UInt8(ascii: "-")] + decimal(-value) }

@@ -104,7 +104,7 @@ package final class Server: @unchecked Sendable {
             root = ServedFile.resolve(rootText)
             if root == nil || !ServedFile.isFolder(root!) {
                 throw Route.Fault(
-                    .notFound, [bytes("server_root \""), rootText, bytes("\" is not a folder")])
+                    .notFound, [ascii("server_root \""), rootText, ascii("\" is not a folder")])
             }
         }
     }

@@ -12,14 +12,19 @@ extension Hub {
         let count = payload.count
         let (segment, place) = arena.reserve(FrameHeader.length(payloadCount: count) + count)
         let header = FrameHeader.write(opcode: opcode, payloadCount: count, into: place)
-        if count > 0 { (place + header).update(from: payload.baseAddress!, count: count) }
+        // As raw memory: typed bytes would be copied one by one in Embedded Swift.
+        if count > 0 {
+            UnsafeMutableRawPointer(place + header).copyMemory(from: payload.baseAddress!, byteCount: count)
+        }
         return segment
     }
 
     /// Bytes that are no frame: an HTTP response.
     package func write(_ bytes: UnsafeBufferPointer<UInt8>) -> Segment {
         let (segment, place) = arena.reserve(bytes.count)
-        if bytes.count > 0 { place.update(from: bytes.baseAddress!, count: bytes.count) }
+        if bytes.count > 0 {
+            UnsafeMutableRawPointer(place).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+        }
         return segment
     }
 
@@ -91,7 +96,7 @@ extension Hub {
         case .close:
             return .tooSlow
         case .dropNewest:
-            members[Int(slot)].outbox.dropped += 1
+            members[Int(slot)].outbox.dropped &+= 1
             return .dropped
         case .dropOldest:
             dropOldest(slot, untilBytes: Int(members[Int(slot)].outbox.bytesMax) - frame.count)
@@ -101,7 +106,7 @@ extension Hub {
         let bytes = members[Int(slot)].outbox.bytes
         let fixed = members[Int(slot)].outbox.fixedBytes
         if Int(bytes) + frame.count > Int(members[Int(slot)].outbox.bytesMax), bytes > fixed {
-            members[Int(slot)].outbox.dropped += 1
+            members[Int(slot)].outbox.dropped &+= 1
             return .dropped
         }
         appendAlways(frame, to: slot)
@@ -131,7 +136,7 @@ extension Hub {
             }
             index = cut(frame.count, at: skip, from: index, of: queue)
             members[Int(slot)].outbox.bytes -= UInt32(frame.count)
-            members[Int(slot)].outbox.dropped += 1
+            members[Int(slot)].outbox.dropped &+= 1
         }
     }
 

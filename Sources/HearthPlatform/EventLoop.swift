@@ -71,9 +71,10 @@ package final class EventLoop {
     package func open(owner: UnsafeMutableRawPointer, callbacks: EventLoopCallbacks) throws(SystemError) {
         tellsWhom.pointee.owner = owner
         tellsWhom.pointee.callbacks = callbacks
-        uv_timer_init(handle, timer)
+        // The only one that can fail comes first: if it does, libuv knows none of them.
         let status = uv_async_init(handle, wakeup) { EventLoop.owner(of: $0?.pointee.data) { $1.woken($0) } }
         if status != 0 { throw SystemError(number: -status) }
+        uv_timer_init(handle, timer)
         uv_prepare_init(handle, prepare)
         uv_check_init(handle, check)
         uv_idle_init(handle, idle)

@@ -17,7 +17,7 @@ extension ConfigurationKey {
             "How many bytes of events may wait for the host before sockets are no longer read."),
         ConfigurationEntry(
             .listen, "listen", .list, standard: "", .server,
-            "Addresses, separated by commas: 127.0.0.1:9000, [::1]:9000, unix:/run/name.sock; port 0: a free one."
+            "Addresses by commas: 127.0.0.1:9000, [::1]:9000, unix:/run/name.sock. Port 0: a free one."
         ),
         ConfigurationEntry(
             .serverRoot, "server_root", .text, standard: "", .server,
@@ -39,7 +39,7 @@ extension ConfigurationKey {
             .pingTimeout, "ping_timeout", .duration, standard: "20s", from: "1ms", to: "24h", .server,
             "A peer that sends nothing for this time after a ping is dead and is removed."),
         ConfigurationEntry(
-            .maxMessageSize, "max_message_size", .size, standard: "1MiB", from: "1", to: "4GiB", .server,
+            .maxMessageSize, "max_message_size", .size, standard: "1MiB", from: "1", to: "1GiB", .server,
             "Bytes of one message, its fragments together; more close the connection with 1009."),
         ConfigurationEntry(
             .maxFragments, "max_fragments", .integer, standard: "100000", from: "1", to: "1000000000",
@@ -52,7 +52,7 @@ extension ConfigurationKey {
             .maxHeaderFields, "max_header_fields", .integer, standard: "100", from: "1", to: "10000", .server,
             "Header fields of a request; more get status 431."),
         ConfigurationEntry(
-            .maxBodySize, "max_body_size", .size, standard: "1MiB", from: "0", to: "4GiB", .server,
+            .maxBodySize, "max_body_size", .size, standard: "1MiB", from: "0", to: "1GiB", .server,
             "Bytes of the body of a request; more get status 413."),
         ConfigurationEntry(
             .httpTimeout, "http_timeout", .duration, standard: "30s", from: "1ms", to: "24h", .server,
@@ -79,7 +79,7 @@ extension ConfigurationKey {
             .maxMetadata, "max_metadata", .size, standard: "4KiB", from: "0", to: "16MiB", .server,
             "Bytes that the host may keep with a connection."),
         ConfigurationEntry(
-            .outboxMaxBytes, "outbox_max_bytes", .size, standard: "1MiB", from: "1KiB", to: "4GiB", .server,
+            .outboxMaxBytes, "outbox_max_bytes", .size, standard: "1MiB", from: "1KiB", to: "1GiB", .server,
             "Bytes that may wait to be sent to one connection; then slow_consumer decides."),
         ConfigurationEntry(
             .slowConsumer, "slow_consumer", .choice("close|drop_oldest|drop_newest|latest"),

@@ -1,0 +1,113 @@
+// Responses to plain requests, and what comes after one.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+extension Loop {
+    /// The host answers.
+    func respond(
+        _ place: UnsafeMutablePointer<Connection>, status: Int, headers: UnsafeBufferPointer<UInt8>,
+        body: UnsafeBufferPointer<UInt8>
+    ) -> Status {
+        guard place.pointee.phase == .host, let exchange = place.pointee.exchange, !exchange.isUpgrade,
+            exchange.file == nil
+        else { return .state }
+        if !isDispatching { events.updateTime() }
+        writeResponse(place, status, contentType: nil, headers: headers, body: body, exchange)
+        responseWritten(place)
+        return .ok
+    }
+
+    private func writeResponse(
+        _ place: UnsafeMutablePointer<Connection>, _ status: Int, contentType: StaticString?,
+        headers: UnsafeBufferPointer<UInt8>, body: UnsafeBufferPointer<UInt8>, _ exchange: Exchange
+    ) {
+        // RFC 9110 15.2, 15.3.5, 15.4.5: these have no body, and so no length.
+        let hasBody = status >= 200 && status != 204 && status != 304
+        beginResponse(place, status, length: hasBody ? body.count : nil, exchange)
+        if let contentType {
+            text += ascii("Content-Type: ")
+            text += ascii(contentType)
+            text += ascii("\r\n")
+        }
+        text.append(contentsOf: headers)
+        text += ascii("\r\n")
+        if hasBody, !exchange.isHead { text.append(contentsOf: body) }
+        write(place, text)
+        text.removeAll(keepingCapacity: text.capacity <= 64 << 10)
+    }
+
+    /// Status line and the fields that are always there, into `text`.
+    func beginResponse(
+        _ place: UnsafeMutablePointer<Connection>, _ status: Int, length: Int?, _ exchange: Exchange
+    ) {
+        let isStopping = place.pointee.server._withUnsafeGuaranteedRef {
+            $0.state.load(ordering: .relaxed) != .started
+        }
+        if isStopping { exchange.keepsAlive = false }
+        text.removeAll(keepingCapacity: true)
+        ResponseHead.begin(status: status, into: &text)
+        text += ascii("Date: ")
+        HTTPDate.write(epochSeconds: wallMilliseconds / 1000, into: &text)
+        text += ascii("\r\n")
+        if let length {
+            text += ascii("Content-Length: ")
+            appendDecimal(UInt64(length), to: &text)
+            text += ascii("\r\n")
+        }
+        text += exchange.keepsAlive ? ascii("Connection: keep-alive\r\n") : ascii("Connection: close\r\n")
+    }
+
+    func write(_ place: UnsafeMutablePointer<Connection>, _ bytes: [UInt8]) {
+        bytes.withUnsafeBufferPointer { hub.appendFixed(hub.write($0), to: place.pointee.slot) }
+        noteQueued()
+    }
+
+    func respondText(
+        _ place: UnsafeMutablePointer<Connection>, _ status: Int, _ sentence: StaticString, _ headers: [UInt8]
+    ) {
+        let body = ascii(sentence) + [UInt8(ascii: "\n")]
+        body.withUnsafeBufferPointer { body in
+            headers.withUnsafeBufferPointer { headers in
+                writeResponse(
+                    place, status, contentType: "text/plain; charset=utf-8", headers: headers, body: body,
+                    exchange(of: place))
+            }
+        }
+        responseWritten(place)
+    }
+
+    func respondAndClose(
+        _ place: UnsafeMutablePointer<Connection>, _ status: Int, _ sentence: StaticString, _ headers: StaticString
+    ) {
+        exchange(of: place).keepsAlive = false
+        respondText(place, status, sentence, ascii(headers))
+    }
+
+    /// The request cannot be understood, so nothing after it can.
+    func refuse(_ place: UnsafeMutablePointer<Connection>, _ fault: HTTPFault) {
+        log(.warning, "http", "request refused", place, reason: fault.sentence)
+        exchange(of: place).keepsAlive = false
+        respondText(place, fault.status, fault.sentence, ascii(fault.fields))
+    }
+
+    /// A response is on its way (the file that belongs to it may follow): what is next on this connection?
+    func responseWritten(_ place: UnsafeMutablePointer<Connection>) {
+        guard let exchange = place.pointee.exchange, exchange.file == nil else { return }
+        let isLast = place.pointee.isInputEnded && exchange.leftover.isEmpty
+        if !exchange.keepsAlive || isLast { return finish(place, lingers: !place.pointee.isInputEnded) }
+        place.pointee.phase = .request
+        exchange.isIdle = true
+        setRoute(place, -1)
+        renewID(place)
+        setPhaseDeadline(place, place.pointee.server._withUnsafeGuaranteedRef { $0.keepAliveTimeout })
+        if !place.pointee.isInputEnded, exchange.leftover.isEmpty {
+            setInterest(place, place.pointee.interest.union(.readable))
+        }
+        if !exchange.leftover.isEmpty { goOnLater(place) }
+    }
+}
