@@ -42,7 +42,8 @@ var targets: [Target] = [
         name: "HearthHub", dependencies: ["HearthBytes", "HearthWire", "HearthSession"],
         swiftSettings: coreSettings),
     .target(
-        name: "HearthPlatform", dependencies: ["HearthBytes", "CLibuv", "COpenSSL"], swiftSettings: coreSettings
+        name: "HearthPlatform", dependencies: ["HearthBytes", "CLibuv", "COpenSSL"],
+        swiftSettings: coreSettings
     ),
     .target(
         name: "HearthEngine",
@@ -62,7 +63,8 @@ if isCLibrary {
         .target(name: "Hearth", dependencies: ["CHearth", "HearthABI"], swiftSettings: coreSettings),
         .testTarget(name: "HearthBytesTests", dependencies: ["HearthBytes"]),
         .testTarget(name: "HearthWireTests", dependencies: ["HearthWire", "HearthBytes"]),
-        .testTarget(name: "HearthSessionTests", dependencies: ["HearthSession", "HearthWire", "HearthBytes"]),
+        .testTarget(
+            name: "HearthSessionTests", dependencies: ["HearthSession", "HearthWire", "HearthBytes"]),
         .testTarget(name: "HearthHubTests", dependencies: ["HearthHub", "HearthBytes"]),
         .testTarget(name: "HearthEngineTests", dependencies: ["HearthEngine", "HearthWire", "HearthBytes"]),
         .testTarget(name: "HearthTests", dependencies: ["Hearth"]),

@@ -322,8 +322,9 @@ HEARTH_API int hearth_engine_attach(hearth_engine *engine, void *uv_loop);
 HEARTH_API int hearth_engine_drive(hearth_engine *engine);
 
 /* Stops the loops after the current turn: hearth_engine_run returns, threads end. What is
- * open is cut when the engine is freed; hearth_engine_run may be called again.
- * Thread: any, callbacks too. Since: 0.1 */
+ * open is cut when the engine is freed; hearth_engine_run may be called again. An attached
+ * engine is cut and taken out of the host's loop at once.
+ * Thread: any, callbacks too; of an attached engine its loop's, outside of callbacks. Since: 0.1 */
 HEARTH_API int hearth_engine_stop(hearth_engine *engine);
 
 /* Of a started or driven engine: a descriptor that is readable while there is something for

@@ -1,5 +1,5 @@
-// A value behind a lock of the system. Synchronization's Mutex would do, but on Linux the thread sanitizer does not see
-// how it waits, and so takes its good order for a race.
+// A value behind a lock of the system. Synchronization's Mutex would do, but on Linux the thread sanitizer
+// does not see how it waits, and so takes its good order for a race.
 
 #if canImport(Glibc)
     internal import Glibc

@@ -10,7 +10,7 @@ extension Engine {
     package func start() -> Status {
         guard change(.idle, to: .started) else { return alreadyRunning() }
         let status = makeLoops(configuration.integer(.threads), origin: .own, hasPoller: true)
-        if status != .ok { return status }
+        if status != .ok { return couldNotBegin(status) }
         for loop in loops { loop.events.setKeepsRunning(true) }
         do throws(SystemError) {
             for loop in loops { threads.append(try LoopThread(loop)) }
@@ -24,7 +24,7 @@ extension Engine {
     package func run() -> Status {
         if change(.idle, to: .run) {
             let status = makeLoops(1, origin: .own, hasPoller: false)
-            if status != .ok { return status }
+            if status != .ok { return couldNotBegin(status) }
             loops[0].events.setKeepsRunning(true)
             loops[0].port.owner.store(currentThread(), ordering: .relaxed)
             let served = serveStarted()
@@ -44,7 +44,7 @@ extension Engine {
     package func attach(_ hostLoop: UnsafeMutableRawPointer) -> Status {
         guard change(.idle, to: .attached) else { return alreadyRunning() }
         let status = makeLoops(1, origin: .hosts(hostLoop), hasPoller: false)
-        if status != .ok { return status }
+        if status != .ok { return couldNotBegin(status) }
         loops[0].port.owner.store(currentThread(), ordering: .relaxed)
         return serveStarted()
     }
@@ -53,11 +53,17 @@ extension Engine {
         guard change(.idle, to: .driven) else { return alreadyRunning() }
         queue.usesSignal = false
         let status = makeLoops(1, origin: .own, hasPoller: true)
-        if status != .ok { return status }
+        if status != .ok { return couldNotBegin(status) }
         // Referenced, so that libuv counts the timer's delay when it is asked for one.
         loops[0].events.setKeepsRunning(true)
         loops[0].port.owner.store(currentThread(), ordering: .relaxed)
         return serveStarted()
+    }
+
+    /// No loop was made: another try may be.
+    private func couldNotBegin(_ status: Status) -> Status {
+        backToIdle()
+        return status
     }
 
     private func alreadyRunning() -> Status { fail(.state, ascii("the engine runs already, or has ended")) }

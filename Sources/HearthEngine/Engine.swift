@@ -106,6 +106,8 @@ package final class Engine: @unchecked Sendable {
         return true
     }
 
+    func backToIdle() { modeCell.store(.idle, ordering: .relaxed) }
+
     /// The engine is over: its loops and servers are handed to the one who ends them. Empty: somebody else did.
     func takeAll() -> (loops: [Loop], servers: [Server]) {
         lock.lock()

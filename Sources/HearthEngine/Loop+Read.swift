@@ -15,14 +15,18 @@ extension Loop {
         if readiness.contains(.readable) { readable(place) }
     }
 
-    /// The descriptor reports an error, upon which libuv watches it no more: read what came before, up to the error.
+    /// The descriptor reports an error, upon which libuv watches it no more: read what came before, then end it.
     private func drainBroken(_ place: UnsafeMutablePointer<Connection>) {
-        let interest = place.pointee.interest
         place.pointee.interest = []
-        while place.pointee.phase != .released, !engine.queue.isFull, Socket.hasInputOrEnd(place.pointee.descriptor) {
+        while place.pointee.phase != .released, Socket.hasInput(place.pointee.descriptor) {
+            if engine.queue.isFull {
+                // When the host has fetched its events it is watched again, and that leads here again.
+                pausedReaders.append(place.pointee.id)
+                return
+            }
             readable(place)
         }
-        if place.pointee.phase != .released { setInterest(place, interest) }
+        transportFailed(place)
     }
 
     private func readable(_ place: UnsafeMutablePointer<Connection>) {

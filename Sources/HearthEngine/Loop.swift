@@ -147,7 +147,6 @@ final class Loop: @unchecked Sendable {
         if hub.hasDirty { flushAll() }
         if brokenSlots.isEmpty, emptiedSlots.isEmpty, pendingLogs.isEmpty { return }
         for _ in 0..<4 { conclude() }
-        while hub.hasDirty { conclude() }
     }
 
     private func conclude() {

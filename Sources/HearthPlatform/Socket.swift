@@ -90,12 +90,6 @@ package enum Socket {
         return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) > 0
     }
 
-    /// Whether a read would not block: bytes wait, or the end, or an error.
-    package static func hasInputOrEnd(_ descriptor: Int32) -> Bool {
-        var byte: UInt8 = 0
-        return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) >= 0 || hearth_shim_errno() != EAGAIN
-    }
-
     @inline(__always)
     package static func send(_ descriptor: Int32, _ place: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
         while true {
