@@ -1,0 +1,139 @@
+import Hearth
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+@Suite("Configuration")
+struct ConfigurationTests {
+    @Test("every key of the library has a property")
+    func everyKey() throws {
+        let set = Set(complete.settings.map(\.key))
+        #expect(set.count > 20)
+        #expect(set == keys(Configuration.description))
+    }
+
+    @Test("every property is taken by the library")
+    func everyProperty() throws {
+        _ = try Server(complete)
+    }
+
+    @Test("a duration is given in milliseconds, rounded up")
+    func durations() {
+        var configuration = Configuration()
+        configuration.pingInterval = .seconds(20)
+        configuration.pingTimeout = .microseconds(1)
+        configuration.closeTimeout = .zero
+        configuration.openTimeout = .milliseconds(1500)
+        let values = Dictionary(uniqueKeysWithValues: configuration.settings.map { ($0.key, $0.value) })
+        #expect(values["ping_interval"] == "20000ms")
+        #expect(values["ping_timeout"] == "1ms")
+        #expect(values["close_timeout"] == "0ms")
+        #expect(values["open_timeout"] == "1500ms")
+    }
+
+    @Test("an unknown key is an error that names the nearest one")
+    func unknownKey() {
+        do {
+            _ = try Server(listen: "127.0.0.1:0") { $0.set("ping_intervall", "20s") }
+            Issue.record("the key was taken")
+        } catch {
+            #expect(error.code == .unknownKey)
+            #expect(error.description.contains("ping_interval"))
+        }
+    }
+
+    @Test("a value that a key does not take is an error")
+    func badValue() {
+        #expect(
+            throwsError(.invalidValue) { _ = try Server(listen: "127.0.0.1:0") { $0.set("threads", "many") } }
+        )
+        #expect(
+            throwsError(.invalidValue) {
+                _ = try Server(listen: "127.0.0.1:0") { $0.pingInterval = .seconds(-1) }
+            })
+    }
+
+    @Test("the environment wins over the program")
+    func environment() throws {
+        setenv("HEARTH_SWIFT_TEST_THREADS", "many", 1)
+        defer { unsetenv("HEARTH_SWIFT_TEST_THREADS") }
+        do {
+            _ = try Server(listen: "127.0.0.1:0") {
+                $0.threads = 1
+                $0.environmentPrefix = "HEARTH_SWIFT_TEST_"
+            }
+            Issue.record("the variable was not read")
+        } catch {
+            #expect(error.code == .invalidValue)
+            #expect(error.description.contains("threads") || error.description.contains("THREADS"))
+        }
+    }
+
+    @Test("a route option that would break into two is refused")
+    func commaInOption() throws {
+        let server = try Server(listen: "127.0.0.1:0")
+        #expect(throwsError(.invalidValue) { try server.route("/a", join: .template("x,relay=all")) })
+        #expect(throwsError(.invalidValue) { try server.route("/a", subprotocols: ["x,y"]) })
+    }
+
+    @Test("a bad pattern is an error with a sentence")
+    func badPattern() throws {
+        let server = try Server(listen: "127.0.0.1:0")
+        do {
+            try server.route("/{a}/{a}")
+            Issue.record("the pattern was taken")
+        } catch {
+            #expect(!error.description.isEmpty)
+        }
+    }
+
+    private var complete: Configuration {
+        var all = Configuration()
+        all.listen = "127.0.0.1:0"
+        all.serverRoot = "."
+        all.threads = 1
+        all.logLevel = .warning
+        all.eventQueueMax = 1000
+        all.eventQueueMaxBytes = 1 << 20
+        all.handshakeTimeout = .seconds(1)
+        all.openTimeout = .seconds(1)
+        all.closeTimeout = .seconds(1)
+        all.pingInterval = .seconds(1)
+        all.pingTimeout = .seconds(1)
+        all.httpTimeout = .seconds(1)
+        all.keepAliveTimeout = .seconds(1)
+        all.shutdownTimeout = .seconds(1)
+        all.maxMessageSize = 1 << 20
+        all.maxFragments = 100
+        all.maxHeaderSize = 8192
+        all.maxHeaderFields = 50
+        all.maxBodySize = 1 << 20
+        all.maxConnections = 10
+        all.maxRoomsPerConnection = 10
+        all.maxRoomName = 100
+        all.maxUserName = 100
+        all.maxMetadata = 100
+        all.outboxMaxBytes = 1 << 20
+        all.slowConsumer = .dropOldest
+        all.listenBacklog = 16
+        all.ipv6Only = true
+        return all
+    }
+
+    /// The values of "key" in a JSON text.
+    private func keys(_ json: String) -> Set<String> {
+        var found: Set<String> = []
+        var rest = json[...]
+        while let range = rest.firstRange(of: "\"key\":\"") {
+            rest = rest[range.upperBound...]
+            found.insert(String(rest.prefix { $0 != "\"" }))
+        }
+        return found
+    }
+}
