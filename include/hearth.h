@@ -122,7 +122,7 @@ typedef enum hearth_event_type {
      * hearth_connection_accept or hearth_connection_reject, now or before open_timeout.
      * path, query, headers, captures, address, data (subprotocols offered, one per NUL). */
     HEARTH_EVENT_CONNECT = 1,
-    /* The connection is open. Same fields as CONNECT; user. */
+    /* The connection is open. Same fields as CONNECT, but data is the subprotocol chosen; user. */
     HEARTH_EVENT_OPEN = 2,
     /* A message arrived: opcode, data. */
     HEARTH_EVENT_MESSAGE = 3,

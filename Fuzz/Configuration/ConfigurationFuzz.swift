@@ -1,7 +1,8 @@
 import HearthEngine
 
-/// The input is lines "key=value". Whatever they hold, a value that is taken reads back to itself, one that is
-/// refused changes nothing and is answered with a sentence in UTF-8, and the environment agrees with `set`.
+/// The input is lines "key=value". Whatever they hold, a value that is taken reads back to itself, one that
+/// is refused changes nothing and is answered with a sentence in UTF-8, and the environment agrees with
+/// `set`.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzConfiguration(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     let input = unsafe Array(UnsafeBufferPointer(start: start, count: count))

@@ -14,7 +14,8 @@ public struct Request: Sendable {
     public let captures: Fields
     /// The peer's address, such as "127.0.0.1:51234".
     public let address: String
-    /// The subprotocols that the peer offers, in its order of preference.
+    /// The subprotocols that the peer offers, in its order of preference; once it is open, the one that was
+    /// chosen.
     public let subprotocols: [String]
 
     /// The query's parameters, percent-decoded.

@@ -1,7 +1,6 @@
 // What the host holds for an engine, a server or a configuration: a pointer that points nowhere. It is a
-// number with a tag,
-// looked up in a table, so one that was freed, or never given out, is found to be so instead of being
-// followed.
+// number with a tag, looked up in a table, so one that was freed, or never given out, is found to be so
+// instead of being followed.
 
 internal import HearthEngine
 internal import HearthPlatform
@@ -74,7 +73,8 @@ final class HandleTable: @unchecked Sendable {
         return object
     }
 
-    /// Takes the object out while it is being freed, so that one caller frees it. `putBack` undoes that, `discard` ends it.
+    /// Takes the object out while it is being freed, so that one caller frees it. `putBack` undoes that,
+    /// `discard` ends it.
     func take(_ handle: OpaquePointer?, _ kind: HandleKind) -> Found {
         lock.lock()
         defer { lock.unlock() }

@@ -1,8 +1,7 @@
 // Where outgoing bytes lie. What is written during one turn of the loop goes into shared chunks, one piece
-// behind the
-// other, so that many small messages to one peer form one run of memory. At the end of the turn the chunks
-// are used
-// again. What must live longer is held: copied into a chunk of its own, or, for a large message, counted.
+// behind the other, so that many small messages to one peer form one run of memory. At the end of the turn
+// the chunks are used again. What must live longer is held: copied into a chunk of its own, or, for a large
+// message, counted.
 
 /// A run of bytes in an arena.
 package struct Segment {

@@ -1,6 +1,5 @@
 // Elements at fixed addresses, named by small numbers that are used again. Pages are never moved or given
-// back, so a
-// pointer to an element stays good until the element is released.
+// back, so a pointer to an element stays good until the element is released.
 
 package final class Slab<Element: ~Copyable> {
     private static var pageShift: Int { 8 }

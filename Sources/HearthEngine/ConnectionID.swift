@@ -1,6 +1,5 @@
 // The public id of a connection: which loop of the process it lives on, where there, and a serial number that
-// no other
-// connection of that loop ever has. So an id that is kept too long names nobody else.
+// no other connection of that loop ever has. So an id that is kept too long names nobody else.
 
 package struct ConnectionID: Equatable, Sendable {
     private static var slotBits: UInt64 { 22 }

@@ -1,6 +1,5 @@
 // Calls that name a connection by its id. On the thread of the connection's loop they act at once; elsewhere
-// they are
-// checked against what is known and posted.
+// they are checked against what is known and posted.
 
 internal import HearthBytes
 internal import HearthHub

@@ -112,7 +112,8 @@ extension Engine {
     private func endLoops() {
         let (loops, servers) = takeAll()
         for loop in loops { loop.port.owner.store(currentThread(), ordering: .relaxed) }
-        // All connections of all loops end first: the host is told, and what it sends then finds every loop in order.
+        // All connections of all loops end first: the host is told, and what it sends then finds every loop
+        // in order.
         for loop in loops { loop.cutAll(servers) }
         for loop in loops { loop.retractPort() }
         for loop in loops { loop.retire() }
@@ -182,8 +183,7 @@ extension Engine {
     }
 
     /// libuv registers new watchers only at the start of a turn, so a turn that made some is followed by
-    /// another, or the
-    /// descriptor would stay silent.
+    /// another, or the descriptor would stay silent.
     private func runTurns(_ events: EventLoop) {
         for _ in 0..<4 {
             events.runOnce()
@@ -239,7 +239,8 @@ extension Loop {
         events.drain()
     }
 
-    /// Called when a watcher is gone: after the last one the loop is. The caller must not touch the loop afterwards.
+    /// Called when a watcher is gone: after the last one the loop is. The caller must not touch the loop
+    /// afterwards.
     static func finishRetirement(_ loop: Unmanaged<Loop>) {
         let held = loop._withUnsafeGuaranteedRef { loop -> Unmanaged<Loop>? in
             guard loop.isRetired, loop.connections.count == 0, loop.openAcceptors == 0 else { return nil }

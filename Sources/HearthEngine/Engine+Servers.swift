@@ -29,7 +29,10 @@ extension Server {
     }
 
     package func start() -> Status {
-        guard state.compareExchange(expected: .idle, desired: .starting, ordering: .acquiringAndReleasing).exchanged else {
+        guard
+            state.compareExchange(expected: .idle, desired: .starting, ordering: .acquiringAndReleasing)
+                .exchanged
+        else {
             return engine.fail(.state, ascii("the server was started before"))
         }
         let addresses = configuration.list(.listen)

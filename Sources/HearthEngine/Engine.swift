@@ -1,6 +1,5 @@
 // An engine: its loops, its servers, and the four ways to run. Only the calls that start and end things come
-// through here
-// with a lock; the data path goes from ids to loops directly (Engine+Connections).
+// through here with a lock; the data path goes from ids to loops directly (Engine+Connections).
 
 internal import HearthBytes
 internal import HearthHub
@@ -97,7 +96,8 @@ package final class Engine: @unchecked Sendable {
     /// Whether one of the callbacks of this engine is on the caller's stack.
     var isInCallback: Bool { currentLoops.contains { $0.port.isCurrent && $0.callbackDepth > 0 } }
 
-    /// Takes the step from one mode to another, if no other thread took one before. Returns whether it was taken.
+    /// Takes the step from one mode to another, if no other thread took one before. Returns whether it was
+    /// taken.
     func change(_ from: Mode, to: Mode) -> Bool {
         lock.lock()
         defer { lock.unlock() }
@@ -108,7 +108,8 @@ package final class Engine: @unchecked Sendable {
 
     func backToIdle() { modeCell.store(.idle, ordering: .relaxed) }
 
-    /// The engine is over: its loops and servers are handed to the one who ends them. Empty: somebody else did.
+    /// The engine is over: its loops and servers are handed to the one who ends them. Empty: somebody else
+    /// did.
     func takeAll() -> (loops: [Loop], servers: [Server]) {
         lock.lock()
         defer { lock.unlock() }

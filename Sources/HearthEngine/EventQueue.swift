@@ -1,8 +1,6 @@
 // Events that wait for a host that fetches them. Loops append records at one end, the host takes whole
-// batches at the
-// other. When more waits than the limits allow the loops stop reading, so the queue is bounded by its limits
-// and what one
-// turn of each loop may add.
+// batches at the other. When more waits than the limits allow the loops stop reading, so the queue is bounded
+// by its limits and what one turn of each loop may add.
 
 internal import HearthPlatform
 internal import Synchronization
@@ -58,8 +56,7 @@ package final class EventQueue: @unchecked Sendable {
     package var isEmpty: Bool { lentCount == 0 && lock.withLock { fillingCount == 0 } }
 
     /// Lends all records that wait, until the next call of this or `takeOne`. Returns how many, and whether
-    /// the loops may
-    /// read again.
+    /// the loops may read again.
     package func takeAll(_ body: (UnsafeBufferPointer<UInt8>, Int) -> Void) -> (count: Int, mayRead: Bool) {
         let mayRead = refill()
         let count = lentCount

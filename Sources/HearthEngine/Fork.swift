@@ -1,6 +1,5 @@
 // After fork() a child has none of the parent's threads, and locks may be held by threads that it does not
-// have. So it
-// starts anew: whatever was made before belongs to the parent and answers so.
+// have. So it starts anew: whatever was made before belongs to the parent and answers so.
 
 internal import HearthPlatform
 internal import Synchronization

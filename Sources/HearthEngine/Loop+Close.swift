@@ -92,8 +92,8 @@ extension Loop {
     }
 
     /// Writes what waits and closes the socket. With `lingers` the peer may still be sending: it is read
-    /// until it stops,
-    /// for a socket closed with unread bytes resets the connection and can take our last bytes with it.
+    /// until it stops, for a socket closed with unread bytes resets the connection and can take our last
+    /// bytes with it.
     func finish(_ place: UnsafeMutablePointer<Connection>, lingers: Bool) {
         if place.pointee.phase == .released { return }
         if !isDispatching { events.updateTime() }

@@ -1,5 +1,6 @@
-// Telling the host. What concerns membership and the end of a connection goes through one queue, so that what a callback
-// does about an event (leave the room just joined, free the server) is told after the event, never in the middle of it.
+// Telling the host. What concerns membership and the end of a connection goes through one queue, so that what
+// a callback does about an event (leave the room just joined, free the server) is told after the event, never
+// in the middle of it.
 
 internal import HearthBytes
 internal import HearthHub
@@ -92,7 +93,8 @@ extension Loop {
             withTerminated(pending.user?.bytes ?? []) { user in
                 pending.data.withUnsafeBufferPointer { data in
                     var event = EngineEvent(
-                        pending.type, Unmanaged.passUnretained(pending.server), wallMilliseconds: wallMilliseconds)
+                        pending.type, Unmanaged.passUnretained(pending.server),
+                        wallMilliseconds: wallMilliseconds)
                     event.connection = pending.connection.raw
                     event.context = pending.context
                     event.route = pending.route
@@ -105,7 +107,8 @@ extension Loop {
                 }
             }
         }
-        // The id is good in its own CLOSE event, so that a host can still ask what it kept with the connection.
+        // The id is good in its own CLOSE event, so that a host can still ask what it kept with the
+        // connection.
         if pending.type == .close, let place = place(of: pending.connection) {
             port.lock.withLock { place.pointee.id = .none }
         }
@@ -125,7 +128,8 @@ extension Loop {
     // MARK: The log
 
     func log(
-        _ level: LogLevel, _ area: StaticString, _ message: StaticString, _ place: UnsafeMutablePointer<Connection>,
+        _ level: LogLevel, _ area: StaticString, _ message: StaticString,
+        _ place: UnsafeMutablePointer<Connection>,
         reason: StaticString
     ) {
         guard engine.log.wants(level) else { return }

@@ -89,7 +89,8 @@ extension Loop {
     func outboxEmptied(_ place: UnsafeMutablePointer<Connection>) {
         if hub.waitingBytes(place.pointee.slot) > 0 { return }
         if place.pointee.exchange?.file != nil { return sendMoreOfFile(place) }
-        if place.pointee.phase == .request, let exchange = place.pointee.exchange, !exchange.leftover.isEmpty {
+        if place.pointee.phase == .request, let exchange = place.pointee.exchange, !exchange.leftover.isEmpty
+        {
             return goOnLater(place)
         }
         guard place.pointee.phase == .finishing else { return }

@@ -15,7 +15,8 @@ extension Loop {
         if readiness.contains(.readable) { readable(place) }
     }
 
-    /// The descriptor reports an error, upon which libuv watches it no more: read what came before, then end it.
+    /// The descriptor reports an error, upon which libuv watches it no more: read what came before, then end
+    /// it.
     private func drainBroken(_ place: UnsafeMutablePointer<Connection>) {
         place.pointee.interest = []
         while place.pointee.phase != .released, Socket.hasInput(place.pointee.descriptor) {

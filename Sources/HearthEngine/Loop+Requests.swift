@@ -28,7 +28,8 @@ extension Loop {
         all.withUnsafeBufferPointer { consume(place, $0) }
     }
 
-    /// Requests that came behind one that is answered by now, and frames that came behind an opening handshake.
+    /// Requests that came behind one that is answered by now, and frames that came behind an opening
+    /// handshake.
     func handleFollowUps() {
         let ids = followUps
         followUps.removeAll(keepingCapacity: true)
@@ -51,7 +52,9 @@ extension Loop {
             let rest = UnsafeBufferPointer(rebasing: bytes[start...])
             switch place.pointee.phase {
             case .request:
-                if requests == Self.requestsPerTurn || hub.waitingBytes(place.pointee.slot) > Self.answerBytesMax {
+                if requests == Self.requestsPerTurn
+                    || hub.waitingBytes(place.pointee.slot) > Self.answerBytesMax
+                {
                     return keepForLater(place, exchange(of: place), rest)
                 }
                 requests += 1
@@ -108,7 +111,8 @@ extension Loop {
     // MARK: Heads
 
     /// Returns how many bytes belong to the request; nil: it is not whole, or the connection takes no more.
-    private func parse(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+    private func parse(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>) -> Int?
+    {
         let server = place.pointee.server.takeUnretainedValue()
         var scanned = place.pointee.exchange?.scanned ?? 0
         switch head.parse(bytes.span, limits: server.headLimits, scanned: &scanned) {
@@ -222,7 +226,8 @@ extension Loop {
     // MARK: Bodies
 
     private func bodyExpected(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>, route: Int
+        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        route: Int
     ) {
         let exchange = exchange(of: place)
         setRoute(place, route)

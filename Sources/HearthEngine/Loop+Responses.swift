@@ -82,7 +82,8 @@ extension Loop {
     }
 
     func respondAndClose(
-        _ place: UnsafeMutablePointer<Connection>, _ status: Int, _ sentence: StaticString, _ headers: StaticString
+        _ place: UnsafeMutablePointer<Connection>, _ status: Int, _ sentence: StaticString,
+        _ headers: StaticString
     ) {
         exchange(of: place).keepsAlive = false
         respondText(place, status, sentence, ascii(headers))

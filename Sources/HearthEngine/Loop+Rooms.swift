@@ -74,7 +74,9 @@ extension Loop {
         emittingAfter {
             for room in rooms {
                 if let old, server.presenceLeave(room: room, user: old) { tell(.userLeft, place, room, old) }
-                if let name, server.presenceJoin(room: room, user: name) { tell(.userJoined, place, room, name) }
+                if let name, server.presenceJoin(room: room, user: name) {
+                    tell(.userJoined, place, room, name)
+                }
             }
         }
         return .ok

@@ -132,7 +132,7 @@ extension Loop {
                 case .upgrade(let upgrade) = ServerHandshake.check(head, bytes.span)
             else { return }
             if let rejection {
-                writeHandshake(place, server, bytes, upgrade, subprotocol: nil)
+                _ = writeHandshake(place, server, bytes, upgrade, subprotocol: nil)
                 place.pointee.session = Session(now: now)
                 sendClose(place, rejection.code, rejection.reason)
                 return finish(place, lingers: true)
@@ -161,7 +161,7 @@ extension Loop {
                 return refuse(place, error)
             }
         }
-        writeHandshake(place, server, bytes, upgrade, subprotocol: subprotocol)
+        let chosen = writeHandshake(place, server, bytes, upgrade, subprotocol: subprotocol)
         place.pointee.phase = .open
         place.pointee.session = Session(now: now)
         place.pointee.deadline = 0
@@ -172,7 +172,8 @@ extension Loop {
             place.pointee.relay = server.routes[routeIndex].relay
             place.pointee.emitsMessages = server.routes[routeIndex].emitsMessages
         }
-        // Bytes behind the head belong to the frame parser. The host's OPEN comes first, so they are kept meanwhile.
+        // Bytes behind the head belong to the frame parser. The host's OPEN comes first, so they are kept
+        // meanwhile.
         if place.pointee.exchange?.leftover.isEmpty ?? true {
             place.pointee.exchange = nil
         } else {
@@ -186,16 +187,22 @@ extension Loop {
         withTerminated(user?.bytes ?? []) { userText in
             var event = event(.open, place)
             event.user = userText
-            lendTexts(to: &event) { emit(&$0) }
+            lendTexts(to: &event) { event in
+                chosen.withUnsafeBufferPointer {
+                    event.data = Borrowed($0.baseAddress, $0.count)
+                    emit(&event)
+                }
+            }
         }
         if place.pointee.id != id || place.pointee.phase != .open { return }
         if let room { _ = join(place, room) }
     }
 
+    /// Returns the subprotocol chosen, empty: none.
     private func writeHandshake(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
         _ upgrade: Upgrade, subprotocol: [UInt8]?
-    ) {
+    ) -> [UInt8] {
         var digest: (UInt64, UInt64, UInt32) = (0, 0, 0)
         let input = ServerHandshake.acceptInput(upgrade, bytes.span)
         withUnsafeMutableBytes(of: &digest) { digest in
@@ -215,6 +222,7 @@ extension Loop {
             ServerHandshake.writeResponse(digest: digest.span, subprotocol: chosen, into: &response)
         }
         write(place, response)
+        return chosen
     }
 
     /// The first of ours that the peer offered; empty: none.

@@ -1,6 +1,5 @@
 // One loop: a thread's connections, from accept to release. This file has what it owns and how a turn begins
-// and ends; the
-// other files named Loop+… have what happens in a turn.
+// and ends; the other files named Loop+… have what happens in a turn.
 
 internal import HearthBytes
 internal import HearthHub
@@ -54,8 +53,9 @@ final class Loop: @unchecked Sendable {
     var isEmittingPending = false
     var pendingLogs: [PendingLog] = []
     var skippedLogs = 0
-    /// Connections whose write failed, and whose writes are done while they are not open WebSockets. What that means for
-    /// them waits for the end of the turn, so that a write never ends a connection that somebody is working on.
+    /// Connections whose write failed, and whose writes are done while they are not open WebSockets. What
+    /// that means for them waits for the end of the turn, so that a write never ends a connection that
+    /// somebody is working on.
     var brokenSlots: [UInt32] = []
     var emptiedSlots: [UInt32] = []
     /// Acceptors whose watchers libuv still knows.
@@ -68,7 +68,8 @@ final class Loop: @unchecked Sendable {
     private var wallOfTurn: UInt64 = 0
 
     init(
-        engine: Engine, index: Int, of loopCount: Int, hasPoller: Bool, port: LoopPort, origin: EventLoop.Origin,
+        engine: Engine, index: Int, of loopCount: Int, hasPoller: Bool, port: LoopPort,
+        origin: EventLoop.Origin,
         granule: UInt64
     ) throws(SystemError) {
         self.engine = engine
@@ -140,8 +141,8 @@ final class Loop: @unchecked Sendable {
         }
     }
 
-    /// Writes what waits, and then draws the conclusions, which may queue more. What goes on and on, as a file does
-    /// that a peer reads as fast as it comes, goes on in the next turn.
+    /// Writes what waits, and then draws the conclusions, which may queue more. What goes on and on, as a
+    /// file does that a peer reads as fast as it comes, goes on in the next turn.
     @inline(__always)
     private func settle() {
         if hub.hasDirty { flushAll() }
@@ -172,8 +173,8 @@ final class Loop: @unchecked Sendable {
         if !isRetired { events.requestTurn() }
     }
 
-    /// Writes before the turn's end if much has been queued, which bounds the arena. Only where nobody holds a frame that
-    /// was encoded in this turn.
+    /// Writes before the turn's end if much has been queued, which bounds the arena. Only where nobody holds
+    /// a frame that was encoded in this turn.
     @inline(__always)
     func relieveArena() {
         if hub.arena.turnBytes > Self.turnBytesMax { flushAll() }

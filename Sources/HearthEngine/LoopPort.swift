@@ -1,6 +1,5 @@
 // How the rest of the process reaches a loop. Ports are made once and never freed, so that an id or a call
-// that comes too
-// late finds a port without a loop instead of freed memory.
+// that comes too late finds a port without a loop instead of freed memory.
 
 internal import HearthPlatform
 internal import Synchronization

@@ -1,6 +1,5 @@
 // One server of an engine: its routes, addresses and limits, shared by all loops. What changes while it runs
-// is atomic or
-// under a lock.
+// is atomic or under a lock.
 
 internal import HearthBytes
 internal import HearthHub

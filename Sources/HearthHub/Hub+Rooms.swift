@@ -1,6 +1,5 @@
 // Joining and leaving. Each costs the same however many rooms and members there are; only finding out whether
-// a
-// connection is in a room walks its own list, which max_rooms_per_connection bounds.
+// a connection is in a room walks its own list, which max_rooms_per_connection bounds.
 
 package import HearthBytes
 

@@ -5,8 +5,7 @@
 // `sent` tell the loop what to write.
 //
 // One thread changes a hub, its loop's. Other threads may look at rooms and users under a lock that the loop
-// also takes
-// around every call marked "structure"; the outboxes are the loop's alone.
+// also takes around every call marked "structure"; the outboxes are the loop's alone.
 
 package import HearthBytes
 internal import HearthWire

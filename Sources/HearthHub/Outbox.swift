@@ -1,7 +1,6 @@
 // What waits to be written to one connection: runs of bytes in the arena, oldest first. The newest run is
-// kept inline, so
-// that a connection whose bytes of this turn lie in one piece, as nearly all do, costs no list and no
-// allocation.
+// kept inline, so that a connection whose bytes of this turn lie in one piece, as nearly all do, costs no
+// list and no allocation.
 
 internal import HearthBytes
 

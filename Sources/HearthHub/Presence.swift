@@ -1,6 +1,5 @@
 // Who is in a room, by user, over all loops of a server: how many connections of a user a room has. The first
-// one that
-// joins and the last one that leaves are told.
+// one that joins and the last one that leaves are told.
 
 package import HearthBytes
 

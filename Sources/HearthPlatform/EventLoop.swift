@@ -1,6 +1,6 @@
 // One libuv loop and the four handles that Hearth hangs into it: a timer, a wake-up, and a prepare and a
-// check handle
-// that end each turn. It knows nothing of connections; what happens is told to one owner through C functions.
+// check handle that end each turn. It knows nothing of connections; what happens is told to one owner through
+// C functions.
 
 internal import CLibuv
 
@@ -137,8 +137,7 @@ package final class EventLoop {
     package var descriptor: Int32 { uv_backend_fd(handle) }
 
     /// Milliseconds until a turn is due, -1: only when the descriptor says so. Counts only what keeps the
-    /// loop running
-    /// (`setKeepsRunning`). 0 while libuv has a watcher that its descriptor does not show yet.
+    /// loop running (`setKeepsRunning`). 0 while libuv has a watcher that its descriptor does not show yet.
     package var timeoutMilliseconds: Int32 {
         uv_update_time(handle)
         return uv_backend_timeout(handle)

@@ -1,6 +1,5 @@
 // The system calls of a socket, one thin function each. Descriptors are non-blocking and close-on-exec, and
-// no call
-// raises SIGPIPE.
+// no call raises SIGPIPE.
 
 internal import CLibuv
 package import HearthBytes
@@ -24,8 +23,7 @@ package enum Socket {
     package static let piecesMax = 1024
 
     /// A listening socket and the address that it got. With `isShared`, several sockets of this process may
-    /// listen on
-    /// the same port and the system spreads connections over them (SO_REUSEPORT).
+    /// listen on the same port and the system spreads connections over them (SO_REUSEPORT).
     package static func listen(
         _ address: ListenAddress, backlog: Int32, isShared: Bool, isIPv6Only: Bool
     ) throws(SystemError) -> (descriptor: Int32, port: UInt16) {

@@ -1,6 +1,5 @@
 // One WebSocket connection's life after the opening handshake, without socket, clock or randomness: bytes and
-// the time come
-// in, and what to do comes out.
+// the time come in, and what to do comes out.
 //
 //   state    event                         next     what to do
 //   open     message                       open     deliver
@@ -149,8 +148,7 @@ package struct Session: ~Copyable {
     private var isSilentSincePing: Bool { isPingOutstanding && lastReceivedAt <= lastPingAt }
 
     /// A silent peer is asked after one interval. A busy one needs no asking; it is pinged every fourth, so
-    /// that its
-    /// latency stays known.
+    /// that its latency stays known.
     private func pingDue(_ limits: borrowing SessionLimits) -> UInt64 {
         let silent = lastReceivedAt + limits.pingInterval
         return min(max(silent, lastPingAt + limits.pingInterval), lastPingAt + 4 * limits.pingInterval)

@@ -1,6 +1,5 @@
 // One timer for all connections. A connection has at most one deadline; setting, moving and removing it costs
-// the same
-// however many there are. Deadlines are met up to one granule late, never early.
+// the same however many there are. Deadlines are met up to one granule late, never early.
 
 package struct TimingWheel: ~Copyable {
     private struct Entry {

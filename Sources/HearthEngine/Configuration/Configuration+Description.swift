@@ -1,7 +1,6 @@
 extension Configuration {
     /// All keys as a JSON array, from which bindings and documents are made. Default and bounds are texts
-    /// that
-    /// can be set as they are. Not NUL-terminated.
+    /// that can be set as they are. Not NUL-terminated.
     package static func describe() -> [UInt8] {
         var json = JSONText()
         json.add("[")

@@ -38,8 +38,7 @@ package struct Configuration {
     }
 
     /// Takes one entry of the environment. True if its name is the prefix and a key in upper case; other
-    /// names
-    /// are nobody's error.
+    /// names are nobody's error.
     package mutating func load(
         environmentEntry name: [UInt8], value: [UInt8], prefix: [UInt8]
     ) throws(ConfigurationFault) -> Bool {

@@ -121,8 +121,7 @@ private struct Sentence {
     }
 
     /// Given bytes in quotation marks: at most 64 of them, with what is not printable ASCII as \xNN unless
-    /// all
-    /// of them are UTF-8 without control characters.
+    /// all of them are UTF-8 without control characters.
     mutating func quote(_ given: [UInt8]) {
         let shown = Array(given.prefix(64))
         let isText =

@@ -117,7 +117,7 @@ class Dispatcher:
 
     def _new_connection(self, record: Record) -> Connection:
         head = Head(record.path, record.info)
-        return Connection(self._server, record.connection, head, record.route, record.data)
+        return Connection(self._server, record.connection, head, record.route)
 
     async def finish(self, seconds: float) -> None:
         """Waits for sessions and other tasks of handlers; cancels those that take longer."""
@@ -237,6 +237,7 @@ class Dispatcher:
         if connection is None:
             connection = self._new_connection(record)
         connection._user = record.user or None
+        connection._subprotocol = record.data.decode() or None
         self.connections[connection.id] = connection
         route = self._routes.get(record.route)
         session = None if route is None else route.session

@@ -120,12 +120,12 @@ class Connection:
 
     __slots__ = (
         "id", "state", "close_code", "close_reason", "closed_cleanly", "closed_by_peer", "route",
-        "_server", "_send", "_bare_id", "_head", "_offered", "_user", "_inbox", "_verdict", "_closed",
+        "_server", "_send", "_bare_id", "_head", "_subprotocol", "_user", "_inbox", "_verdict", "_closed",
         "__weakref__",
     )  # fmt: skip
 
     def __init__(
-        self, server: "Server", ident: int, head: Head = _NO_HEAD, route: int = -1, offered: bytes = b""
+        self, server: "Server", ident: int, head: Head = _NO_HEAD, route: int = -1
     ) -> None:
         self.id = ident
         self.state: Dict[str, Any] = {}
@@ -138,7 +138,7 @@ class Connection:
         self._send = server._library.bare_send
         self._bare_id = ctypes.c_uint64(ident)
         self._head = head
-        self._offered = offered
+        self._subprotocol: Optional[str] = None
         self._user: Optional[str] = None
         self._inbox: Optional[Inbox] = None
         self._verdict: Optional[bool] = None
@@ -170,7 +170,13 @@ class Connection:
 
     @property
     def offered_subprotocols(self) -> List[str]:
-        return [name.decode() for name in self._offered.split(b"\0") if name]
+        offered = self._head.headers.get("sec-websocket-protocol") or ""
+        return [name.strip() for name in offered.split(",") if name.strip()]
+
+    @property
+    def subprotocol(self) -> Optional[str]:
+        """The subprotocol that was chosen, None: none, or not yet."""
+        return self._subprotocol
 
     @property
     def address(self) -> str:

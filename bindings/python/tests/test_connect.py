@@ -130,8 +130,12 @@ async def test_on_connect_may_accept_by_itself_and_choose_the_subprotocol(new_se
 async def test_a_route_chooses_the_subprotocol_by_its_own_preference(new_server):
     server = new_server()
     server.route("/", subprotocols=["chat.v2", "chat.v1"])
+    chosen = []
+    server.on_open(lambda connection: chosen.append(connection.subprotocol))
     async with server, peer(server, "/", subprotocols=["chat.v1", "chat.v2"]) as client:
         assert client.socket.subprotocol == "chat.v2"
+        await client.socket.ping()
+    assert chosen == ["chat.v2"]
 
 
 async def test_a_route_with_accept_auto_does_not_ask(new_server):
