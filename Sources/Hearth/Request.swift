@@ -14,9 +14,10 @@ public struct Request: Sendable {
     public let captures: Fields
     /// The peer's address, such as "127.0.0.1:51234".
     public let address: String
-    /// The subprotocols that the peer offers, in its order of preference; once it is open, the one that was
-    /// chosen.
+    /// The subprotocols that the peer offers, in its order of preference.
     public let subprotocols: [String]
+    /// The one that was chosen; nil: none, or not yet.
+    public let subprotocol: String?
 
     /// The query's parameters, percent-decoded.
     public var parameters: Fields { Fields(query: query) }
@@ -28,8 +29,12 @@ public struct Request: Sendable {
         headers = Fields(list: event.pointee.headers, event.pointee.headers_length)
         captures = Fields(list: event.pointee.captures, event.pointee.captures_length)
         address = copyText(event.pointee.address, event.pointee.address_length)
-        subprotocols = copyBytes(event.pointee.data, event.pointee.data_length).split(separator: 0)
-            .map { String(decoding: $0, as: UTF8.self) }
+        subprotocols = (headers["sec-websocket-protocol"] ?? "").split(separator: ",").map {
+            String($0.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+        }
+        let isOpen = event.pointee.type == HEARTH_EVENT_OPEN.rawValue
+        let chosen = isOpen ? copyBytes(event.pointee.data, event.pointee.data_length) : []
+        subprotocol = chosen.isEmpty ? nil : String(decoding: chosen, as: UTF8.self)
     }
 }
 

@@ -100,7 +100,10 @@ extension Loop {
     /// Writes are done: let the peer see the end, and, where it may still be sending, read until it has seen
     /// it.
     func finishTransport(_ place: UnsafeMutablePointer<Connection>) {
-        if !place.pointee.lingers || place.pointee.isInputEnded { return release(place) }
+        let isStopping = place.pointee.server._withUnsafeGuaranteedRef {
+            $0.state.load(ordering: .relaxed) != .started
+        }
+        if !place.pointee.lingers || place.pointee.isInputEnded || isStopping { return release(place) }
         place.pointee.lingers = false
         Socket.shutdownSending(place.pointee.descriptor)
         // inputEnded releases; the deadline of the phase does if the peer never ends.

@@ -21,7 +21,8 @@ extension Loop {
             // What came before these bytes has not been handled yet, so they wait behind it.
             return keepForLater(place, exchange, bytes)
         }
-        if exchange.head.isEmpty { return consume(place, bytes) }
+        // In a body the head is that of the request, kept for the host.
+        if place.pointee.phase != .request || exchange.head.isEmpty { return consume(place, bytes) }
         exchange.head.append(contentsOf: bytes)
         let all = exchange.head
         exchange.head = []
@@ -284,7 +285,8 @@ extension Loop {
         bytes.withUnsafeBufferPointer { bytes in
             var scanned = 0
             guard case .complete = head.parse(bytes.span, limits: server.headLimits, scanned: &scanned) else {
-                return
+                assertionFailure("the head was read before")
+                return release(place)
             }
             body.withUnsafeBufferPointer { body in
                 withRequestEvent(.httpRequest, place, server, bytes) { event in

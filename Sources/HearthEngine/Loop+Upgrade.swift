@@ -68,6 +68,11 @@ extension Loop {
         }
         guard case .none = exchange.decision else { return .state }
         if !isDispatching { events.updateTime() }
+        let server = place.pointee.server.takeUnretainedValue()
+        if server.state.load(ordering: .relaxed) != .started {
+            respondAndClose(place, 503, "the server is stopping", "Retry-After: 5\r\n")
+            return .gone
+        }
         if case .accepted(_, let subprotocol?) = decision, !isOffered(subprotocol, exchange.head) {
             return .invalid
         }
@@ -96,9 +101,6 @@ extension Loop {
         if case .none = decision { return }
         exchange.decision = .none
         let server = place.pointee.server.takeUnretainedValue()
-        if server.state.load(ordering: .relaxed) != .started {
-            return respondAndClose(place, 503, "the server is stopping", "Retry-After: 5\r\n")
-        }
         switch decision {
         case .none: break
         case .rejected(let code, let reason) where code < 1000:

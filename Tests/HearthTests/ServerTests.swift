@@ -45,6 +45,7 @@ struct ServerTests {
         #expect(request.captures["rest"] == "a/b")
         #expect(request.headers["host"] == "127.0.0.1")
         #expect(request.subprotocols == ["v1", "v2"])
+        #expect(request.subprotocol == "v2")
         #expect(request.address.hasPrefix("127.0.0.1:"))
         try client.close(code: 1000)
         try await server.stop()
