@@ -65,7 +65,7 @@ if isCLibrary {
         .testTarget(name: "HearthWireTests", dependencies: ["HearthWire", "HearthBytes"]),
         .testTarget(
             name: "HearthSessionTests", dependencies: ["HearthSession", "HearthWire", "HearthBytes"]),
-        .testTarget(name: "HearthHubTests", dependencies: ["HearthHub", "HearthBytes"]),
+        .testTarget(name: "HearthHubTests", dependencies: ["HearthHub", "HearthWire", "HearthBytes"]),
         .testTarget(name: "HearthEngineTests", dependencies: ["HearthEngine", "HearthWire", "HearthBytes"]),
         .testTarget(name: "HearthTests", dependencies: ["Hearth"]),
         .executableTarget(name: "host-swift", dependencies: ["Hearth"], path: "examples/swift/host"),

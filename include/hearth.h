@@ -328,9 +328,9 @@ HEARTH_API int hearth_engine_drive(hearth_engine *engine);
 HEARTH_API int hearth_engine_stop(hearth_engine *engine);
 
 /* Of a started or driven engine: a descriptor that is readable while there is something for
- * hearth_engine_poll: a
- * turn to run (driven) or events that wait (started). Watch it for reading, level-triggered;
- * do not read, write or close it. Valid until hearth_engine_free. -1 or less: error. Since: 0.1 */
+ * hearth_engine_poll: events that wait (started) or a turn to run (driven). Watch it for reading,
+ * level-triggered; do not read, write or close it. Valid until hearth_engine_free.
+ * Returns: the descriptor, or an error. Since: 0.1 */
 HEARTH_API int hearth_engine_fd(hearth_engine *engine);
 
 /* How many milliseconds may pass until hearth_engine_poll must be called even if the
