@@ -8,6 +8,9 @@ internal import Synchronization
 
 extension Engine {
     package func start() -> Status {
+        if isInCallback { return alreadyRunning() }
+        lifecycle.lock()
+        defer { lifecycle.unlock() }
         guard change(.idle, to: .started) else { return alreadyRunning() }
         let status = makeLoops(configuration.integer(.threads), origin: .own, hasPoller: true)
         if status != .ok { return couldNotBegin(status) }
@@ -22,18 +25,16 @@ extension Engine {
     }
 
     package func run() -> Status {
-        if change(.idle, to: .run) {
-            let status = makeLoops(1, origin: .own, hasPoller: false)
-            if status != .ok { return couldNotBegin(status) }
-            loops[0].events.setKeepsRunning(true)
-            loops[0].port.owner.store(currentThread(), ordering: .relaxed)
-            let served = serveStarted()
-            if served != .ok { return served }
-        } else if mode != .run || isEnded {
+        if isInCallback { return alreadyRunning() }
+        lifecycle.lock()
+        let status = change(.idle, to: .run) ? makeOwnLoop() : mode == .run ? .ok : alreadyRunning()
+        lifecycle.unlock()
+        if status != .ok { return status }
+        if isRunning.exchange(true, ordering: .acquiringAndReleasing) { return alreadyRunning() }
+        guard let loop = currentLoops.first else {
+            isRunning.store(false, ordering: .releasing)
             return alreadyRunning()
         }
-        if isRunning.exchange(true, ordering: .acquiringAndReleasing) { return alreadyRunning() }
-        let loop = loops[0]
         loop.port.owner.store(currentThread(), ordering: .relaxed)
         loop.events.run()
         loop.port.owner.store(0, ordering: .relaxed)
@@ -41,7 +42,18 @@ extension Engine {
         return .ok
     }
 
+    private func makeOwnLoop() -> Status {
+        let status = makeLoops(1, origin: .own, hasPoller: false)
+        if status != .ok { return couldNotBegin(status) }
+        loops[0].events.setKeepsRunning(true)
+        loops[0].port.owner.store(currentThread(), ordering: .relaxed)
+        return serveStarted()
+    }
+
     package func attach(_ hostLoop: UnsafeMutableRawPointer) -> Status {
+        if isInCallback { return alreadyRunning() }
+        lifecycle.lock()
+        defer { lifecycle.unlock() }
         guard change(.idle, to: .attached) else { return alreadyRunning() }
         let status = makeLoops(1, origin: .hosts(hostLoop), hasPoller: false)
         if status != .ok { return couldNotBegin(status) }
@@ -50,6 +62,9 @@ extension Engine {
     }
 
     package func drive() -> Status {
+        if isInCallback { return alreadyRunning() }
+        lifecycle.lock()
+        defer { lifecycle.unlock() }
         guard change(.idle, to: .driven) else { return alreadyRunning() }
         queue.usesSignal = false
         let status = makeLoops(1, origin: .own, hasPoller: true)
@@ -78,6 +93,8 @@ extension Engine {
         case .attached:
             let status = mayEnd()
             if status != .ok { return status }
+            lifecycle.lock()
+            defer { lifecycle.unlock() }
             endLoops()
         }
         return .ok
@@ -97,7 +114,12 @@ extension Engine {
 
     /// Ends and frees everything. Afterwards the engine must not be used.
     package func end() -> Status {
-        let status = mayEnd()
+        var status = mayEnd()
+        if status != .ok { return status }
+        lifecycle.lock()
+        defer { lifecycle.unlock() }
+        // Meanwhile another thread may have begun to run it.
+        status = mayEnd()
         if status != .ok { return status }
         if mode == .started {
             for loop in currentLoops { _ = loop.port.post(.stop) }

@@ -49,15 +49,12 @@ extension Server {
             return status
         }
         state.store(.started, ordering: .releasing)
-        if engine.currentLoops.isEmpty { return .ok }
-        let status = engine.openRemaining(self)
+        let status = engine.serve(self)
         if status != .ok {
             engine.closeListenings(self)
             state.store(.idle, ordering: .releasing)
-            return status
         }
-        for loop in engine.currentLoops { engine.startListening(self, on: loop) }
-        return .ok
+        return status
     }
 
     private func listen(_ text: [UInt8]) -> Status {
@@ -191,8 +188,8 @@ extension Engine {
     func closeListenings(_ server: Server) {
         let state = server.state.load(ordering: .relaxed)
         for listening in server.listenings {
-            if !server.wasServed { for descriptor in listening.descriptors { Socket.close(descriptor) } }
-            if let path = listening.path, state != .stopped || !server.wasServed { Socket.unlink(path: path) }
+            if !server.wasServed.load(ordering: .acquiring) { for descriptor in listening.descriptors { Socket.close(descriptor) } }
+            if let path = listening.path, state != .stopped || !server.wasServed.load(ordering: .acquiring) { Socket.unlink(path: path) }
         }
         server.listenings = []
     }

@@ -25,6 +25,9 @@ package final class Engine: @unchecked Sendable {
     /// A thread is inside of `run`.
     let isRunning = Atomic<Bool>(false)
     let lock = Lock()
+    /// Held while loops are made and while they are ended, so that neither sees the other half done. A callback
+    /// never waits for it: what it may not do is refused before.
+    let lifecycle = Lock()
     private var serverCount = 0
     private var errorSentence: [UInt8] = []
 
@@ -172,15 +175,26 @@ package final class Engine: @unchecked Sendable {
     /// Servers that were started before the engine begin to be served.
     func serveStarted() -> Status {
         for server in servers where server.state.load(ordering: .relaxed) == .started {
-            let status = openRemaining(server)
+            let status = serve(server)
             if status != .ok { return status }
-            for loop in loops { startListening(server, on: loop) }
         }
         return .ok
     }
 
-    func startListening(_ server: Server, on loop: Loop) {
-        server.wasServed = true
+    /// Hands a started server to the loops, once: its own start and the engine's may come at the same time.
+    func serve(_ server: Server) -> Status {
+        let loops = currentLoops
+        if loops.isEmpty || server.wasServed.exchange(true, ordering: .acquiringAndReleasing) { return .ok }
+        let status = openRemaining(server)
+        if status != .ok {
+            server.wasServed.store(false, ordering: .releasing)
+            return status
+        }
+        for loop in loops { startListening(server, on: loop) }
+        return .ok
+    }
+
+    private func startListening(_ server: Server, on loop: Loop) {
         if loop.port.isCurrent {
             loop.listen(server)
         } else {

@@ -53,7 +53,7 @@ package final class Server: @unchecked Sendable {
     package var callbackOwner: AnyObject?
     var listenings: [Listening] = []
     /// A loop has taken over its descriptors.
-    var wasServed = false
+    let wasServed = Atomic<Bool>(false)
     let state = Atomic<ServerState>(.idle)
     /// Accepted and not yet released, over all loops.
     let connectionCount = Atomic<Int>(0)
