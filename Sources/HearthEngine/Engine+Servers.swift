@@ -48,7 +48,12 @@ extension Server {
             state.store(.idle, ordering: .releasing)
             return status
         }
-        state.store(.started, ordering: .releasing)
+        let begun = state.compareExchange(
+            expected: .starting, desired: .started, ordering: .acquiringAndReleasing)
+        guard begun.exchanged else {
+            engine.closeListenings(self)
+            return engine.fail(.state, ascii("the server was freed while it was being started"))
+        }
         let status = engine.serve(self)
         if status != .ok {
             engine.closeListenings(self)
@@ -85,8 +90,7 @@ extension Server {
                 shown = Array(text[...text.lastIndex(of: UInt8(ascii: ":"))!])
                 appendDecimal(UInt64(opened.port), to: &shown)
             }
-            listenings.append(
-                Listening(text: shown, port: opened.port, path: path, descriptors: [opened.descriptor]))
+            add(Listening(text: shown, port: opened.port, path: path, descriptors: [opened.descriptor]))
             return .ok
         } catch {
             let sentence = ascii("cannot listen on ") + text + ascii(": ") + error.text
@@ -161,19 +165,17 @@ extension Server {
 extension Engine {
     /// One listening descriptor for each loop: the first was opened when the server was started.
     func openRemaining(_ server: Server) -> Status {
-        for index in 0..<server.listenings.count {
-            while server.listenings[index].descriptors.count < loops.count {
-                let listening = server.listenings[index]
+        for (index, listening) in server.listenings.enumerated() {
+            for _ in listening.descriptors.count..<max(loops.count, listening.descriptors.count) {
                 do throws(SystemError) {
                     if listening.path != nil {
                         // A Unix socket has one queue: the loops share its descriptor.
-                        server.listenings[index].descriptors.append(
-                            try Socket.duplicate(listening.descriptors[0]))
+                        server.add(descriptor: try Socket.duplicate(listening.descriptors[0]), at: index)
                     } else if let address = ListenAddress(listening.text) {
                         let opened = try Socket.listen(
                             address, backlog: Int32(clamping: server.configuration.integer(.listenBacklog)),
                             isShared: true, isIPv6Only: server.configuration.flag(.ipv6Only))
-                        server.listenings[index].descriptors.append(opened.descriptor)
+                        server.add(descriptor: opened.descriptor, at: index)
                     }
                 } catch {
                     return fail(
@@ -187,10 +189,13 @@ extension Engine {
     /// For a server that no loop serves: closes its descriptors. Else its loops have closed them.
     func closeListenings(_ server: Server) {
         let state = server.state.load(ordering: .relaxed)
-        for listening in server.listenings {
-            if !server.wasServed.load(ordering: .acquiring) { for descriptor in listening.descriptors { Socket.close(descriptor) } }
-            if let path = listening.path, state != .stopped || !server.wasServed.load(ordering: .acquiring) { Socket.unlink(path: path) }
+        for listening in server.takeListenings() {
+            if !server.wasServed.load(ordering: .acquiring) {
+                for descriptor in listening.descriptors { Socket.close(descriptor) }
+            }
+            if let path = listening.path, state != .stopped || !server.wasServed.load(ordering: .acquiring) {
+                Socket.unlink(path: path)
+            }
         }
-        server.listenings = []
     }
 }

@@ -51,7 +51,10 @@ package final class Server: @unchecked Sendable {
     var callbackContext: UnsafeMutableRawPointer?
     /// What the callback needs as long as the server lives.
     package var callbackOwner: AnyObject?
-    var listenings: [Listening] = []
+    private let listeningLock = Lock()
+    private var openListenings: [Listening] = []
+    /// As they are at the moment.
+    var listenings: [Listening] { listeningLock.withLock { openListenings } }
     /// A loop has taken over its descriptors.
     let wasServed = Atomic<Bool>(false)
     let state = Atomic<ServerState>(.idle)
@@ -125,6 +128,27 @@ package final class Server: @unchecked Sendable {
         routes.append(route)
         if !route.isHTTP { hasWebSocketRoutes = true }
         return routes.count - 1
+    }
+
+    // MARK: Addresses
+
+    func add(_ listening: Listening) { listeningLock.withLock { openListenings.append(listening) } }
+
+    func add(descriptor: Int32, at index: Int) {
+        listeningLock.lock()
+        defer { listeningLock.unlock() }
+        // The server was freed meanwhile.
+        if index >= openListenings.count { return Socket.close(descriptor) }
+        openListenings[index].descriptors.append(descriptor)
+    }
+
+    /// Hands them to the one who closes them, once.
+    func takeListenings() -> [Listening] {
+        listeningLock.lock()
+        defer { listeningLock.unlock() }
+        let taken = openListenings
+        openListenings = []
+        return taken
     }
 
     // MARK: Presence
