@@ -154,15 +154,15 @@ extension Engine {
     package var descriptor: Int32? {
         switch mode {
         case .idle, .run, .attached: nil
-        case .driven: loops[0].events.descriptor
+        case .driven: currentLoops.first?.events.descriptor
         case .started: queue.descriptor
         }
     }
 
     /// Milliseconds until `turn` is due.
     package var timeoutMilliseconds: Int32 {
-        guard mode == .driven, !loops.isEmpty else { return -1 }
-        return queue.isEmpty ? loops[0].events.timeoutMilliseconds : 0
+        guard mode == .driven, let loop = currentLoops.first else { return -1 }
+        return queue.isEmpty ? loop.events.timeoutMilliseconds : 0
     }
 
     /// Makes events available to `queue.takeOne` or `takeAll`, waiting for the first as long as told (-1: for
@@ -177,19 +177,18 @@ extension Engine {
         case .started:
             if milliseconds != 0, queue.isEmpty { _ = queue.wait(milliseconds: milliseconds) }
         case .driven:
-            guard loops[0].port.isCurrent else {
+            guard let loop = currentLoops.first, loop.port.isCurrent else {
                 return fail(.thread, ascii("a driven engine is polled on the thread that drives it"))
             }
             if loops[0].isDispatching {
                 return fail(.state, ascii("a callback cannot run the loop that called it"))
             }
-            driveTurn(milliseconds)
+            driveTurn(loop.events, milliseconds)
         }
         return .ok
     }
 
-    private func driveTurn(_ milliseconds: Int32) {
-        let events = loops[0].events
+    private func driveTurn(_ events: EventLoop, _ milliseconds: Int32) {
         runTurns(events)
         if milliseconds == 0 || !queue.isEmpty { return }
         let deadline = milliseconds < 0 ? UInt64.max : events.now + UInt64(milliseconds)
@@ -216,11 +215,11 @@ extension Engine {
     /// Writes what was queued since the last turn.
     package func flush() -> Status {
         guard mode == .driven else { return mode == .idle ? .state : .ok }
-        guard loops[0].port.isCurrent else {
+        guard let loop = currentLoops.first, loop.port.isCurrent else {
             return fail(.thread, ascii("a driven engine is flushed on the thread that drives it"))
         }
-        if loops[0].isDispatching || loops[0].callbackDepth > 0 { return .ok }
-        Loop.dispatch(Unmanaged.passUnretained(loops[0]).toOpaque()) { $0.endTurn() }
+        if loop.isDispatching || loop.callbackDepth > 0 { return .ok }
+        Loop.dispatch(Unmanaged.passUnretained(loop).toOpaque()) { $0.endTurn() }
         return .ok
     }
 

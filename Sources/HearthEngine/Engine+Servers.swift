@@ -111,7 +111,8 @@ extension Server {
     }
 
     package func address(at index: Int) -> [UInt8]? {
-        index < listenings.count ? listenings[index].text : nil
+        let listenings = listenings
+        return index < listenings.count ? listenings[index].text : nil
     }
 
     /// Stops politely.
