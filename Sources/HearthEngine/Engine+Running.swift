@@ -180,7 +180,7 @@ extension Engine {
             guard let loop = currentLoops.first, loop.port.isCurrent else {
                 return fail(.thread, ascii("a driven engine is polled on the thread that drives it"))
             }
-            if loops[0].isDispatching {
+            if loop.callbackDepth > 0 || loop.isDispatching {
                 return fail(.state, ascii("a callback cannot run the loop that called it"))
             }
             driveTurn(loop.events, milliseconds)
