@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = str(ROOT / ".venv/bin/python")
 SWIFT_RUN = re.compile(r"Test run with (\d+) tests?")
-SWIFT_FAILURE = re.compile(r"^✘ Test .* failed after", re.MULTILINE)
+SWIFT_FAILURE = re.compile(r"^✘ Test (?!run ).* failed after", re.MULTILINE)
 CTEST_RESULT = re.compile(r"(\d+) tests failed out of (\d+)")
 PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|errors?)\b")
 LINE_RESULT = re.compile(r"^\S.*? (passed|FAILED)\b", re.MULTILINE)
@@ -79,7 +79,8 @@ def run(name: str, commands, count, log_folder: Path, environment) -> Result:
             passed, failed = passed + counted[0], failed + counted[1]
             if done.returncode != 0:
                 print("\n".join(done.stdout.splitlines()[-60:]))
-                break
+                if count is count_one:
+                    break
     if status != 0 and count is count_one:
         passed = 0
     if status == 0 and passed + failed == 0:
@@ -133,7 +134,7 @@ def all_parts():
         "hosts": ("Swift hosts", [["swift", "build", "-c", "release"]], count_one, {}),
         "python": (
             "Python, examples",
-            [pytest("bindings/python/tests", "Tests/examples")],
+            [pytest("bindings/python/tests"), pytest("Tests/examples")],
             count_pytest,
             library,
         ),
@@ -147,12 +148,17 @@ def sanitized_parts(sanitizer: str):
     folder = f"build-{sanitizer}"
     resources = subprocess.run(["clang", "-print-resource-dir"], capture_output=True, text=True, check=True)
     short = {"address": "asan", "thread": "tsan"}[sanitizer]
-    runtime = f"{resources.stdout.strip()}/lib/linux/libclang_rt.{short}-{os.uname().machine}.so"
+    resource_folder = Path(resources.stdout.strip())
+    preloaded = [resource_folder / f"lib/linux/libclang_rt.{short}-{os.uname().machine}.so"]
+    if sanitizer == "thread":
+        # The thread sanitizer of Swift's clang refers to the dispatch library that is beside it.
+        swift_libraries = (resource_folder / "../../swift/linux").resolve()
+        preloaded += [swift_libraries / "libdispatch.so", swift_libraries / "libBlocksRuntime.so"]
     # CPython keeps memory until it ends, so leaks are looked for in the C and Swift tests only.
     python = {
         "PYTHONPATH": "bindings/python",
         "HEARTH_LIBRARY": str(ROOT / folder / "libhearth.so"),
-        "LD_PRELOAD": runtime,
+        "LD_PRELOAD": " ".join(map(str, preloaded)),
         "ASAN_OPTIONS": "detect_leaks=0",
     }
     options = ["-DHEARTH_SWIFT_RUNTIME=dynamic", f"-DHEARTH_SANITIZE={sanitizer}", "-DCMAKE_C_COMPILER=clang"]

@@ -20,7 +20,7 @@ WALLS = {
     "HearthHub": {"HearthBytes", "HearthWire", "HearthSession"},
     "HearthPlatform": {"HearthBytes", "CLibuv", "COpenSSL"},
     "HearthEngine": {"HearthBytes", "HearthWire", "HearthSession", "HearthHub", "HearthPlatform"},
-    "HearthABI": {"CHearth", "HearthBytes", "HearthEngine"},
+    "HearthABI": {"CHearth", "HearthBytes", "HearthPlatform", "HearthEngine"},
     "Hearth": {"CHearth", "HearthABI"},
 }
 SYSTEM_IMPORTS = {"Synchronization", "Glibc", "Darwin", "Musl"}

@@ -25,8 +25,8 @@ package final class Engine: @unchecked Sendable {
     /// A thread is inside of `run`.
     let isRunning = Atomic<Bool>(false)
     let lock = Lock()
-    /// Held while loops are made and while they are ended, so that neither sees the other half done. A callback
-    /// never waits for it: what it may not do is refused before.
+    /// Held while loops are made and while they are ended, so that neither sees the other half done. A
+    /// callback never waits for it: what it may not do is refused before.
     let lifecycle = Lock()
     private var serverCount = 0
     private var errorSentence: [UInt8] = []

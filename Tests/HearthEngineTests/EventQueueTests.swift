@@ -59,6 +59,9 @@ private final class World {
         queue = try EventQueue(countMax: countMax, bytesMax: bytesMax)
     }
 
+    // An engine and its servers know each other until it is ended.
+    deinit { _ = engine.end() }
+
     /// Appends a message event.
     func append(_ text: String, connection: UInt64 = 1) {
         withBorrowed(text) { data in

@@ -102,8 +102,8 @@ static inline int client_read_head(int fd, char *head, size_t capacity) {
     return 0;
 }
 
-/* Asks for an upgrade and answers the status; fields are whole lines, or "". */
-static inline int client_upgrade(int fd, const char *path, const char *fields, char *head, size_t capacity) {
+/* Asks for an upgrade; fields are whole lines, or "". */
+static inline void client_send_upgrade(int fd, const char *path, const char *fields) {
     char request[4096];
     int length =
         snprintf(request, sizeof request,
@@ -112,6 +112,11 @@ static inline int client_upgrade(int fd, const char *path, const char *fields, c
                  path, fields);
     CHECK(length > 0 && (size_t)length < sizeof request);
     client_write(fd, request, (size_t)length);
+}
+
+/* Asks for an upgrade and answers the status. */
+static inline int client_upgrade(int fd, const char *path, const char *fields, char *head, size_t capacity) {
+    client_send_upgrade(fd, path, fields);
     return client_read_head(fd, head, capacity);
 }
 

@@ -7,7 +7,9 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 mkdir -p "$folder/hearth" "$folder/program/Sources/program"
 cd "$root"
-git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$folder/hearth"
+git ls-files --cached --others --exclude-standard | while read -r file; do
+    [ ! -f "$file" ] || cp --parents "$file" "$folder/hearth"
+done
 cd "$folder/hearth"
 git init -q
 git add -A
