@@ -51,10 +51,9 @@ static size_t read_answers(struct world *world, int fd, size_t wanted) {
 
 int main(void) {
     struct world *world = world_new("");
-    int bytes = 16 << 10;
+    int bytes = 256 << 10;
     world_route(world, "/ws", "");
     int fd = client_connect(world_drive(world));
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
     size_t sent = send_until_it_waits(world, fd);
     CHECK(sent > 0);

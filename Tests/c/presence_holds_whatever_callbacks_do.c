@@ -46,7 +46,8 @@ static int told(struct world *world, const char *room, const char *user, uint32_
     return is_in;
 }
 
-static void check_room(struct world *world, hearth_connection connection, const char *room, const char *user) {
+static void check_room(struct world *world, hearth_connection connection, const char *room,
+                       const char *user) {
     char text[64] = "", rooms[64] = "";
     int64_t length = hearth_connection_rooms(connection, rooms, sizeof rooms);
     int is_in = 0;
