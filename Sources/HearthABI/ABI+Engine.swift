@@ -92,6 +92,8 @@ public func hearth_engine_poll(
 ) -> Int64 {
     withEngine(engine) { handle in
         guard let events, capacity > 0 else { return Int64(Status.invalid.rawValue) }
+        guard handle.beginPolling() else { return Int64(Status.state.rawValue) }
+        defer { handle.endPolling() }
         let queue = handle.engine.queue
         handle.texts.removeAll(keepingCapacity: handle.texts.capacity <= 1 << 20)
         if queue.refill() { handle.engine.resumeReading() }
@@ -119,6 +121,8 @@ public func hearth_engine_poll_packed(
 ) -> Int64 {
     withEngine(engine) { handle in
         guard let data, let length else { return Int64(Status.invalid.rawValue) }
+        guard handle.beginPolling() else { return Int64(Status.state.rawValue) }
+        defer { handle.endPolling() }
         let status = handle.engine.turn(milliseconds: timeout_ms)
         if status != .ok { return Int64(status.rawValue) }
         let (count, mayRead) = handle.engine.queue.takeAll { bytes, _ in

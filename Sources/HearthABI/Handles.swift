@@ -4,6 +4,7 @@
 
 internal import HearthEngine
 internal import HearthPlatform
+internal import Synchronization
 
 enum HandleKind: UInt { case configuration = 1, engine = 2, server = 3 }
 
@@ -123,10 +124,17 @@ final class EngineHandle {
     private var serverHandles: [OpaquePointer?] = []
     /// By number.
     var servers: [OpaquePointer?] { lock.withLock { serverHandles } }
+    /// A thread is in hearth_engine_poll: a second one is refused.
+    private let isPolling = Atomic<Bool>(false)
     /// Events taken by hearth_engine_poll, with the NULs that the header promises.
     var texts: [UInt8] = []
 
     init(_ engine: Engine) { self.engine = engine }
+
+    /// Whether the caller is the one that polls now.
+    func beginPolling() -> Bool { !isPolling.exchange(true, ordering: .acquiring) }
+
+    func endPolling() { isPolling.store(false, ordering: .releasing) }
 
     func add(_ server: OpaquePointer, number: Int) {
         lock.withLock {

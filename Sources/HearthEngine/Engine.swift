@@ -96,6 +96,8 @@ package final class Engine: @unchecked Sendable {
     /// The loops, for a thread that neither starts nor ends the engine.
     var currentLoops: [Loop] { lock.withLock { loops } }
 
+    private var currentServers: [Server] { lock.withLock { servers } }
+
     /// Whether one of the callbacks of this engine is on the caller's stack.
     var isInCallback: Bool { currentLoops.contains { $0.port.isCurrent && $0.callbackDepth > 0 } }
 
@@ -137,7 +139,7 @@ package final class Engine: @unchecked Sendable {
     /// Makes the loops and hangs them into libuv.
     func makeLoops(_ count: Int, origin: EventLoop.Origin, hasPoller: Bool) -> Status {
         var granule: UInt64 = 250
-        for server in servers { granule = min(granule, max(5, server.shortestTimeout / 16)) }
+        for server in currentServers { granule = min(granule, max(5, server.shortestTimeout / 16)) }
         var made: [Loop] = []
         for index in 0..<count {
             guard let port = LoopPorts.take() else {
@@ -157,7 +159,7 @@ package final class Engine: @unchecked Sendable {
             }
         }
         for loop in made {
-            for server in servers { loop.port.lock.withLock { loop.hub.addServer(server.number) } }
+            for server in currentServers { loop.port.lock.withLock { loop.hub.addServer(server.number) } }
         }
         lock.withLock { loops = made }
         for loop in made { loop.publishPort() }
@@ -174,7 +176,7 @@ package final class Engine: @unchecked Sendable {
 
     /// Servers that were started before the engine begin to be served.
     func serveStarted() -> Status {
-        for server in servers where server.state.load(ordering: .relaxed) == .started {
+        for server in currentServers where server.state.load(ordering: .relaxed) == .started {
             let status = serve(server)
             if status != .ok { return status }
         }

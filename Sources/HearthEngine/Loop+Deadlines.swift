@@ -30,7 +30,7 @@ extension Loop {
         let limits = place.pointee.server._withUnsafeGuaranteedRef { $0.limits }
         // What has come and was not read yet, because the host kept the loop or its events waiting, is a sign
         // of life.
-        if !place.pointee.interest.contains(.readable) || Socket.hasInput(place.pointee.descriptor) {
+        if engine.queue.isFull || Socket.hasInput(place.pointee.descriptor) {
             place.pointee.session.noteReceived(now: now)
         }
         let action = place.pointee.session.tick(

@@ -85,6 +85,7 @@ extension Loop {
         guard let exchange = place.pointee.exchange else { return }
         var bytes = exchange.leftover
         place.pointee.exchange = nil
+        if !place.pointee.isInputEnded { setInterest(place, place.pointee.interest.union(.readable)) }
         bytes.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { feed(place, base, $0.count) } }
     }
 
