@@ -49,6 +49,7 @@ package final class EventLoop {
 
     /// Makes a loop, or takes the host's uv_loop_t.
     package init(_ origin: Origin) throws(SystemError) {
+        if case .own = origin { try Self.checkDescriptors() }
         tellsWhom = .allocate(capacity: 1)
         tellsWhom.initialize(to: LoopOwner())
         switch origin {
@@ -64,6 +65,26 @@ package final class EventLoop {
         case .hosts(let pointer):
             isOwn = false
             handle = pointer.assumingMemoryBound(to: uv_loop_t.self)
+        }
+    }
+
+    /// Whether a loop's descriptors can be had: libuv ends the process when its first loop lacks one, and
+    /// keeps some of those that a loop already has when it lacks a later one.
+    private static func checkDescriptors() throws(SystemError) {
+        var pipes: [(Int32, Int32)] = []
+        defer {
+            for ends in pipes {
+                Socket.close(ends.0)
+                Socket.close(ends.1)
+            }
+        }
+        for _ in 0..<4 {
+            var ends: (Int32, Int32) = (-1, -1)
+            let status = withUnsafeMutableBytes(of: &ends) {
+                hearth_shim_pipe($0.baseAddress!.assumingMemoryBound(to: Int32.self))
+            }
+            if status != 0 { throw SystemError.last }
+            pipes.append(ends)
         }
     }
 
