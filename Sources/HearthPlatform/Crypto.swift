@@ -16,7 +16,7 @@ package enum Crypto {
 
     /// The 20 bytes of SHA-1, for the opening handshake (RFC 6455 4.2.2).
     package static func sha1(_ input: UnsafeBufferPointer<UInt8>, into digest: UnsafeMutablePointer<UInt8>) {
-        _ = SHA1(input.baseAddress!, input.count, digest)
+        hearth_shim_sha1(input.baseAddress!, input.count, digest)
     }
 
     /// "3.0.15", of the library that the process has loaded.

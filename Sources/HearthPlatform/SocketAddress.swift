@@ -37,15 +37,25 @@ package struct PeerAddress {
         switch family {
         case .none: return []
         case .unix: return Array("unix".utf8)
-        case .ipv4, .ipv6:
+        case .ipv4:
+            // By hand, as every connection needs it and snprintf takes its time.
+            var result: [UInt8] = []
+            result.reserveCapacity(24)
+            for index in 0..<4 {
+                appendDecimal(bytes.0 >> UInt64(8 * index) & 0xFF, to: &result)
+                result.append(index < 3 ? UInt8(ascii: ".") : UInt8(ascii: ":"))
+            }
+            appendDecimal(UInt64(port), to: &result)
+            return result
+        case .ipv6:
             var host = [CChar](repeating: 0, count: 64)
             var copy = bytes
             _ = withUnsafeBytes(of: &copy) {
-                uv_inet_ntop(family == .ipv4 ? AF_INET : AF_INET6, $0.baseAddress!, &host, host.count)
+                uv_inet_ntop(AF_INET6, $0.baseAddress!, &host, host.count)
             }
-            var result: [UInt8] = family == .ipv6 ? [UInt8(ascii: "[")] : []
+            var result: [UInt8] = [UInt8(ascii: "[")]
             for character in host where character != 0 { result.append(UInt8(bitPattern: character)) }
-            if family == .ipv6 { result.append(UInt8(ascii: "]")) }
+            result.append(UInt8(ascii: "]"))
             result.append(UInt8(ascii: ":"))
             appendDecimal(UInt64(port), to: &result)
             return result

@@ -6,7 +6,7 @@
 #include <dlfcn.h>
 #include <malloc.h>
 
-enum { requests = 8000, file_bytes = 1 << 30, block_bytes = 1 << 20 };
+enum { requests = 8000, file_bytes = 1 << 29, block_bytes = 1 << 20 };
 
 static const char request[] = "GET /none HTTP/1.1\r\nHost: a\r\n\r\n";
 /* Bytes asked of the allocator, ever, and of them in use, and the most of these there were. */
@@ -25,10 +25,10 @@ static void uncount(void *memory) {
     __atomic_fetch_sub(&in_use, (long)malloc_usable_size(memory), __ATOMIC_RELAXED);
 }
 
-#define ORIGINAL(result, name, parameters)                           \
-    static result(*original) parameters;                             \
-    if (!original)                                                   \
-        original = (result(*) parameters)dlsym(RTLD_NEXT, #name)
+#define ORIGINAL(result, name, parameters) \
+    static result(*original) parameters;   \
+    if (!original)                         \
+    original = (result(*) parameters)dlsym(RTLD_NEXT, #name)
 
 void *malloc(size_t size) {
     ORIGINAL(void *, malloc, (size_t));
@@ -90,7 +90,7 @@ static void ask_for_file(int fd) {
         CHECK(client_read(fd, block, sizeof block));
     long cost = __atomic_load_n(&most, __ATOMIC_RELAXED) - before;
     fprintf(stderr, "at most %ld bytes for %d\n", cost, file_bytes);
-    CHECK(cost < 24 << 20);
+    CHECK(cost < 8 << 20);
 }
 
 int main(int count, char **arguments) {

@@ -31,16 +31,16 @@ static inline time_t driven_seconds(void) {
 }
 
 /* Turns the loop until the condition holds; more than 20 seconds of it fail the test. */
-#define TURN_UNTIL(world, condition)                                    \
-    do {                                                                \
-        time_t limit_ = driven_seconds() + DRIVEN_SECONDS_MAX;          \
-        while (!(condition)) {                                          \
-            if (driven_seconds() > limit_) {                            \
+#define TURN_UNTIL(world, condition)                                                        \
+    do {                                                                                    \
+        time_t limit_ = driven_seconds() + DRIVEN_SECONDS_MAX;                              \
+        while (!(condition)) {                                                              \
+            if (driven_seconds() > limit_) {                                                \
                 fprintf(stderr, "%s:%d: never came: %s\n", __FILE__, __LINE__, #condition); \
-                exit(1);                                                \
-            }                                                           \
-            world_turn(world);                                          \
-        }                                                               \
+                exit(1);                                                                    \
+            }                                                                               \
+            world_turn(world);                                                              \
+        }                                                                                   \
     } while (0)
 
 /* The nth event of a type, from 1, turning the loop until it is there. */

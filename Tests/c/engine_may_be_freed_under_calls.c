@@ -4,7 +4,7 @@
 #include "client.h"
 #include "world.h"
 
-enum { rounds = 300, threads = 2 };
+enum { rounds = 200, threads = 2 };
 
 static struct world *world;
 static const char *variant;

@@ -21,7 +21,7 @@ int main(int count, char **arguments) {
     CHECK(body && received);
     for (size_t i = 0; i < body_bytes; i++)
         body[i] = (char)('a' + i % 26);
-    struct world *world = world_new("keep_alive_timeout=200ms close_timeout=500ms");
+    struct world *world = world_new(is_closing ? "close_timeout=1s" : "keep_alive_timeout=200ms");
     world->on_event = on_event;
     world_route(world, "/large", "http=GET");
     int fd = client_connect(world_start(world));
@@ -35,7 +35,7 @@ int main(int count, char **arguments) {
     CHECK_NUMBER(client_read_head(fd, head, sizeof head), 200);
     for (size_t at = 0; at < body_bytes; at += step_bytes) {
         if (is_closing)
-            usleep(50000);
+            usleep(100000);
         CHECK(client_read(fd, received + at, step_bytes));
     }
     CHECK(memcmp(received, body, body_bytes) == 0);
