@@ -526,9 +526,9 @@ HEARTH_API int64_t hearth_user_connections(hearth_server *server, const char *us
 
 /* Answers an HTTP_REQUEST event, once. headers: lines "Name: value\r\n", or NULL; Content-Length,
  * Connection and Date are the library's. HEAD sends no body.
- * Returns: HEARTH_ERR_INVALID for a header that would break the response, HEARTH_ERR_STATE if it
- * is answered already, HEARTH_ERR_GONE if that is over or the peer has left. Unanswered for
- * http_timeout: 503. Since: 0.1 */
+ * Returns: HEARTH_ERR_INVALID for a header that would break the response; HEARTH_ERR_STATE or
+ * HEARTH_ERR_GONE if it is answered already, HEARTH_ERR_GONE if the peer has left.
+ * Unanswered for http_timeout: 503. Since: 0.1 */
 HEARTH_API int hearth_http_respond(hearth_connection request, int status, const char *headers, const void *body,
                                    size_t length);
 
