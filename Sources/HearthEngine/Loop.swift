@@ -77,6 +77,7 @@ final class Loop: @unchecked Sendable {
         self.loopCount = loopCount
         self.hasPoller = hasPoller
         self.port = port
+        if case .own = origin { try EventLoop.checkDescriptors() }
         events = try EventLoop(origin)
         hub = Hub(seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
         wheel = TimingWheel(granuleMilliseconds: granule, now: events.now)

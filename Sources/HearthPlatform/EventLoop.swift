@@ -49,7 +49,6 @@ package final class EventLoop {
 
     /// Makes a loop, or takes the host's uv_loop_t.
     package init(_ origin: Origin) throws(SystemError) {
-        if case .own = origin { try Self.checkDescriptors() }
         tellsWhom = .allocate(capacity: 1)
         tellsWhom.initialize(to: LoopOwner())
         switch origin {
@@ -70,7 +69,7 @@ package final class EventLoop {
 
     /// Whether a loop's descriptors can be had: libuv ends the process when its first loop lacks one, and
     /// keeps some of those that a loop already has when it lacks a later one.
-    private static func checkDescriptors() throws(SystemError) {
+    package static func checkDescriptors() throws(SystemError) {
         var pipes: [(Int32, Int32)] = []
         defer {
             for ends in pipes {
