@@ -23,7 +23,7 @@ final class EventTarget {
         var translated = hearth_event()
         translated.size = UInt32(MemoryLayout<hearth_event>.size)
         translated.type = event.pointee.type.rawValue
-        translated.server = event.pointee.server._withUnsafeGuaranteedRef { OpaquePointer($0.handle) }
+        translated.server = event.pointee.endpoint._withUnsafeGuaranteedRef { OpaquePointer($0.handle) }
         translated.connection = event.pointee.connection
         translated.connection_context = event.pointee.context
         translated.time_ms = event.pointee.wallMilliseconds

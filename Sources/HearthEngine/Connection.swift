@@ -44,7 +44,7 @@ struct Connection: ~Copyable {
     var relay = Relay.none
     var emitsMessages = true
     var route: Int32 = -1
-    let server: Unmanaged<Server>
+    let endpoint: Unmanaged<Endpoint>
     /// Milliseconds, monotonic: when the current phase ends by itself; 0: the session says.
     var deadline: UInt64 = 0
     var session: Session
@@ -63,17 +63,22 @@ struct Connection: ~Copyable {
     let waitingBytes = Atomic<UInt64>(0)
 
     init(
-        loop: Unmanaged<Loop>, id: ConnectionID, slot: UInt32, descriptor: Int32, server: Unmanaged<Server>,
+        loop: Unmanaged<Loop>, id: ConnectionID, slot: UInt32, descriptor: Int32,
+        endpoint: Unmanaged<Endpoint>,
         address: PeerAddress, now: UInt64
     ) {
         self.loop = loop
         self.id = id
         self.slot = slot
         self.descriptor = descriptor
-        self.server = server
+        self.endpoint = endpoint
         self.address = address
         session = Session(now: now)
     }
+
+    /// Of a connection that was accepted.
+    @inline(__always)
+    var server: Unmanaged<Server> { .fromOpaque(endpoint.toOpaque()) }
 }
 
 extension Atomic where Value == UInt64 {

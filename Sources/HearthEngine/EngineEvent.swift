@@ -27,7 +27,7 @@ package struct EngineEvent {
     package static var isByPeer: UInt32 { 2 }
 
     package var type: EventType
-    package var server: Unmanaged<Server>
+    package var endpoint: Unmanaged<Endpoint>
     package var connection: UInt64 = 0
     package var context: UnsafeMutableRawPointer?
     package var wallMilliseconds: UInt64
@@ -47,9 +47,9 @@ package struct EngineEvent {
     package var address = Borrowed.empty
 
     @inline(__always)
-    init(_ type: EventType, _ server: Unmanaged<Server>, wallMilliseconds: UInt64) {
+    init(_ type: EventType, _ endpoint: Unmanaged<Endpoint>, wallMilliseconds: UInt64) {
         self.type = type
-        self.server = server
+        self.endpoint = endpoint
         self.wallMilliseconds = wallMilliseconds
     }
 }

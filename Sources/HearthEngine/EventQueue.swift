@@ -155,7 +155,7 @@ package final class EventQueue: @unchecked Sendable {
         put(UInt16(event.type.rawValue))
         put(UInt16(truncatingIfNeeded: event.flags))
         put(event.connection)
-        put(UInt32(event.server._withUnsafeGuaranteedRef { $0.number }))
+        put(UInt32(event.endpoint._withUnsafeGuaranteedRef { $0.number }))
         put(UInt32(bitPattern: event.code))
         put(event.opcode)
         put(UInt32(bitPattern: event.route))

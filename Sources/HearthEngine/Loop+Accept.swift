@@ -87,7 +87,7 @@ extension Loop {
             Connection(
                 loop: Unmanaged.passUnretained(self), id: makeID(slot: slot), slot: slot,
                 descriptor: descriptor,
-                server: Unmanaged.passUnretained(server), address: address, now: now))
+                endpoint: Unmanaged.passUnretained(server as Endpoint), address: address, now: now))
         hub.open(slot, server: server.number, bytesMax: server.outboxBytesMax, policy: server.policy)
         port.lock.unlock()
         assert(inserted == slot)

@@ -15,7 +15,7 @@ extension Loop {
         place.pointee.isOpenFlag.store(false, ordering: .relaxed)
         hub.stopMessages(place.pointee.slot)
         sendClose(place, code, reason)
-        setDeadline(place, now + place.pointee.server._withUnsafeGuaranteedRef { $0.closeTimeout })
+        setDeadline(place, now + place.pointee.endpoint._withUnsafeGuaranteedRef { $0.closeTimeout })
         return .ok
     }
 
@@ -99,7 +99,7 @@ extension Loop {
         if !isDispatching { events.updateTime() }
         place.pointee.phase = .finishing
         place.pointee.lingers = lingers
-        place.pointee.deadline = now + place.pointee.server._withUnsafeGuaranteedRef { $0.closeTimeout }
+        place.pointee.deadline = now + place.pointee.endpoint._withUnsafeGuaranteedRef { $0.closeTimeout }
         setDeadline(place, place.pointee.deadline)
         if hub.waitingBytes(place.pointee.slot) == 0 { emptiedSlots.append(place.pointee.slot) }
     }

@@ -27,7 +27,7 @@ extension Loop {
 
     private func sessionDue(_ place: UnsafeMutablePointer<Connection>) {
         let slot = place.pointee.slot
-        let limits = place.pointee.server._withUnsafeGuaranteedRef { $0.limits }
+        let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
         // What has come and was not read yet, because the host kept the loop or its events waiting, is a sign
         // of life.
         if engine.queue.isFull || Socket.hasInput(place.pointee.descriptor) {
@@ -110,7 +110,7 @@ extension Loop {
         if server.loopsToStop.subtract(1, ordering: .acquiringAndReleasing).newValue > 0 { return }
         server.state.store(.stopped, ordering: .relaxed)
         var event = EngineEvent(
-            .serverStopped, Unmanaged.passUnretained(server), wallMilliseconds: wallMilliseconds)
+            .serverStopped, Unmanaged.passUnretained(server as Endpoint), wallMilliseconds: wallMilliseconds)
         event.code = Int32(clamping: server.cutCount.load(ordering: .relaxed))
         emit(&event)
     }
@@ -137,7 +137,7 @@ extension Loop {
         let wanted = Unmanaged.passUnretained(server).toOpaque()
         for index in 0..<connections.endIndex where connections.contains(UInt32(index)) {
             let place = connections.place(UInt32(index))
-            if place.pointee.server.toOpaque() == wanted { body(place) }
+            if place.pointee.endpoint.toOpaque() == wanted { body(place) }
         }
     }
 }

@@ -9,7 +9,7 @@ internal import HearthPlatform
 /// An event that waits for the ones before it.
 struct PendingEvent {
     let type: EventType
-    let server: Server
+    let endpoint: Endpoint
     let connection: ConnectionID
     let context: UnsafeMutableRawPointer?
     let route: Int32
@@ -36,9 +36,9 @@ extension Loop {
     @inline(__always)
     func emit(_ event: inout EngineEvent) {
         callbackDepth += 1
-        event.server._withUnsafeGuaranteedRef { server in
-            if let callback = server.callback {
-                withUnsafePointer(to: &event) { callback(server.callbackContext, UnsafeRawPointer($0)) }
+        event.endpoint._withUnsafeGuaranteedRef { endpoint in
+            if let callback = endpoint.callback {
+                withUnsafePointer(to: &event) { callback(endpoint.callbackContext, UnsafeRawPointer($0)) }
             } else if hasPoller {
                 engine.queue.append(event)
             }
@@ -48,7 +48,7 @@ extension Loop {
 
     @inline(__always)
     func event(_ type: EventType, _ place: UnsafeMutablePointer<Connection>) -> EngineEvent {
-        var event = EngineEvent(type, place.pointee.server, wallMilliseconds: wallMilliseconds)
+        var event = EngineEvent(type, place.pointee.endpoint, wallMilliseconds: wallMilliseconds)
         event.connection = place.pointee.id.raw
         event.context = place.pointee.context
         event.route = place.pointee.route
@@ -57,7 +57,7 @@ extension Loop {
 
     func pending(_ type: EventType, _ place: UnsafeMutablePointer<Connection>) -> PendingEvent {
         PendingEvent(
-            type: type, server: place.pointee.server.takeUnretainedValue(), connection: place.pointee.id,
+            type: type, endpoint: place.pointee.endpoint.takeUnretainedValue(), connection: place.pointee.id,
             context: place.pointee.context, route: place.pointee.route)
     }
 
@@ -93,7 +93,7 @@ extension Loop {
             withTerminated(pending.user?.bytes ?? []) { user in
                 pending.data.withUnsafeBufferPointer { data in
                     var event = EngineEvent(
-                        pending.type, Unmanaged.passUnretained(pending.server),
+                        pending.type, Unmanaged.passUnretained(pending.endpoint),
                         wallMilliseconds: wallMilliseconds)
                     event.connection = pending.connection.raw
                     event.context = pending.context

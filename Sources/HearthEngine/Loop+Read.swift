@@ -51,7 +51,7 @@ extension Loop {
 
     /// Bytes of an open WebSocket. They are unmasked where they lie.
     func feed(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
-        let limits = place.pointee.server._withUnsafeGuaranteedRef { $0.limits }
+        let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
         place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
         var span = MutableSpan(_unsafeStart: bytes, count: count)
         var offset = 0
@@ -118,9 +118,9 @@ extension Loop {
     private func answerPing(_ place: UnsafeMutablePointer<Connection>, _ payload: UnsafeBufferPointer<UInt8>)
     {
         // A peer that pings and does not read gets no more pongs than its outbox may hold.
-        let server = place.pointee.server
+        let endpoint = place.pointee.endpoint
         let waiting = hub.waitingBytes(place.pointee.slot)
-        if waiting > server._withUnsafeGuaranteedRef({ $0.outboxBytesMax }) { return }
+        if waiting > endpoint._withUnsafeGuaranteedRef({ $0.outboxBytesMax }) { return }
         hub.appendAlways(hub.encode(.pong, payload), to: place.pointee.slot)
         noteQueued()
     }

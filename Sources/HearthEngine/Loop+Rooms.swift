@@ -205,7 +205,7 @@ extension Loop {
         for index in 0..<connections.endIndex {
             let slot = UInt32(index)
             guard connections.contains(slot), slot != leftOut, connections[slot].phase == .open,
-                connections[slot].server.toOpaque() == Unmanaged.passUnretained(server).toOpaque()
+                connections[slot].endpoint.toOpaque() == Unmanaged.passUnretained(server).toOpaque()
             else { continue }
             if let leftOutUser, hub.user(of: slot) == leftOutUser { continue }
             count += append(frame, to: slot)

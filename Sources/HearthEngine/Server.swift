@@ -19,38 +19,23 @@ struct Listening {
     var descriptors: [Int32]
 }
 
-package final class Server: @unchecked Sendable {
-    package let number: Int
-    /// Strong, as a call from another thread may outlast the engine's end, which breaks the circle.
-    package let engine: Engine
-    /// The host's name for it, which its events carry.
-    package var handle: UnsafeMutableRawPointer?
+package final class Server: Endpoint, @unchecked Sendable {
     let configuration: Configuration
-    let limits: UnsafeMutablePointer<SessionLimits>
-    let headLimits: HeadLimits
     let bodyBytesMax: Int
     let handshakeTimeout: UInt64
-    let openTimeout: UInt64
     let httpTimeout: UInt64
     let keepAliveTimeout: UInt64
-    let closeTimeout: UInt64
     let shutdownTimeout: UInt64
     let connectionsMax: Int
     let roomsMax: Int
     let roomNameMax: Int
     let userNameMax: Int
     let metadataMax: Int
-    let outboxBytesMax: Int
-    let policy: SlowConsumerPolicy
     /// The served folder, without links; nil: none.
     let root: [UInt8]?
 
     private(set) var routes: [Route] = []
     private(set) var hasWebSocketRoutes = false
-    var callback: EventCallback?
-    var callbackContext: UnsafeMutableRawPointer?
-    /// What the callback needs as long as the server lives.
-    package var callbackOwner: AnyObject?
     private let listeningLock = Lock()
     private var openListenings: [Listening] = []
     /// As they are at the moment.
@@ -68,36 +53,17 @@ package final class Server: @unchecked Sendable {
     private var presence: Presence
 
     init(engine: Engine, number: Int, configuration: Configuration) throws(Route.Fault) {
-        self.engine = engine
-        self.number = number
         self.configuration = configuration
-        let messageMax = configuration.size(.maxMessageSize)
-        limits = .allocate(capacity: 1)
-        limits.initialize(
-            to: SessionLimits(
-                decoder: DecoderLimits(
-                    role: .server, maxMessageSize: messageMax,
-                    maxFragments: configuration.integer(.maxFragments)),
-                pingInterval: configuration.milliseconds(.pingInterval),
-                pingTimeout: configuration.milliseconds(.pingTimeout),
-                closeTimeout: configuration.milliseconds(.closeTimeout)))
-        headLimits = HeadLimits(
-            maxBytes: configuration.size(.maxHeaderSize), maxFields: configuration.integer(.maxHeaderFields))
         bodyBytesMax = configuration.size(.maxBodySize)
         handshakeTimeout = configuration.milliseconds(.handshakeTimeout)
-        openTimeout = configuration.milliseconds(.openTimeout)
         httpTimeout = configuration.milliseconds(.httpTimeout)
         keepAliveTimeout = configuration.milliseconds(.keepAliveTimeout)
-        closeTimeout = configuration.milliseconds(.closeTimeout)
         shutdownTimeout = configuration.milliseconds(.shutdownTimeout)
         connectionsMax = configuration.integer(.maxConnections)
         roomsMax = configuration.integer(.maxRoomsPerConnection)
         roomNameMax = configuration.integer(.maxRoomName)
         userNameMax = configuration.integer(.maxUserName)
         metadataMax = configuration.size(.maxMetadata)
-        // One message of the greatest size fits into an empty outbox, frame header included.
-        outboxBytesMax = min(max(configuration.size(.outboxMaxBytes), messageMax + 14), Int(Int32.max))
-        policy = SlowConsumerPolicy(rawValue: UInt8(configuration.choice(.slowConsumer))) ?? .close
         presence = Presence(seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
         let rootText = configuration.text(of: .serverRoot)
         if rootText.isEmpty {
@@ -109,19 +75,11 @@ package final class Server: @unchecked Sendable {
                     .notFound, [ascii("server_root \""), rootText, ascii("\" is not a folder")])
             }
         }
+        super.init(.server, engine: engine, number: number, configuration: configuration)
     }
 
-    deinit {
-        limits.deinitialize(count: 1)
-        limits.deallocate()
-    }
-
-    /// The shortest of the times that the loops watch, for the granule of their wheels.
-    var shortestTimeout: UInt64 {
-        var shortest = min(handshakeTimeout, openTimeout, httpTimeout, keepAliveTimeout)
-        shortest = min(shortest, closeTimeout, limits.pointee.pingTimeout)
-        if limits.pointee.pingInterval > 0 { shortest = min(shortest, limits.pointee.pingInterval) }
-        return shortest
+    override var shortestTimeout: UInt64 {
+        min(super.shortestTimeout, handshakeTimeout, httpTimeout, keepAliveTimeout)
     }
 
     func add(_ route: Route) -> Int {
