@@ -8,11 +8,14 @@ let environment = Context.environment
 let isEmbedded = environment["HEARTH_EMBEDDED"] != nil
 let isCLibrary = isEmbedded || environment["HEARTH_C_LIBRARY"] != nil
 let isFuzzing = environment["HEARTH_FUZZ"] != nil
+/// JSON Web Tokens need libjose and Jansson; without them the calls for tokens answer "unsupported".
+let hasJWT = environment["HEARTH_WITHOUT_JWT"] == nil
 
 var coreSettings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
     .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
 ]
+if hasJWT { coreSettings.append(.define("HEARTH_JWT")) }
 if isEmbedded {
     coreSettings += [
         .enableExperimentalFeature("Embedded"),  // SE-0454 and the Embedded Swift vision document
@@ -24,6 +27,9 @@ if isFuzzing {
 }
 /// What reads a peer's bytes is checked for unsafe constructs; what owns raw memory (Bytes, Hub) cannot be.
 let parserSettings = coreSettings + [.strictMemorySafety()]  // SE-0458
+
+var platformDependencies: [Target.Dependency] = ["HearthBytes", "CLibuv", "COpenSSL"]
+if hasJWT { platformDependencies += ["CJansson", "CJose"] }
 
 /// The core, bottom up: each target imports only what stands above it here (ARCHITECTURE.md draws the walls).
 var targets: [Target] = [
@@ -42,9 +48,7 @@ var targets: [Target] = [
         name: "HearthHub", dependencies: ["HearthBytes", "HearthWire", "HearthSession"],
         swiftSettings: coreSettings),
     .target(
-        name: "HearthPlatform", dependencies: ["HearthBytes", "CLibuv", "COpenSSL"],
-        swiftSettings: coreSettings
-    ),
+        name: "HearthPlatform", dependencies: platformDependencies, swiftSettings: coreSettings),
     .target(
         name: "HearthEngine",
         dependencies: ["HearthBytes", "HearthWire", "HearthSession", "HearthHub", "HearthPlatform"],
@@ -53,6 +57,15 @@ var targets: [Target] = [
         name: "HearthABI", dependencies: ["CHearth", "HearthBytes", "HearthPlatform", "HearthEngine"],
         swiftSettings: coreSettings),
 ]
+if hasJWT {
+    targets += [
+        .systemLibrary(
+            name: "CJansson", pkgConfig: "jansson",
+            providers: [.apt(["libjansson-dev"]), .brew(["jansson"])]),
+        .systemLibrary(
+            name: "CJose", pkgConfig: "jose", providers: [.apt(["libjose-dev"]), .brew(["jose"])]),
+    ]
+}
 var products: [Product] = []
 
 if isCLibrary {
@@ -66,6 +79,9 @@ if isCLibrary {
         .testTarget(
             name: "HearthSessionTests", dependencies: ["HearthSession", "HearthWire", "HearthBytes"]),
         .testTarget(name: "HearthHubTests", dependencies: ["HearthHub", "HearthWire", "HearthBytes"]),
+        .testTarget(
+            name: "HearthPlatformTests", dependencies: ["HearthPlatform"],
+            swiftSettings: hasJWT ? [.define("HEARTH_JWT")] : []),
         .testTarget(name: "HearthEngineTests", dependencies: ["HearthEngine", "HearthWire", "HearthBytes"]),
         .testTarget(name: "HearthTests", dependencies: ["Hearth"]),
         .executableTarget(name: "host-swift", dependencies: ["Hearth"], path: "examples/swift/host"),

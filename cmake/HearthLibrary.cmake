@@ -3,12 +3,18 @@
 #   HEARTH_SWIFT_RUNTIME  embedded: Embedded Swift, nothing of the Swift runtime is needed (what is promised)
 #                         static:   ordinary Swift with the runtime inside the library
 #                         dynamic:  ordinary Swift that loads the Swift libraries of this machine
+#   HEARTH_WITH_JWT       ON: tokens are verified with libjose and Jansson (default where both are found)
 #   HEARTH_SANITIZE       "", address or thread: a library for tests, never to be installed
 
 find_program(HEARTH_SWIFT swift REQUIRED DOC "The Swift compiler driver, 6.2 or later")
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(HEARTH_LIBUV REQUIRED IMPORTED_TARGET "libuv >= 1.44")
 pkg_check_modules(HEARTH_CRYPTO REQUIRED IMPORTED_TARGET "libcrypto >= 3.0")
+pkg_check_modules(HEARTH_JOSE QUIET IMPORTED_TARGET jose "jansson >= 2.11")
+option(HEARTH_WITH_JWT "Verify JSON Web Tokens (libjose, Jansson)" ${HEARTH_JOSE_FOUND})
+if(HEARTH_WITH_JWT AND NOT HEARTH_JOSE_FOUND)
+    message(FATAL_ERROR "HEARTH_WITH_JWT needs libjose and Jansson (libjose-dev, libjansson-dev)")
+endif()
 
 set(soname libhearth.so.${PROJECT_VERSION_MAJOR})
 set(library ${CMAKE_BINARY_DIR}/libhearth.so.${PROJECT_VERSION})
@@ -20,6 +26,9 @@ set(flags -c release --product hearth --package-path ${PROJECT_SOURCE_DIR} --scr
     -Xlinker -soname=${soname} -Xlinker --version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map
     -Xlinker --gc-sections -Xlinker -zrelro -Xlinker -znow)
 set(environment HEARTH_C_LIBRARY=1)
+if(NOT HEARTH_WITH_JWT)
+    list(APPEND environment HEARTH_WITHOUT_JWT=1)
+endif()
 set(strip ${CMAKE_OBJCOPY} --strip-unneeded)
 if(HEARTH_SANITIZE)
     # A report names functions only if they have their symbols.
@@ -32,7 +41,7 @@ else()
     list(APPEND flags -Xlinker -zdefs -Xlinker -lm)
 endif()
 if(HEARTH_SWIFT_RUNTIME STREQUAL embedded)
-    set(environment HEARTH_EMBEDDED=1)
+    list(APPEND environment HEARTH_EMBEDDED=1)
     list(APPEND flags -Xswiftc -no-toolchain-stdlib-rpath)
 elseif(HEARTH_SWIFT_RUNTIME STREQUAL static)
     list(APPEND flags -Xswiftc -static-stdlib -Xswiftc -no-toolchain-stdlib-rpath)
