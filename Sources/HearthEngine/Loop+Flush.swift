@@ -7,6 +7,7 @@ internal import Synchronization
 
 extension Loop {
     func flushAll() {
+        if ring != nil, hub.dirtyCount >= Self.ringSendsMin { flushByRing() }
         while let slot = hub.nextDirty() { flush(slot) }
         hub.arena.endTurn()
     }
@@ -26,6 +27,12 @@ extension Loop {
         } else {
             flushPieces(place)
         }
+        noteCounts(place)
+    }
+
+    @inline(__always)
+    func noteCounts(_ place: UnsafeMutablePointer<Connection>) {
+        let slot = place.pointee.slot
         place.pointee.messagesSent.store(hub.sentCount(slot), ordering: .relaxed)
         place.pointee.waitingBytes.store(UInt64(hub.waitingBytes(slot)), ordering: .relaxed)
     }
@@ -42,7 +49,7 @@ extension Loop {
     }
 
     @inline(__always)
-    private func sent(_ place: UnsafeMutablePointer<Connection>, _ transfer: Transfer, _ count: Int) {
+    func sent(_ place: UnsafeMutablePointer<Connection>, _ transfer: Transfer, _ count: Int) {
         let slot = place.pointee.slot
         switch transfer {
         case .bytes(let sent) where sent == count && count == hub.waitingBytes(slot):

@@ -25,6 +25,12 @@ final class Loop: @unchecked Sendable {
     let connections = Slab<Connection>()
     let input: UnsafeMutablePointer<UInt8>
     let pieces: UnsafeMutableBufferPointer<Piece>
+    /// Many sends at once, where the kernel has it; nil for ever after it refused. Unmanaged, as each turn
+    /// would retain it.
+    var ring: Unmanaged<SendRing>?
+    var ownedRing: SendRing?
+    /// The slots of the sends that are staged in the ring, in order.
+    let stagedSlots: UnsafeMutablePointer<UInt32>
     var acceptors: [UnsafeMutablePointer<Acceptor>] = []
     /// Connections that are not read because the host does not fetch its events.
     var pausedReaders: [ConnectionID] = []
@@ -84,11 +90,13 @@ final class Loop: @unchecked Sendable {
         input = .allocate(capacity: Self.inputBytes)
         pieces = .allocate(capacity: Socket.piecesMax)
         pieces.initialize(repeating: Piece(base: nil, count: 0))
+        stagedSlots = .allocate(capacity: SendRing.capacity)
     }
 
     deinit {
         input.deallocate()
         pieces.deallocate()
+        stagedSlots.deallocate()
     }
 
     /// Hangs the loop into libuv and opens the port. Thread: the loop's.
@@ -100,6 +108,7 @@ final class Loop: @unchecked Sendable {
                 woken: { owner in Loop.dispatch(owner) { $0.applyCommands() } },
                 timerFired: { owner in Loop.dispatch(owner) { $0.timerFired() } },
                 turnEnded: { owner in Loop.dispatch(owner) { $0.endTurn() } }))
+        try openRing()
     }
 
     /// From now on other threads can post. Commands posted before are applied in the first turn.

@@ -29,6 +29,8 @@ package final class Hub {
     var freeQueues: [UInt32] = []
     private var firstDirty = Outbox.none
     private var lastDirty = Outbox.none
+    /// How many have something to write.
+    package private(set) var dirtyCount = 0
 
     let rooms = Slab<Room>()
     let memberships = Slab<Membership>()
@@ -108,6 +110,7 @@ package final class Hub {
         if members[Int(slot)].outbox.isDirty { return }
         members[Int(slot)].outbox.isDirty = true
         members[Int(slot)].outbox.nextDirty = Outbox.none
+        dirtyCount &+= 1
         if lastDirty == Outbox.none {
             firstDirty = slot
         } else {
@@ -125,6 +128,7 @@ package final class Hub {
         if slot == Outbox.none { return nil }
         firstDirty = members[Int(slot)].outbox.nextDirty
         if firstDirty == Outbox.none { lastDirty = Outbox.none }
+        dirtyCount &-= 1
         members[Int(slot)].outbox.isDirty = false
         return slot
     }

@@ -2,6 +2,7 @@
 package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case threads
     case logLevel
+    case ioUring
     case eventQueueMax
     case eventQueueMaxBytes
     case listen

@@ -8,6 +8,9 @@ extension ConfigurationKey {
             .logLevel, "log_level", .choice("debug|info|warning|error"), standard: "info", .engine,
             "Log lines below this level do not reach the log callback."),
         ConfigurationEntry(
+            .ioUring, "io_uring", .choice("auto|on|off"), standard: "auto", .engine,
+            "Whether io_uring sends what a loop turn queued, where the kernel allows it. on: fail without."),
+        ConfigurationEntry(
             .eventQueueMax, "event_queue_max", .integer, standard: "65536", from: "1", to: "1000000000",
             .engine,
             "How many events may wait for the host before sockets are no longer read."),
