@@ -54,7 +54,7 @@ package enum HTTPDate {
         }
     }
 
-    private static func name(ofMonth month: Int) -> StaticString {
+    static func name(ofMonth month: Int) -> StaticString {
         switch month {
         case 1: "Jan"
         case 2: "Feb"

@@ -75,4 +75,26 @@ package enum HTTPSyntax {
         }
         return nil
     }
+
+    /// Whether the bytes are tokens, with commas between them, each there once, as the subprotocols that a
+    /// client offers must be (RFC 6455 4.1).
+    package static func isTokenList(_ bytes: borrowing Span<UInt8>) -> Bool {
+        var rest = 0..<bytes.count
+        while let item = takeItem(bytes, &rest) {
+            if !isToken(bytes, item) { return false }
+            var others = rest
+            while let other = takeItem(bytes, &others) {
+                if other.count == item.count, isSame(bytes, item, other) { return false }
+            }
+        }
+        return true
+    }
+
+    private static func isSame(
+        _ bytes: borrowing Span<UInt8>, _ left: Range<Int>, _ right: Range<Int>
+    ) -> Bool {
+        for index in 0..<left.count
+        where bytes[left.lowerBound + index] != bytes[right.lowerBound + index] { return false }
+        return true
+    }
 }

@@ -35,4 +35,15 @@ package enum PercentCoding {
         }
         return true
     }
+
+    /// Appends the escape of a byte.
+    static func encode(_ byte: UInt8, into text: inout [UInt8]) {
+        text.append(UInt8(ascii: "%"))
+        text.append(digit(byte >> 4))
+        text.append(digit(byte & 0x0F))
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
+    }
 }

@@ -157,16 +157,9 @@ extension RequestHead {
     private mutating func readField(_ bytes: borrowing Span<UInt8>, _ line: Range<Int>) throws(HTTPFault) {
         // 5.2: a line that begins with white space goes on with the one before.
         if bytes[line.lowerBound] == 0x20 || bytes[line.lowerBound] == 0x09 { throw .foldedField }
-        var colon = line.lowerBound
-        while colon < line.upperBound, HTTPSyntax.isTokenCharacter(bytes[colon]) { colon += 1 }
-        // 5.1: no white space between name and colon.
-        if colon == line.lowerBound || colon == line.upperBound || bytes[colon] != UInt8(ascii: ":") {
-            throw .badFieldName
-        }
-        let name = line.lowerBound..<colon
-        let value = HTTPSyntax.trim(bytes, (colon + 1)..<line.upperBound)
-        fields.append(HeadField(name: name, value: value))
-        try take(bytes, name, value)
+        guard let field = HeadField(bytes, line: line) else { throw .badFieldName }
+        fields.append(field)
+        try take(bytes, field.name, field.value)
     }
 
     private mutating func take(

@@ -26,20 +26,6 @@ package enum HTTPMethod: UInt8 {
     case get, head, post, put, delete, options, patch, trace, other
 }
 
-package struct HeadField {
-    private var nameStart, nameEnd, valueStart, valueEnd: UInt32
-
-    init(name: Range<Int>, value: Range<Int>) {
-        nameStart = UInt32(name.lowerBound)
-        nameEnd = UInt32(name.upperBound)
-        valueStart = UInt32(value.lowerBound)
-        valueEnd = UInt32(value.upperBound)
-    }
-
-    package var name: Range<Int> { Int(nameStart)..<Int(nameEnd) }
-    package var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
-}
-
 package struct RequestHead: ~Copyable {
     // The request line.
     package internal(set) var method = 0..<0
@@ -89,20 +75,14 @@ package struct RequestHead: ~Copyable {
 
     /// The value of the first field of that name, which is in lower case.
     package func value(of name: StaticString, in bytes: borrowing Span<UInt8>) -> Range<Int>? {
-        for index in 0..<fields.count where HTTPSyntax.matches(bytes, fields[index].name, name) {
-            return fields[index].value
-        }
-        return nil
+        fields.value(of: name, in: bytes)
     }
 
     /// Calls `body` with each item of the lists that all fields of that name make together (RFC 9110 5.3).
     package func forEachListItem(
         of name: StaticString, in bytes: borrowing Span<UInt8>, _ body: (Range<Int>) -> Void
     ) {
-        for index in 0..<fields.count where HTTPSyntax.matches(bytes, fields[index].name, name) {
-            var rest = fields[index].value
-            while let item = HTTPSyntax.takeItem(bytes, &rest) { body(item) }
-        }
+        fields.forEachListItem(of: name, in: bytes, body)
     }
 
     // MARK: The end
