@@ -38,7 +38,7 @@ var targets: [Target] = [
         name: "CLibuv", pkgConfig: "libuv",
         providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]),
     .systemLibrary(
-        name: "COpenSSL", pkgConfig: "libcrypto",
+        name: "COpenSSL", pkgConfig: "openssl",
         providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
     .systemLibrary(name: "CUring"),
     .target(name: "HearthBytes", swiftSettings: coreSettings),
@@ -81,7 +81,7 @@ if isCLibrary {
             name: "HearthSessionTests", dependencies: ["HearthSession", "HearthWire", "HearthBytes"]),
         .testTarget(name: "HearthHubTests", dependencies: ["HearthHub", "HearthWire", "HearthBytes"]),
         .testTarget(
-            name: "HearthPlatformTests", dependencies: ["HearthPlatform"],
+            name: "HearthPlatformTests", dependencies: ["HearthPlatform", "HearthBytes"],
             swiftSettings: hasJWT ? [.define("HEARTH_JWT")] : []),
         .testTarget(name: "HearthEngineTests", dependencies: ["HearthEngine", "HearthWire", "HearthBytes"]),
         .testTarget(name: "HearthTests", dependencies: ["Hearth"]),

@@ -74,3 +74,35 @@ package enum ProcessEnvironment {
         }
     }
 }
+
+/// Which file a path names at the moment, and in which state: it changes when the file is written or
+/// replaced.
+package struct FileStamp: Equatable {
+    private let device: UInt64
+    private let number: UInt64
+    private let size: Int64
+    private let seconds: Int64
+    private let nanoseconds: Int64
+
+    /// nil: nothing is there.
+    package init?(_ path: [UInt8]) {
+        var status = stat()
+        let result = (path + [0]).withUnsafeBytes {
+            stat($0.baseAddress!.assumingMemoryBound(to: CChar.self), &status)
+        }
+        if result != 0 { return nil }
+        device = UInt64(truncatingIfNeeded: status.st_dev)
+        number = UInt64(truncatingIfNeeded: status.st_ino)
+        size = Int64(status.st_size)
+        seconds = Int64(status.st_mtim.tv_sec)
+        nanoseconds = Int64(status.st_mtim.tv_nsec)
+    }
+
+    /// Why the path cannot be read as a file; nil: it can.
+    static func refusal(_ path: [UInt8]) -> SystemError? {
+        let descriptor = hearth_shim_open_read(path + [0])
+        if descriptor < 0 { return SystemError.last }
+        Socket.close(descriptor)
+        return ServedFile.isFolder(path) ? SystemError(number: EISDIR) : nil
+    }
+}
