@@ -410,7 +410,7 @@ HEARTH_API int hearth_server_route(hearth_server *server, const char *pattern, c
 HEARTH_API int hearth_server_on_event(hearth_server *server, hearth_event_fn callback, void *context);
 
 /* Listens on all addresses of the key `listen`: "HOST:PORT", "[::1]:PORT", "unix:/path",
- * separated by commas; port 0 takes a free one. When it returns, peers can connect; they are
+ * separated by commas; port 0 takes a free one; "none" listens nowhere, for hearth_server_adopt. When it returns, peers can connect; they are
  * served as soon as the engine runs. Returns: HEARTH_ERR_ADDRESS_IN_USE and the like;
  * then nothing listens. Since: 0.1 */
 HEARTH_API int hearth_server_start(hearth_server *server);
@@ -426,6 +426,16 @@ HEARTH_API int64_t hearth_server_address(hearth_server *server, size_t index, ch
  * all, flush, cut what is left at `shutdown_timeout`, then HEARTH_EVENT_SERVER_STOPPED.
  * A second call is HEARTH_ERR_STATE. Since: 0.1 */
 HEARTH_API int hearth_server_stop(hearth_server *server, const char *reason);
+
+/* Takes over a connected stream socket (TCP or Unix) that somebody else in this process accepted, with
+ * the length bytes that were already read from it: from the first byte of the request's head on, and
+ * what came behind it. From then on it is like one that came to an address of this server, on one of
+ * the engine's loops. This is how a program with an HTTP server of its own hands over an upgrade. The
+ * server must be started, with listen=none if it has no addresses, and the engine must run.
+ * Memory: on HEARTH_OK the descriptor is the library's, which closes it; else it stays the caller's.
+ * Returns: HEARTH_ERR_INVALID if it is no connected stream socket, HEARTH_ERR_TOO_LARGE above
+ * max_header_size + max_message_size, HEARTH_ERR_STATE if the server or the engine does not run. Since: 0.1 */
+HEARTH_API int hearth_server_adopt(hearth_server *server, int descriptor, const void *data, size_t length);
 
 /* Sends to every open connection. except may be NULL. Returns: for how many connections it
  * was queued, or an error. With TEXT, data must be UTF-8 (HEARTH_ERR_INVALID). Since: 0.1 */

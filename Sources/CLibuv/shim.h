@@ -36,6 +36,8 @@ static inline int hearth_shim_open_read(const unsigned char *path) {
 
 static inline int hearth_shim_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }
 
+static inline int hearth_shim_close_on_exec(int descriptor) { return fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
+
 static inline int hearth_shim_is_file(const struct stat *status) { return S_ISREG(status->st_mode); }
 static inline int hearth_shim_is_folder(const struct stat *status) { return S_ISDIR(status->st_mode); }
 
@@ -48,6 +50,10 @@ static inline int hearth_shim_connect(int descriptor, const void *address, sockl
 }
 static inline int hearth_shim_getsockname(int descriptor, void *address, socklen_t *size) {
     return getsockname(descriptor, (struct sockaddr *)address, size);
+}
+
+static inline int hearth_shim_getpeername(int descriptor, void *address, socklen_t *size) {
+    return getpeername(descriptor, (struct sockaddr *)address, size);
 }
 
 /* accept4 and pipe2 set the flags in the same step where the system has them. */

@@ -102,6 +102,17 @@ public func hearth_server_stop(_ server: OpaquePointer!, _ reason: UnsafePointer
         })
 }
 
+@c @implementation
+public func hearth_server_adopt(
+    _ server: OpaquePointer!, _ descriptor: Int32, _ data: UnsafeRawPointer!, _ length: Int
+) -> Int32 {
+    Int32(
+        withServer(server) { object in
+            guard let bytes = payload(data, length) else { return Int64(Status.invalid.rawValue) }
+            return Int64(object.adopt(descriptor, bytes).rawValue)
+        })
+}
+
 // MARK: Messages
 
 /// Who is left out; nil: the struct is not well formed.

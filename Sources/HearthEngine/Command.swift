@@ -1,6 +1,7 @@
 // What other threads ask of a loop. Each command owns its bytes.
 
 package import HearthBytes
+internal import HearthPlatform
 internal import HearthWire
 
 enum Command {
@@ -16,6 +17,7 @@ enum Command {
     case broadcast(server: Server, Opcode, [UInt8], Exception)
     case sendToUser(server: Server, user: ByteString, Opcode, [UInt8], Exception)
     case startListening(server: Server)
+    case adopt(server: Server, descriptor: Int32, address: PeerAddress, [UInt8])
     case stopServer(server: Server, reason: [UInt8])
     case cutServer(server: Server)
     case resumeReading

@@ -41,7 +41,7 @@ extension Server {
             return engine.fail(
                 .invalidValue, ascii("the key listen is empty: set it, for example to 127.0.0.1:9000"))
         }
-        for address in addresses {
+        for address in addresses where !address.isEqual(to: "none") {
             let status = listen(address)
             if status == .ok { continue }
             engine.closeListenings(self)
@@ -60,6 +60,28 @@ extension Server {
             state.store(.idle, ordering: .releasing)
         }
         return status
+    }
+
+    /// Takes over a connected socket and what was read from it.
+    package func adopt(_ descriptor: Int32, _ bytes: UnsafeBufferPointer<UInt8>) -> Status {
+        if bytes.count > headLimits.maxBytes + configuration.size(.maxMessageSize) {
+            return engine.fail(.tooLarge, ascii("more was read than max_header_size and max_message_size"))
+        }
+        let loops = engine.currentLoops
+        guard state.load(ordering: .relaxed) == .started, !loops.isEmpty else {
+            return engine.fail(.state, ascii("a socket is adopted by a started server of a running engine"))
+        }
+        guard let address = Socket.adopt(descriptor) else {
+            return engine.fail(.invalid, ascii("the descriptor is no connected stream socket"))
+        }
+        if let here = loops.first(where: { $0.port.isCurrent }) {
+            here.adopt(descriptor, address, self, Array(bytes))
+            return .ok
+        }
+        let turn = adoptedCount.add(1, ordering: .relaxed).oldValue
+        let isPosted = loops[turn % loops.count].port.post(
+            .adopt(server: self, descriptor: descriptor, address: address, Array(bytes)))
+        return isPosted ? .ok : engine.fail(.state, ascii("the engine is ending"))
     }
 
     private func listen(_ text: [UInt8]) -> Status {

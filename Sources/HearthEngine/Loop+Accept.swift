@@ -70,15 +70,29 @@ extension Loop {
             switch Socket.accept(acceptor.pointee.descriptor) {
             case .none: return
             case .failed(let error): return pause(acceptor, error)
-            case .connection(let descriptor, let address): admit(descriptor, address, acceptor.pointee.server)
+            case .connection(let descriptor, let address):
+                _ = admit(descriptor, address, acceptor.pointee.server)
             }
         }
     }
 
-    private func admit(_ descriptor: Int32, _ address: PeerAddress, _ server: Server) {
+    /// A socket that the host accepted, with what it read from it.
+    func adopt(_ descriptor: Int32, _ address: PeerAddress, _ server: Server, _ bytes: [UInt8]) {
+        if !isDispatching { events.updateTime() }
+        if server.state.load(ordering: .relaxed) != .started { return Socket.close(descriptor) }
+        guard let place = admit(descriptor, address, server), !bytes.isEmpty else { return }
+        exchange(of: place).leftover = bytes
+        goOnLater(place)
+    }
+
+    /// nil: it could not be, and is closed.
+    private func admit(
+        _ descriptor: Int32, _ address: PeerAddress, _ server: Server
+    ) -> UnsafeMutablePointer<Connection>? {
         if connections.count >= ConnectionID.slotCount - 1 {
             log(.error, "server", "connection refused: the loop is full", LogFields())
-            return Socket.close(descriptor)
+            Socket.close(descriptor)
+            return nil
         }
         let limit = server.connectionsMax
         port.lock.lock()
@@ -115,7 +129,7 @@ extension Loop {
                 hub.close(slot)
                 connections.remove(slot)
             }
-            return
+            return nil
         }
         let others = server.connectionCount.add(1, ordering: .relaxed).oldValue
         // One too many is still read, so that it can be told so.
@@ -123,6 +137,7 @@ extension Loop {
         Watcher.watch(watcher(of: place), for: .readable)
         place.pointee.deadline = now + server.handshakeTimeout
         setDeadline(place, place.pointee.deadline)
+        return place
     }
 
     /// No descriptor is left: stop asking for a while, or the loop would spin.

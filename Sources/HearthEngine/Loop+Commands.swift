@@ -54,6 +54,8 @@ extension Loop {
         case .sendToUser(let server, let user, let opcode, let payload, let exception):
             payload.withUnsafeBufferPointer { _ = send(server, user: user.bytes.span, opcode, $0, exception) }
         case .startListening(let server): listen(server)
+        case .adopt(let server, let descriptor, let address, let bytes):
+            adopt(descriptor, address, server, bytes)
         case .stopServer(let server, let reason): stopServer(server, reason: reason)
         case .cutServer(let server): cutServer(server)
         case .resumeReading: resumeReading()

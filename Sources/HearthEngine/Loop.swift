@@ -119,6 +119,7 @@ final class Loop: @unchecked Sendable {
     func retractPort() {
         port.lock.withLock {
             port.loop = nil
+            for case .adopt(_, let descriptor, _, _) in port.commands { Socket.close(descriptor) }
             port.commands.removeAll()
         }
     }

@@ -48,6 +48,8 @@ package final class Server: Endpoint, @unchecked Sendable {
     /// Loops that are not done with stopping.
     let loopsToStop = Atomic<Int>(0)
     let cutCount = Atomic<Int>(0)
+    /// Sockets taken over from the host, to give each loop its share.
+    let adoptedCount = Atomic<Int>(0)
 
     private let presenceLock = Lock()
     private var presence: Presence

@@ -129,6 +129,26 @@ package enum Socket {
         return copy
     }
 
+    /// The peer of a socket that somebody else accepted, made ready as one of ours; nil: it is no connected
+    /// stream socket.
+    package static func adopt(_ descriptor: Int32) -> PeerAddress? {
+        var kind: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &kind, &size) == 0,
+            kind == Int32(SOCK_STREAM.rawValue)
+        else { return nil }
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let status = withUnsafeMutablePointer(to: &storage) {
+            hearth_shim_getpeername(descriptor, $0, &length)
+        }
+        if status != 0 { return nil }
+        _ = hearth_shim_close_on_exec(descriptor)
+        // Refused by a Unix socket, which has no need of it.
+        try? set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        return withUnsafePointer(to: &storage) { PeerAddress($0) }
+    }
+
     /// Takes the file of a Unix socket away.
     package static func unlink(path: [UInt8]) {
         (path + [0]).withUnsafeBytes {

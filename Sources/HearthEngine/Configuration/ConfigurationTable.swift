@@ -20,7 +20,7 @@ extension ConfigurationKey {
             "How many bytes of events may wait for the host before sockets are no longer read."),
         ConfigurationEntry(
             .listen, "listen", .list, standard: "", .server,
-            "Addresses by commas: 127.0.0.1:9000, [::1]:9000, unix:/run/name.sock. Port 0: a free one."
+            "Addresses by commas: 127.0.0.1:9000, [::1]:9000, unix:/run/x.sock; port 0: a free one; or none."
         ),
         ConfigurationEntry(
             .serverRoot, "server_root", .text, standard: "", .server,

@@ -169,6 +169,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "server_port": (c_int, c_void_p),
     "server_address": (c_int64, c_void_p, c_size_t, c_char_p, c_size_t),
     "server_stop": (c_int, c_void_p, c_char_p),
+    "server_adopt": (c_int, c_void_p, c_int, c_void_p, c_size_t),
     "server_broadcast": (c_int64, c_void_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
     "server_connection_count": (c_int64, c_void_p),
     "server_user_count": (c_int64, c_void_p),
@@ -237,6 +238,7 @@ class Functions:
     server_port: Callable[..., Any]
     server_address: Callable[..., Any]
     server_stop: Callable[..., Any]
+    server_adopt: Callable[..., Any]
     server_broadcast: Callable[..., Any]
     server_connection_count: Callable[..., Any]
     server_user_count: Callable[..., Any]
