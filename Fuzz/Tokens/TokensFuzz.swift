@@ -5,9 +5,9 @@ private let sources = TokenSources(
     order: [.header, .subprotocol, .cookie, .query], header: Array("authorization".utf8),
     cookie: Array("token".utf8), query: Array("token".utf8), subprotocol: Array("bearer".utf8))
 
-/// A request's head is searched for tokens, and compared with rules for origins; the same bytes are read as a
-/// cookie field, as a pattern of an origin and as a token. Every range lies where it should, and what is found
-/// in a field is found by plain means too.
+/// A request's head is searched for tokens, and compared with rules for origins; the same bytes are read as
+/// a cookie field, as a pattern of an origin and as a token. Every range lies where it should, and what is
+/// found in a field is found by plain means too.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzTokens(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     let input = Array(UnsafeBufferPointer(start: start, count: count))

@@ -8,8 +8,8 @@ package struct CompactToken: Equatable, Sendable {
     package let payload: Range<Int>
     package let signature: Range<Int>
 
-    /// nil: not exactly three parts of base64url without padding, none of which is empty, that decode to whole
-    /// bytes in one way only.
+    /// nil: not exactly three parts of base64url without padding, none of which is empty, that decode to
+    /// whole bytes in one way only.
     package init?(_ token: borrowing Span<UInt8>) {
         var dots = (first: -1, second: -1)
         for index in 0..<token.count where token[index] == UInt8(ascii: ".") {

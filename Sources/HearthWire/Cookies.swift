@@ -1,8 +1,8 @@
 // The Cookie field of a request (RFC 6265 5.4): name=value pairs, separated by semicolons.
 
 package enum Cookies {
-    /// Calls `body` with where the value of each cookie of that name lies, without its quotation marks, in the
-    /// order in which the peer sent them. Names are compared with their case. A pair without a name or an
+    /// Calls `body` with where the value of each cookie of that name lies, without its quotation marks, in
+    /// the order in which the peer sent them. Names are compared with their case. A pair without a name or an
     /// equals sign is nobody's.
     package static func forEachValue(
         of name: [UInt8], in bytes: borrowing Span<UInt8>, _ field: Range<Int>, _ body: (Range<Int>) -> Void

@@ -1,0 +1,97 @@
+// What a token says, after its JSON was read.
+
+internal import HearthBytes
+
+/// A simple value, or what counts as none.
+package enum ClaimValue: Equatable, Sendable {
+    case text([UInt8])
+    case integer(Int64)
+    case real(Double)
+    case flag(Bool)
+    case other
+
+    /// As a rule writes it; nil: it can be compared with no text.
+    package var comparable: [UInt8]? {
+        switch self {
+        case .text(let text): return text
+        case .integer(let number):
+            var text: [UInt8] = number < 0 ? [UInt8(ascii: "-")] : []
+            append(decimal: Int(clamping: number.magnitude), to: &text)
+            return text
+        case .flag(let isTrue): return ByteString(isTrue ? "true" : "false").bytes
+        case .real, .other: return nil
+        }
+    }
+}
+
+package struct Claim: Equatable, Sendable {
+    /// A member of an object that is a claim has the names of both, with a dot between.
+    package let name: [UInt8]
+    /// One, or the elements of a list.
+    package let values: [ClaimValue]
+
+    package init(name: [UInt8], values: [ClaimValue]) {
+        self.name = name
+        self.values = values
+    }
+}
+
+package struct Claims: Sendable {
+    package var list: [Claim]
+
+    package init(_ list: [Claim]) { self.list = list }
+
+    package func values(of name: [UInt8]) -> [ClaimValue]? {
+        for claim in list where claim.name == name { return claim.values }
+        return nil
+    }
+
+    /// Whether the claim has that value, or is a list that has it.
+    package func has(_ name: [UInt8], _ value: [UInt8]) -> Bool {
+        for found in values(of: name) ?? [] where found.comparable == value { return true }
+        return false
+    }
+
+    /// Who it is; nil: the claim is not there or is no text or number.
+    package func user(_ name: [UInt8]) -> [UInt8]? {
+        guard let values = values(of: name), values.count == 1 else { return nil }
+        switch values[0] {
+        case .text(let text): return text.isEmpty ? nil : text
+        case .integer: return values[0].comparable
+        case .real, .flag, .other: return nil
+        }
+    }
+
+    /// The words of all claims of these names: a text has them separated by spaces (RFC 8693 4.2), a list as
+    /// its elements.
+    package func scopes(_ names: [[UInt8]]) -> [[UInt8]] {
+        var scopes: [[UInt8]] = []
+        for name in names {
+            for value in values(of: name) ?? [] {
+                guard case .text(let text) = value else { continue }
+                for word in text.split(separator: 0x20) where !scopes.contains(Array(word)) {
+                    scopes.append(Array(word))
+                }
+            }
+        }
+        return scopes
+    }
+
+    /// A moment in milliseconds since 1970 (RFC 7519 2, NumericDate); nil: the claim is not there.
+    func moment(_ name: StaticString) throws(TokenFault) -> Int64? {
+        guard let values = values(of: ByteString(name).bytes) else { return nil }
+        guard values.count == 1 else { throw .badTime }
+        switch values[0] {
+        case .integer(let seconds):
+            if seconds < -Self.secondsMax || seconds > Self.secondsMax { throw .badTime }
+            return seconds * 1000
+        case .real(let seconds):
+            guard seconds.isFinite, seconds.magnitude <= Double(Self.secondsMax) else { throw .badTime }
+            return Int64(seconds * 1000)
+        case .text, .flag, .other: throw .badTime
+        }
+    }
+
+    /// Some 30,000 years, so that sums of milliseconds do not overflow.
+    private static var secondsMax: Int64 { 1_000_000_000_000 }
+}
