@@ -133,7 +133,9 @@ typedef enum hearth_event_type {
     /* The connection joined, or left, a room: room, user. */
     HEARTH_EVENT_JOINED = 5,
     HEARTH_EVENT_LEFT = 6,
-    /* A user's first connection joined the room, or its last one left: room, user. */
+    /* A user's first connection joined the room, or its last one left: room, user,
+     * presence_version; JOINED: data (hearth_user_set_presence). A user whose last connection
+     * was lost leaves presence_grace later, with connection 0; back before, nobody is told. */
     HEARTH_EVENT_USER_JOINED = 7,
     HEARTH_EVENT_USER_LEFT = 8,
     /* A request that is no upgrade, on a route with http=…: answer it with
@@ -143,7 +145,9 @@ typedef enum hearth_event_type {
     HEARTH_EVENT_SERVER_STOPPED = 10,
     /* Messages to this connection were dropped by its slow_consumer policy: code = how
      * many since the last such event. */
-    HEARTH_EVENT_DROPPED = 11
+    HEARTH_EVENT_DROPPED = 11,
+    /* hearth_user_set_presence: room, user, data, presence_version; one for each of its rooms. */
+    HEARTH_EVENT_PRESENCE_UPDATED = 12
 } hearth_event_type;
 
 /* Bits of hearth_event.flags. */
@@ -184,6 +188,7 @@ typedef struct hearth_event {
     size_t captures_length;
     const char *address;               /* of the peer: "127.0.0.1:51234", "[::1]:51234", "unix" */
     size_t address_length;
+    uint64_t presence_version;         /* of the room, see hearth_room_presence; else 0 */
 } hearth_event;
 
 /* Called on the thread of the loop that owns the connection; with threads=N, on N
@@ -232,6 +237,16 @@ typedef struct hearth_connection_info {
     uint32_t rooms;
     uint32_t is_open;                  /* 0: closing */
 } hearth_connection_info;
+
+/* A user in a room, as hearth_room_presence gives it. The ids of the user's connections in the
+ * room follow it, then the name with a NUL, then the data. */
+typedef struct hearth_presence {
+    uint32_t size;                     /* of all of it, a multiple of 8: the next one is there */
+    uint32_t connection_count;         /* 0: all are lost, and presence_grace runs */
+    uint32_t user_length;
+    uint32_t data_length;
+    uint64_t joined_at_ms;             /* wall clock */
+} hearth_presence;
 
 /* --------------------------------------------------------- version and errors */
 
@@ -357,7 +372,8 @@ HEARTH_API int64_t hearth_engine_poll(hearth_engine *engine, hearth_event *event
  *     uint32 opcode, int32 route, uint32 length of data, room, user, path,
  *     uint32 length of info, uint32 0, uint64 time_ms
  * `info` holds, for CONNECT, OPEN and HTTP_REQUEST, five uint32 lengths and then the five
- * parts: method, query, address, headers, captures (the last two as lists of name NUL value NUL).
+ * parts: method, query, address, headers, captures (the last two as lists of name NUL value NUL);
+ * for USER_JOINED, USER_LEFT and PRESENCE_UPDATED it is the uint64 presence_version.
  * *data is borrowed until the next poll. Returns: how many events. Since: 0.1 */
 HEARTH_API int64_t hearth_engine_poll_packed(hearth_engine *engine, const uint8_t **data, size_t *length,
                                              int timeout_ms);
@@ -523,6 +539,21 @@ HEARTH_API int64_t hearth_room_members(hearth_server *server, const char *room, 
 
 /* The users in it, each once; a list as hearth_server_rooms gives. Since: 0.1 */
 HEARTH_API int64_t hearth_room_users(hearth_server *server, const char *room, char *buffer, size_t capacity);
+
+/* Who is in a room: a hearth_presence for each user, as far as whole ones fit into the buffer,
+ * which is to be aligned to 8 bytes. *version (may be NULL) says which changes are in it: of the
+ * events USER_JOINED, USER_LEFT and PRESENCE_UPDATED of the room those with presence_version up to it.
+ * The versions of a room's events grow by one each, so that a program knows what to leave out, what
+ * to add and whether it lacks something. With several threads they may arrive in another order.
+ * Returns: the bytes that all of them need, or an error. Since: 0.1 */
+HEARTH_API int64_t hearth_room_presence(hearth_server *server, const char *room, uint64_t *version, void *buffer,
+                                        size_t capacity);
+
+/* What is shown with a user to the others in its rooms: at most max_metadata bytes of the host's, such
+ * as a status. It is kept as long as the user has a connection or is in a room. Each of its rooms has a
+ * PRESENCE_UPDATED event, if the bytes are others than before.
+ * Returns: HEARTH_ERR_NOT_FOUND if the user is not here. Since: 0.1 */
+HEARTH_API int hearth_user_set_presence(hearth_server *server, const char *user, const void *data, size_t length);
 
 /* Sends to every connection of a user. Since: 0.1 */
 HEARTH_API int64_t hearth_user_send(hearth_server *server, const char *user, uint32_t opcode, const void *data,

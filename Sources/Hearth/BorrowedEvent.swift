@@ -27,6 +27,9 @@ public struct BorrowedEvent: ~Copyable {
     /// Close code, or how many: dropped messages, connections cut.
     public var code: Int { Int(event.pointee.code) }
 
+    /// Of a change of who is in a room; 0 for other events. See `Room.presence`.
+    public var presenceVersion: UInt64 { event.pointee.presence_version }
+
     /// Number of the route, as `Server.route` returned it.
     public var route: Int? { event.pointee.route < 0 ? nil : Int(event.pointee.route) }
 

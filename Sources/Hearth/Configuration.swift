@@ -50,6 +50,9 @@ public struct Configuration: Sendable {
     public var maxMetadata: Int?
     public var outboxMaxBytes: Int?
     public var slowConsumer: SlowConsumer?
+    /// How long a user whose last connection was lost is still in its rooms. Zero: not at all.
+    public var presenceGrace: Duration?
+    public var presenceGraceMax: Int?
     public var listenBacklog: Int?
     public var ipv6Only: Bool?
 
@@ -115,6 +118,8 @@ extension Configuration {
         add("max_metadata", maxMetadata)
         add("outbox_max_bytes", outboxMaxBytes)
         add("slow_consumer", slowConsumer?.rawValue)
+        add("presence_grace", presenceGrace)
+        add("presence_grace_max", presenceGraceMax)
         add("listen_backlog", listenBacklog)
         add("ipv6_only", ipv6Only.map { $0 ? "on" : "off" })
         return list

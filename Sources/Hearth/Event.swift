@@ -13,10 +13,12 @@ public enum Event: Sendable {
     case close(Connection, Closing)
     case joined(Connection, Room, user: String?)
     case left(Connection, Room, user: String?)
-    /// The user's first connection joined the room.
-    case userJoined(Room, user: String)
-    /// The user's last connection left the room.
-    case userLeft(Room, user: String)
+    /// The user's first connection joined the room. data: see `User.setPresence(_:)`.
+    case userJoined(Room, user: String, version: UInt64, data: [UInt8])
+    /// The user's last connection left the room, or was lost `presence_grace` ago.
+    case userLeft(Room, user: String, version: UInt64)
+    /// What is shown with a user has changed; one for each of its rooms.
+    case presenceUpdated(Room, user: String, version: UInt64, data: [UInt8])
     case http(HTTPRequest)
     /// The `slow_consumer` policy dropped messages to this connection: how many since the last such event.
     case dropped(Connection, count: Int)
@@ -40,6 +42,7 @@ public struct Closing: Hashable, Sendable {
 public enum EventKind: UInt32, Sendable {
     case connect = 1
     case open, message, close, joined, left, userJoined, userLeft, http, stopped, dropped
+    case presenceUpdated
 }
 
 extension Event {
@@ -56,8 +59,16 @@ extension Event {
         case .close: self = .close(connection, Closing(event, user: user))
         case .joined: self = .joined(connection, Room(event), user: user)
         case .left: self = .left(connection, Room(event), user: user)
-        case .userJoined: self = .userJoined(Room(event), user: name)
-        case .userLeft: self = .userLeft(Room(event), user: name)
+        case .userJoined:
+            self = .userJoined(
+                Room(event), user: name, version: event.pointee.presence_version,
+                data: copyBytes(event.pointee.data, event.pointee.data_length))
+        case .userLeft:
+            self = .userLeft(Room(event), user: name, version: event.pointee.presence_version)
+        case .presenceUpdated:
+            self = .presenceUpdated(
+                Room(event), user: name, version: event.pointee.presence_version,
+                data: copyBytes(event.pointee.data, event.pointee.data_length))
         case .http: self = .http(HTTPRequest(event))
         case .stopped: self = .stopped(cut: Int(event.pointee.code))
         case .dropped: self = .dropped(connection, count: Int(event.pointee.code))

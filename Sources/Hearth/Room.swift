@@ -91,6 +91,6 @@ public struct User: Sendable {
 }
 
 /// A name that holds a NUL would reach the library cut off.
-private func checkedName(_ name: String) throws(HearthError) -> String {
+func checkedName(_ name: String) throws(HearthError) -> String {
     try withText(name) { _ in name }
 }

@@ -129,7 +129,7 @@ private func exception(_ except: UnsafePointer<hearth_except>?) -> Exception? {
 }
 
 /// A C string of the host's, lent without a copy; nil if it is NULL.
-private func lend<Result>(
+func lend<Result>(
     _ name: UnsafePointer<CChar>?, _ body: (UnsafeBufferPointer<UInt8>) -> Result
 ) -> Result? {
     guard let name else { return nil }

@@ -54,6 +54,7 @@ final class EventTarget {
         translated.captures_length = event.pointee.captures.count
         translated.address = characters(event.pointee.address)
         translated.address_length = event.pointee.address.count
+        translated.presence_version = event.pointee.version
     }
 }
 
@@ -95,7 +96,9 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
         (event.room, event.room_length) = reader.next(record.length(36))
         (event.user, event.user_length) = reader.next(record.length(40))
         (event.path, event.path_length) = reader.next(record.length(44))
-        if record.length(48) > 0 {
+        if record.length(48) == 8 {
+            event.presence_version = Record(reader.skip(8)).load(0, as: UInt64.self)
+        } else if record.length(48) > 0 {
             let lengths = Record(reader.skip(20))
             (event.method, event.method_length) = reader.next(lengths.length(0))
             (event.query, event.query_length) = reader.next(lengths.length(4))

@@ -20,6 +20,7 @@ enum Command {
     case adopt(server: Server, descriptor: Int32, address: PeerAddress, [UInt8])
     case stopServer(server: Server, reason: [UInt8])
     case cutServer(server: Server)
+    case setPresence(server: Server, user: ByteString, [UInt8])
     case resumeReading
     case stop
 }

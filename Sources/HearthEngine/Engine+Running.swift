@@ -244,6 +244,7 @@ extension Loop {
                     }
                     loop.release(place)
                 }
+                loop.expireAllDepartures(of: server)
             }
             loop.writeLogs()
         }

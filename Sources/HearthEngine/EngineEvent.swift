@@ -3,7 +3,10 @@
 
 package enum EventType: UInt32 {
     case connect = 1, open, message, close, joined, left, userJoined, userLeft, httpRequest, serverStopped,
-        dropped
+        dropped, presenceUpdated
+
+    /// Whether it is a change of who is in a room, with a version.
+    var isPresence: Bool { self == .userJoined || self == .userLeft || self == .presenceUpdated }
 }
 
 /// Bytes that somebody else owns.
@@ -45,6 +48,8 @@ package struct EngineEvent {
     package var headers = Borrowed.empty
     package var captures = Borrowed.empty
     package var address = Borrowed.empty
+    /// Of the room's presence.
+    package var version: UInt64 = 0
 
     @inline(__always)
     init(_ type: EventType, _ endpoint: Unmanaged<Endpoint>, wallMilliseconds: UInt64) {

@@ -144,10 +144,11 @@ package final class EventQueue: @unchecked Sendable {
 
     private func write(_ event: EngineEvent) {
         let hasInfo = event.type == .connect || event.type == .open || event.type == .httpRequest
+        let hasVersion = event.type.isPresence
         let info =
             hasInfo
             ? 20 + event.method.count + event.query.count + event.address.count + event.headers.count
-                + event.captures.count : 0
+                + event.captures.count : hasVersion ? 8 : 0
         let strings = event.data.count + event.room.count + event.user.count + event.path.count + info
         let size = (Self.recordHeaderBytes + strings + 7) & ~7
         let start = filling.count
@@ -182,6 +183,7 @@ package final class EventQueue: @unchecked Sendable {
             put(event.headers)
             put(event.captures)
         }
+        if hasVersion { put(event.version) }
         while filling.count < start + size { filling.append(0) }
     }
 

@@ -80,14 +80,14 @@ extension Loop {
         let slot = place.pointee.slot
         hub.stopMessages(slot)
         emittingAfter {
-            while let room = hub.anyRoom(slot) { leaveRoom(place, room) }
+            while let room = hub.anyRoom(slot) { leaveRoom(place, room, isLost: true) }
             var event = pending(.close, place)
             event.code = Int32(code)
             event.flags = flags
             event.data = reason
             event.user = hub.user(of: slot).map { hub.userName($0) }
             pendingEvents.append(event)
-            port.lock.withLock { hub.setUser(slot, nil) }
+            assignUser(place, nil)
         }
     }
 

@@ -53,6 +53,8 @@ extension Loop {
             payload.withUnsafeBufferPointer { _ = broadcast(server, opcode, $0, exception) }
         case .sendToUser(let server, let user, let opcode, let payload, let exception):
             payload.withUnsafeBufferPointer { _ = send(server, user: user.bytes.span, opcode, $0, exception) }
+        case .setPresence(let server, let user, let data):
+            _ = setPresence(server, user: user.bytes.span, data)
         case .startListening(let server): listen(server)
         case .adopt(let server, let descriptor, let address, let bytes):
             adopt(descriptor, address, server, bytes)

@@ -83,6 +83,7 @@ extension Loop {
     func stopServer(_ server: Server, reason: [UInt8]) {
         if !isDispatching { events.updateTime() }
         stopListening(server)
+        expireAllDepartures(of: server)
         stoppingServers.append((server, now + server.shutdownTimeout))
         requestTurn()
         forEachConnection(of: server) { place in
@@ -122,6 +123,7 @@ extension Loop {
     /// Ends what is left at once.
     func cutServer(_ server: Server) {
         stopListening(server)
+        expireAllDepartures(of: server)
         forEachConnection(of: server) { place in
             if place.pointee.phase == .released { return }
             if place.pointee.phase == .open {

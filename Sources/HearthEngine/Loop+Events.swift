@@ -18,6 +18,7 @@ struct PendingEvent {
     var room: ByteString?
     var user: ByteString?
     var data: [UInt8] = []
+    var version: UInt64 = 0
 }
 
 /// A line of the log that waits for a moment at which the host's callback can do no harm.
@@ -103,6 +104,7 @@ extension Loop {
                     event.room = room
                     event.user = user
                     event.data = Borrowed(data.baseAddress, data.count)
+                    event.version = pending.version
                     emit(&event)
                 }
             }

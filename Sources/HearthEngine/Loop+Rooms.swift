@@ -23,10 +23,10 @@ extension Loop {
         case .joined: break
         }
         let user = hub.user(of: slot).map { hub.userName($0) }
-        let isFirst = user.map { server.presenceJoin(room: name, user: $0) } ?? false
+        let change = user.flatMap { joinPresence(server, room: name, user: $0) }
         emittingAfter {
             tell(.joined, place, name, user)
-            if isFirst { tell(.userJoined, place, name, user) }
+            if let change { tell(.userJoined, place, change) }
         }
         return .ok
     }
@@ -39,11 +39,12 @@ extension Loop {
         else {
             return .notFound
         }
-        leaveRoom(place, room)
+        leaveRoom(place, room, isLost: false)
         return .ok
     }
 
-    func leaveRoom(_ place: UnsafeMutablePointer<Connection>, _ room: UInt32) {
+    /// isLost: it did not leave, its end came. Its user may come back.
+    func leaveRoom(_ place: UnsafeMutablePointer<Connection>, _ room: UInt32, isLost: Bool) {
         let slot = place.pointee.slot
         let name = hub.roomName(room)
         port.lock.lock()
@@ -52,10 +53,10 @@ extension Loop {
         guard wasMember else { return }
         let user = hub.user(of: slot).map { hub.userName($0) }
         let server = place.pointee.server.takeUnretainedValue()
-        let isLast = user.map { server.presenceLeave(room: name, user: $0) } ?? false
+        let change = user.flatMap { leavePresence(server, room: name, user: $0, isLost: isLost) }
         emittingAfter {
             tell(.left, place, name, user)
-            if isLast { tell(.userLeft, place, name, user) }
+            if let change { tell(.userLeft, place, change) }
         }
     }
 
@@ -70,12 +71,14 @@ extension Loop {
             rooms.append(hub.roomName($0))
             return true
         }
-        port.lock.withLock { hub.setUser(slot, name) }
+        assignUser(place, name)
         emittingAfter {
             for room in rooms {
-                if let old, server.presenceLeave(room: room, user: old) { tell(.userLeft, place, room, old) }
-                if let name, server.presenceJoin(room: room, user: name) {
-                    tell(.userJoined, place, room, name)
+                if let old, let change = leavePresence(server, room: room, user: old, isLost: false) {
+                    tell(.userLeft, place, change)
+                }
+                if let name, let change = joinPresence(server, room: room, user: name) {
+                    tell(.userJoined, place, change)
                 }
             }
         }
@@ -89,6 +92,19 @@ extension Loop {
         event.room = room
         event.user = user
         emitInOrder(event)
+    }
+
+    private func tell(
+        _ type: EventType, _ place: UnsafeMutablePointer<Connection>, _ change: PresenceChange
+    ) {
+        var event = pending(type, place)
+        event.fill(change)
+        emitInOrder(event)
+    }
+
+    private func joinPresence(_ server: Server, room: ByteString, user: ByteString) -> PresenceChange? {
+        let wall = wallMilliseconds
+        return server.withPresence { $0.join(room: room, user: user, at: wall) }
     }
 
     // MARK: Messages

@@ -185,7 +185,7 @@ extension Loop {
         setInterest(place, place.pointee.interest.union(.readable))
         hub.startMessages(slot)
         let id = place.pointee.id
-        if let user { port.lock.withLock { hub.setUser(slot, user) } }
+        if let user { assignUser(place, user) }
         withTerminated(user?.bytes ?? []) { userText in
             var event = event(.open, place)
             event.user = userText

@@ -45,6 +45,8 @@ final class Loop: @unchecked Sendable {
     var expired: [UInt32] = []
     /// Servers that are stopping, with the moment at which what is left is cut.
     var stoppingServers: [(server: Server, deadline: UInt64)] = []
+    /// One for each server that has had any.
+    var departures: [DepartureQueue] = []
     /// True while libuv is calling us; else a call comes from host code on this thread and must ask for a
     /// turn.
     var isDispatching = false
@@ -227,6 +229,9 @@ final class Loop: @unchecked Sendable {
         for stopping in stoppingServers where due == nil || stopping.deadline < due! {
             due = stopping.deadline
         }
+        for queue in departures {
+            if let next = queue.due, due == nil || next < due! { due = next }
+        }
         for acceptor in acceptors
         where acceptor.pointee.retryAt > 0 && (due == nil || acceptor.pointee.retryAt < due!) {
             due = acceptor.pointee.retryAt
@@ -242,6 +247,7 @@ final class Loop: @unchecked Sendable {
         expired.removeAll(keepingCapacity: true)
         wheel.expire(now: now, into: &expired)
         for index in 0..<expired.count { deadlineReached(expired[index]) }
+        expireDepartures()
         cutOverdueServers()
         for acceptor in acceptors where acceptor.pointee.retryAt > 0 && now >= acceptor.pointee.retryAt {
             resume(acceptor)

@@ -82,7 +82,7 @@ extension Server {
 
     package var openConnectionCount: Int64 { sum { $0.countOpen(self, .nobody) } }
 
-    package var userCount: Int64 { Int64(userNames().count) }
+    package var userCount: Int64 { Int64(withPresence { $0.connectedCount }) }
 
     package var roomCount: Int64 {
         engine.currentLoops.count == 1 ? sum { $0.hub.roomCount(server: number) } : Int64(roomNames().count)
@@ -135,7 +135,7 @@ extension Server {
 
     // MARK: Over all loops, each under its lock
 
-    private func forEachLoop(_ body: (Loop) -> Void) {
+    func forEachLoop(_ body: (Loop) -> Void) {
         for loop in engine.currentLoops {
             loop.port.lock.lock()
             if loop.hub.knows(server: number) { body(loop) }

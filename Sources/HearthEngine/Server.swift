@@ -51,6 +51,9 @@ package final class Server: Endpoint, @unchecked Sendable {
     /// Sockets taken over from the host, to give each loop its share.
     let adoptedCount = Atomic<Int>(0)
 
+    /// How long a user stays in a room after the last connection was lost, milliseconds.
+    let presenceGrace: UInt64
+    let presenceGraceMax: Int
     private let presenceLock = Lock()
     private var presence: Presence
 
@@ -66,7 +69,10 @@ package final class Server: Endpoint, @unchecked Sendable {
         roomNameMax = configuration.integer(.maxRoomName)
         userNameMax = configuration.integer(.maxUserName)
         metadataMax = configuration.size(.maxMetadata)
-        presence = Presence(seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
+        presenceGrace = configuration.milliseconds(.presenceGrace)
+        presenceGraceMax = configuration.integer(.presenceGraceMax)
+        presence = Presence(
+            seed: (Crypto.randomUInt64(), Crypto.randomUInt64()), departingMax: presenceGraceMax)
         let rootText = configuration.text(of: .serverRoot)
         if rootText.isEmpty {
             root = nil
@@ -113,16 +119,10 @@ package final class Server: Endpoint, @unchecked Sendable {
 
     // MARK: Presence
 
-    /// Whether this is the user's first connection in the room, over all loops.
-    func presenceJoin(room: ByteString, user: ByteString) -> Bool {
+    /// Calls `body` with the presence, which all loops share.
+    func withPresence<Result>(_ body: (inout Presence) -> Result) -> Result {
         presenceLock.lock()
         defer { presenceLock.unlock() }
-        return presence.join(room: room, user: user)
-    }
-
-    func presenceLeave(room: ByteString, user: ByteString) -> Bool {
-        presenceLock.lock()
-        defer { presenceLock.unlock() }
-        return presence.leave(room: room, user: user)
+        return body(&presence)
     }
 }

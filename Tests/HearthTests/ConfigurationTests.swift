@@ -121,6 +121,8 @@ struct ConfigurationTests {
         all.maxMetadata = 100
         all.outboxMaxBytes = 1 << 20
         all.slowConsumer = .dropOldest
+        all.presenceGrace = .seconds(10)
+        all.presenceGraceMax = 7
         all.listenBacklog = 16
         all.ipv6Only = true
         return all

@@ -69,6 +69,34 @@ struct RoomTests {
         try await server.stop()
     }
 
+    @Test("presence has users with their connections and data, and versions of its changes")
+    func presenceOfRoom() async throws {
+        let (server, record) = try server()
+        let client = try await Client.open(server.port, "/lobby?user=ada")
+        try await eventually("ada is in") { record.kinds.contains("userJoined") }
+        try server.user("ada").setPresence(Array("away".utf8))
+        try await eventually("it is told") { record.kinds.contains("presenceUpdated") }
+        let presence = try server.room("lobby").presence
+        #expect(presence.version == 2)
+        #expect(presence.users.map(\.name) == ["ada"])
+        #expect(presence.users[0].connections == record.openConnections)
+        #expect(presence.users[0].data == Array("away".utf8))
+        #expect(throwsError(.notFound) { try server.user("nobody").setPresence([1]) })
+        try client.close(code: 1000)
+        try await eventually("ada is out") { record.kinds.contains("userLeft") }
+        let versions = record.events.compactMap {
+            switch $0 {
+            case .userJoined(_, _, let version, _), .userLeft(_, _, let version),
+                .presenceUpdated(_, _, let version, _):
+                version
+            default: nil as UInt64?
+            }
+        }
+        #expect(versions == [1, 2, 3])
+        #expect(try server.room("lobby").presence.users.isEmpty)
+        try await server.stop()
+    }
+
     @Test("a connection joins and leaves rooms and changes its user")
     func joinAndLeave() async throws {
         let (server, record) = try server()

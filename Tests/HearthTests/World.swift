@@ -36,6 +36,7 @@ extension Event {
         case .left: "left"
         case .userJoined: "userJoined"
         case .userLeft: "userLeft"
+        case .presenceUpdated: "presenceUpdated"
         case .http: "http"
         case .dropped: "dropped"
         case .stopped: "stopped"

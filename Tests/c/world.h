@@ -15,6 +15,7 @@ struct record {
     uint32_t flags;
     int32_t code;
     int32_t route;
+    uint64_t version;
     size_t data_length;
     char data[512];
     char room[300];
@@ -54,6 +55,7 @@ static inline void world_record(void *context, const hearth_event *event) {
     record->flags = event->flags;
     record->code = event->code;
     record->route = event->route;
+    record->version = event->presence_version;
     record->data_length = event->data_length;
     size_t kept = event->data_length < sizeof record->data ? event->data_length : sizeof record->data - 1;
     if (kept > 0)

@@ -29,6 +29,8 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case shutdownTimeout
     case listenBacklog
     case ipv6Only
+    case presenceGrace
+    case presenceGraceMax
 
     /// The key of that name, nil if there is none.
     package static func named(_ name: [UInt8]) -> ConfigurationKey? {

@@ -97,5 +97,12 @@ extension ConfigurationKey {
         ConfigurationEntry(
             .ipv6Only, "ipv6_only", .flag, standard: "on", .server,
             "Whether an IPv6 address takes IPv6 peers only, or IPv4 peers too."),
+        ConfigurationEntry(
+            .presenceGrace, "presence_grace", .durationOrOff, standard: "0", from: "0", to: "24h", .server,
+            "How long a user whose last connection was lost is still in its rooms. 0: not at all."),
+        ConfigurationEntry(
+            .presenceGraceMax, "presence_grace_max", .integer, standard: "100000", from: "0",
+            to: "1000000000", .server,
+            "Users, once for each room, that may be kept by presence_grace; further ones leave at once."),
     ]
 }

@@ -17,6 +17,7 @@ from .connection import Connection, ConnectionInfo, Reject
 from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
 from .message import Message
+from .presence import Presence, PresenceChange, PresenceKind, PresentUser
 from .request import Headers, Request, Response
 from .room import Room
 from .server import Server
@@ -27,6 +28,10 @@ __all__ = [
     "Headers",
     "LibraryNotFoundError",
     "Message",
+    "Presence",
+    "PresenceChange",
+    "PresenceKind",
+    "PresentUser",
     "Reject",
     "Request",
     "Response",

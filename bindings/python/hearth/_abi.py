@@ -48,6 +48,7 @@ EVENT_USER_LEFT: Final = 8
 EVENT_HTTP_REQUEST: Final = 9
 EVENT_SERVER_STOPPED: Final = 10
 EVENT_DROPPED: Final = 11
+EVENT_PRESENCE_UPDATED: Final = 12
 
 # hearth_log_level
 LOG_DEBUG: Final = 0
@@ -90,6 +91,7 @@ class hearth_event(Structure):
         ("captures_length", c_size_t),
         ("address", c_void_p),
         ("address_length", c_size_t),
+        ("presence_version", c_uint64),
     ]
 
 
@@ -126,6 +128,16 @@ class hearth_connection_info(Structure):
         ("outbox_bytes", c_uint64),
         ("rooms", c_uint32),
         ("is_open", c_uint32),
+    ]
+
+
+class hearth_presence(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("connection_count", c_uint32),
+        ("user_length", c_uint32),
+        ("data_length", c_uint32),
+        ("joined_at_ms", c_uint64),
     ]
 
 
@@ -193,6 +205,8 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "room_broadcast": (c_int64, c_void_p, c_char_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
     "room_members": (c_int64, c_void_p, c_char_p, POINTER(c_uint64), c_size_t),
     "room_users": (c_int64, c_void_p, c_char_p, c_char_p, c_size_t),
+    "room_presence": (c_int64, c_void_p, c_char_p, c_void_p, c_void_p, c_size_t),
+    "user_set_presence": (c_int, c_void_p, c_char_p, c_void_p, c_size_t),
     "user_send": (c_int64, c_void_p, c_char_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
     "user_connections": (c_int64, c_void_p, c_char_p, POINTER(c_uint64), c_size_t),
     "http_respond": (c_int, c_uint64, c_int, c_char_p, c_void_p, c_size_t),
@@ -262,6 +276,8 @@ class Functions:
     room_broadcast: Callable[..., Any]
     room_members: Callable[..., Any]
     room_users: Callable[..., Any]
+    room_presence: Callable[..., Any]
+    user_set_presence: Callable[..., Any]
     user_send: Callable[..., Any]
     user_connections: Callable[..., Any]
     http_respond: Callable[..., Any]

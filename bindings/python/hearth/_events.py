@@ -17,6 +17,7 @@ from ._routes import Handlers, HTTPHandler, Route, Session
 from .connection import Connection, Inbox, Reject
 from .errors import GoneError, HearthError
 from .message import Message
+from .presence import PresenceChange, PresenceKind
 from .request import Head, Request, Response, response_of
 from .room import Room
 
@@ -30,6 +31,12 @@ _RECORD = struct.Struct("<IHHQIiIiIIIIIIQ")
 _MESSAGE_RECORD = struct.Struct("<IH2xQ8xI4xI")
 _RECORD_SIZE = _RECORD.size
 _MESSAGE = _abi.EVENT_MESSAGE
+
+_PRESENCE_KINDS = {
+    _abi.EVENT_USER_JOINED: PresenceKind.JOINED,
+    _abi.EVENT_USER_LEFT: PresenceKind.LEFT,
+    _abi.EVENT_PRESENCE_UPDATED: PresenceKind.UPDATED,
+}
 
 # How long an accepted connection may take to open before its object is forgotten. With an engine on
 # its own threads the peer may leave in between, and then there is no event of it.
@@ -76,6 +83,7 @@ class Dispatcher:
             _abi.EVENT_LEFT: self._left,
             _abi.EVENT_USER_JOINED: self._user_joined,
             _abi.EVENT_USER_LEFT: self._user_left,
+            _abi.EVENT_PRESENCE_UPDATED: self._presence,
             _abi.EVENT_HTTP_REQUEST: self._http_request,
             _abi.EVENT_SERVER_STOPPED: self._server_stopped,
             _abi.EVENT_DROPPED: self._dropped,
@@ -284,10 +292,23 @@ class Dispatcher:
     def _user_joined(self, record: Record) -> None:
         if self._handlers.user_joined is not None:
             self._call(self._handlers.user_joined, None, Room(self._server, record.room), record.user)
+        self._presence(record)
 
     def _user_left(self, record: Record) -> None:
         if self._handlers.user_left is not None:
             self._call(self._handlers.user_left, None, Room(self._server, record.room), record.user)
+        self._presence(record)
+
+    def _presence(self, record: Record) -> None:
+        if self._handlers.presence is not None:
+            change = PresenceChange(
+                Room(self._server, record.room),
+                record.user,
+                _PRESENCE_KINDS[record.kind],
+                int.from_bytes(record.info[:8], "little"),
+                record.data,
+            )
+            self._call(self._handlers.presence, None, change)
 
     def _dropped(self, record: Record) -> None:
         if self._handlers.dropped is not None:

@@ -9,6 +9,7 @@ from . import _abi
 from ._library import c_string, check, read_ids, read_names
 from .connection import Connection
 from .message import Sendable, json_text, payload_of
+from .presence import Presence, read_presence
 
 if TYPE_CHECKING:
     from .server import Server
@@ -62,6 +63,11 @@ class Room:
     def users(self) -> List[str]:
         """The users in the room, each once however many connections they have."""
         return read_names(self._server._functions.room_users, self._server._handle, self._key)
+
+    def presence(self) -> Presence:
+        """Who is in the room, by user, with a version: changes given to on_presence with a version up to it
+        are in it, those above it are not."""
+        return read_presence(self)
 
     def __len__(self) -> int:
         none: Optional[Any] = None

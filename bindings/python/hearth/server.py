@@ -146,6 +146,11 @@ class Server:
         """handler(connection, count) is called when messages to a slow connection were dropped."""
         return self._handlers.register("dropped", handler)
 
+    def on_presence(self, handler: HandlerT) -> HandlerT:
+        """handler(change) is called with a PresenceChange for each user that joins or leaves a room, and for
+        set_presence in each room of the user; see Room.presence."""
+        return self._handlers.register("presence", handler)
+
     # -------------------------------------------------------------- life
 
     async def start(self) -> None:
@@ -271,6 +276,13 @@ class Server:
         )
         self._sent()
         return check(result)
+
+    def set_presence(self, user: str, data: Union[str, bytes]) -> None:
+        """What is shown with a user to the others in its rooms, at most max_metadata bytes."""
+        content = data.encode() if isinstance(data, str) else bytes(data)
+        result = self._functions.user_set_presence(self._handle, c_string(user), content, len(content))
+        self._sent()
+        check(result)
 
     # -------------------------------------------------------------- who and what is here
 

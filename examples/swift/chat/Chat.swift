@@ -23,10 +23,10 @@ final class Chat: Sendable {
                 ["room": quoted(room.name), "name": name, "time": time, "users": users(room)])
             tellRooms()
         case .left: tellRooms()
-        case .userJoined(let room, let user):
+        case .userJoined(let room, let user, _, _):
             let text = object("joined", ["name": quoted(user), "time": time, "users": users(room)])
             _ = try? room.broadcast(text, except: .user(user))
-        case .userLeft(let room, let user):
+        case .userLeft(let room, let user, _):
             _ = try? room.broadcast(
                 object("left", ["name": quoted(user), "time": time, "users": users(room)]))
         case .message(let connection, let message):
@@ -34,7 +34,7 @@ final class Chat: Sendable {
                 return
             }
             answer(message.text ?? "", connection, user, room, time)
-        case .open, .http, .dropped, .stopped: break
+        case .presenceUpdated, .open, .http, .dropped, .stopped: break
         }
     }
 
