@@ -12,6 +12,11 @@ public struct Configuration: Sendable {
         case latest
     }
 
+    /// Whether io_uring sends where the kernel has it. on: the engine cannot be made without.
+    public enum IOUring: String, Sendable {
+        case auto, on, off
+    }
+
     public enum LogLevel: UInt32, Sendable {
         case debug, info, warning, error
     }
@@ -24,6 +29,7 @@ public struct Configuration: Sendable {
     /// How many loops, each with a thread of its own.
     public var threads: Int?
     public var logLevel: LogLevel?
+    public var ioUring: IOUring?
     public var eventQueueMax: Int?
     public var eventQueueMaxBytes: Int?
 
@@ -96,6 +102,7 @@ extension Configuration {
         add("server_root", serverRoot)
         add("threads", threads)
         add("log_level", logLevel.map { "\($0)" })
+        add("io_uring", ioUring?.rawValue)
         add("event_queue_max", eventQueueMax)
         add("event_queue_max_bytes", eventQueueMaxBytes)
         add("handshake_timeout", handshakeTimeout)

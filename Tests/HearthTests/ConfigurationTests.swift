@@ -99,6 +99,7 @@ struct ConfigurationTests {
         all.serverRoot = "."
         all.threads = 1
         all.logLevel = .warning
+        all.ioUring = .auto
         all.eventQueueMax = 1000
         all.eventQueueMaxBytes = 1 << 20
         all.handshakeTimeout = .seconds(1)
