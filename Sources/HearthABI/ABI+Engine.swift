@@ -61,6 +61,11 @@ public func hearth_engine_attach(_ engine: OpaquePointer!, _ uv_loop: UnsafeMuta
 }
 
 @c @implementation
+public func hearth_engine_keep_alive(_ engine: OpaquePointer!, _ keeps: Int32) -> Int32 {
+    Int32(withEngine(engine) { Int64($0.engine.keepHostRunning(keeps != 0).rawValue) })
+}
+
+@c @implementation
 public func hearth_engine_drive(_ engine: OpaquePointer!) -> Int32 {
     Int32(withEngine(engine) { Int64($0.engine.drive().rawValue) })
 }

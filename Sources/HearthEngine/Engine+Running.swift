@@ -61,6 +61,19 @@ extension Engine {
         return serveStarted()
     }
 
+    /// Whether what is open keeps the host's loop running.
+    package func keepHostRunning(_ keeps: Bool) -> Status {
+        guard mode == .attached, let loop = currentLoops.first else {
+            return fail(.state, ascii("only an attached engine keeps its host's loop running, or not"))
+        }
+        guard loop.port.isCurrent else {
+            return fail(.thread, ascii("the host's loop is asked on its own thread"))
+        }
+        loop.keepsHostRunning = keeps
+        loop.updateKeeping()
+        return .ok
+    }
+
     package func drive() -> Status {
         if isInCallback { return alreadyRunning() }
         lifecycle.lock()
@@ -249,6 +262,7 @@ extension Loop {
             loop.writeLogs()
         }
         stoppingServers = []
+        served = []
     }
 
     /// Takes the loop out of libuv. Its memory lives until libuv has let go of the last watcher.

@@ -26,6 +26,8 @@ extension Loop {
     /// Watches the server's descriptors of this loop.
     func listen(_ server: Server) {
         port.lock.withLock { hub.addServer(server.number) }
+        served.append(server)
+        updateKeeping()
         for listening in server.listenings where index < listening.descriptors.count {
             let place = UnsafeMutablePointer<Acceptor>.allocate(capacity: 1)
             place.initialize(

@@ -108,6 +108,7 @@ extension Loop {
         forEachConnection(of: server) { if $0.pointee.phase != .released { isEmpty = false } }
         if !isEmpty { return }
         stoppingServers.remove(at: index)
+        noLongerServes(server)
         if server.loopsToStop.subtract(1, ordering: .acquiringAndReleasing).newValue > 0 { return }
         server.state.store(.stopped, ordering: .relaxed)
         var event = EngineEvent(
@@ -133,6 +134,12 @@ extension Loop {
             release(place)
         }
         checkStopped(server)
+        noLongerServes(server)
+    }
+
+    private func noLongerServes(_ server: Server) {
+        served.removeAll { $0 === server }
+        updateKeeping()
     }
 
     func forEachConnection(of server: Server, _ body: (UnsafeMutablePointer<Connection>) -> Void) {

@@ -66,6 +66,11 @@ final class Loop: @unchecked Sendable {
     /// somebody is working on.
     var brokenSlots: [UInt32] = []
     var emptiedSlots: [UInt32] = []
+    /// Servers that are served here and have not stopped: as long as there is one, a host's loop is kept
+    /// running.
+    var served: [Server] = []
+    /// Off: the host's loop may end in spite of what is open.
+    var keepsHostRunning = true
     /// Acceptors whose watchers libuv still knows.
     var openAcceptors = 0
     /// The engine is done with the loop; it waits for libuv to be.
@@ -201,6 +206,11 @@ final class Loop: @unchecked Sendable {
             relieveArena()
         }
         commands.removeAll(keepingCapacity: commands.capacity <= 1024)
+    }
+
+    /// On a host's loop, says whether what is open keeps it running. Our own runs until it is told to stop.
+    func updateKeeping() {
+        if !events.isOwn { events.setKeepsRunning(keepsHostRunning && !served.isEmpty) }
     }
 
     // MARK: Time

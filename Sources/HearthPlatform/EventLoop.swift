@@ -36,7 +36,7 @@ package final class EventLoop {
     package enum Origin { case own, hosts(UnsafeMutableRawPointer) }
 
     let handle: UnsafeMutablePointer<uv_loop_t>
-    private let isOwn: Bool
+    package let isOwn: Bool
     private let tellsWhom: UnsafeMutablePointer<LoopOwner>
     // Each in memory of its own, as libuv writes to them on the loop's thread and other threads wake through
     // one.

@@ -33,6 +33,10 @@ package struct Watcher: ~Copyable {
         let status = uv_poll_init(loop.handle, handle, descriptor)
         if status != 0 { throw SystemError(number: -status) }
         handle.pointee.data = owner
+        // What keeps a host's loop running is said by `setKeepsRunning` alone.
+        if !loop.isOwn {
+            uv_unref(UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_handle_t.self))
+        }
         place.pointee.callback = callback
         place.pointee.closed = closed
     }

@@ -163,6 +163,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "engine_start": (c_int, c_void_p),
     "engine_run": (c_int, c_void_p),
     "engine_attach": (c_int, c_void_p, c_void_p),
+    "engine_keep_alive": (c_int, c_void_p, c_int),
     "engine_drive": (c_int, c_void_p),
     "engine_stop": (c_int, c_void_p),
     "engine_fd": (c_int, c_void_p),
@@ -234,6 +235,7 @@ class Functions:
     engine_start: Callable[..., Any]
     engine_run: Callable[..., Any]
     engine_attach: Callable[..., Any]
+    engine_keep_alive: Callable[..., Any]
     engine_drive: Callable[..., Any]
     engine_stop: Callable[..., Any]
     engine_fd: Callable[..., Any]
