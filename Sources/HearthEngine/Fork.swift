@@ -17,6 +17,7 @@ package enum Fork {
         Process.onFork {
             Fork.epoch += 1
             LoopPorts.startAnew()
+            SpareRings.startAnew()
             for hook in Fork.childHooks { hook() }
         }
     }

@@ -16,9 +16,10 @@ extension Loop {
         let choice = engine.configuration.choice(.ioUring)
         if choice == 2 { return }
         do throws(SystemError) {
-            let opened = try SendRing()
-            ownedRing = opened
-            ring = Unmanaged.passUnretained(opened)
+            let taken = try SpareRings.take()
+            ownedRing = taken
+            if taken.isRefused { throw SystemError.refused }
+            ring = Unmanaged.passUnretained(taken)
         } catch {
             if choice == 1 { throw error }
             log(

@@ -104,6 +104,7 @@ final class Loop: @unchecked Sendable {
         input.deallocate()
         pieces.deallocate()
         stagedSlots.deallocate()
+        if let ownedRing { SpareRings.giveBack(ownedRing) }
     }
 
     /// Hangs the loop into libuv and opens the port. Thread: the loop's.

@@ -12,6 +12,8 @@ package struct SystemError: Error, Sendable {
 
     package init(number: Int32) { self.number = number }
 
+    package static var refused: SystemError { SystemError(number: EPERM) }
+
     static var last: SystemError { SystemError(number: hearth_shim_errno()) }
 
     package var kind: SystemErrorKind {
