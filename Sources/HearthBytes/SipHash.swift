@@ -1,9 +1,9 @@
 // SipHash-1-3: a keyed hash whose collisions a peer cannot make without the key.
 
-struct SipHash {
+package struct SipHash {
     private var v0, v1, v2, v3: UInt64
 
-    static func hash(_ bytes: borrowing Span<UInt8>, seed: (UInt64, UInt64)) -> UInt64 {
+    package static func hash(_ bytes: borrowing Span<UInt8>, seed: (UInt64, UInt64)) -> UInt64 {
         var state = SipHash(
             v0: seed.0 ^ 0x736f_6d65_7073_6575, v1: seed.1 ^ 0x646f_7261_6e64_6f6d,
             v2: seed.0 ^ 0x6c79_6765_6e65_7261, v3: seed.1 ^ 0x7465_6462_7974_6573)
