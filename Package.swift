@@ -93,7 +93,10 @@ if isCLibrary {
 
 if isFuzzing {
     // libFuzzer brings its own main: script/fuzz links each of these libraries with it.
-    for name in ["ClientHandshake", "Configuration", "Frames", "Handshake", "JSON", "Proxy", "Tokens", "UTF8"] {
+    let names = [
+        "ClientHandshake", "Configuration", "Frames", "Handshake", "JSON", "Proxy", "Tokens", "UTF8",
+    ]
+    for name in names {
         products.append(.library(name: "Fuzz\(name)", type: .static, targets: ["Fuzz\(name)"]))
         targets.append(
             .target(

@@ -147,7 +147,12 @@ typedef enum hearth_event_type {
      * many since the last such event. */
     HEARTH_EVENT_DROPPED = 11,
     /* hearth_user_set_presence: room, user, data, presence_version; one for each of its rooms. */
-    HEARTH_EVENT_PRESENCE_UPDATED = 12
+    HEARTH_EVENT_PRESENCE_UPDATED = 12,
+    /* The peer sends more than a rate_limit_… key allows: data = the key, "" where it has come back within
+     * its rates; code = how many of its messages were dropped since the last such event, 0 for the first
+     * one too many, which is a warning and was delivered. While messages are dropped one event comes each
+     * second. After rate_limit_drops_max the connection is closed with 4105. */
+    HEARTH_EVENT_LIMITED = 13
 } hearth_event_type;
 
 /* Bits of hearth_event.flags. */
@@ -186,7 +191,8 @@ typedef struct hearth_event {
     size_t headers_length;
     const char *captures;
     size_t captures_length;
-    const char *address;               /* of the peer: "127.0.0.1:51234", "[::1]:51234", "unix" */
+    const char *address;               /* of the peer: "127.0.0.1:51234", "[::1]:51234", "unix"; behind one of
+                                        * trusted_proxies whom that names, with port 0 if it names none */
     size_t address_length;
     uint64_t presence_version;         /* of the room, see hearth_room_presence; else 0 */
 } hearth_event;
@@ -479,6 +485,8 @@ HEARTH_API int64_t hearth_server_connections(hearth_server *server, hearth_conne
 
 /* Answers a CONNECT event. user (may be NULL) becomes the connection's user; subprotocol must
  * be one that the peer offered, NULL chooses by the route.
+ * A user that has all its max_connections_per_user may make the peer wait for user_limit_probe, and
+ * then be refused: no OPEN follows.
  * Returns: HEARTH_ERR_STATE if it was answered before, HEARTH_ERR_GONE after open_timeout or
  * when the peer left. Since: 0.1 */
 HEARTH_API int hearth_connection_accept(hearth_connection connection, const char *user, const char *subprotocol);
@@ -506,7 +514,9 @@ HEARTH_API int hearth_connection_join(hearth_connection connection, const char *
 HEARTH_API int hearth_connection_leave(hearth_connection connection, const char *room);
 
 /* Says whose connection it is, NULL for nobody's. The rooms it is in see the old user leave and
- * the new one join. Since: 0.1 */
+ * the new one join. Returns: HEARTH_ERR_LIMIT if the user has all its max_connections_per_user and
+ * user_limit_policy is reject; posted from another thread, the connection is then closed with 4503.
+ * Since: 0.1 */
 HEARTH_API int hearth_connection_set_user(hearth_connection connection, const char *user);
 
 /* Its user, "" for none. Buffer and result as for hearth_config_get. Since: 0.1 */

@@ -59,6 +59,7 @@ public struct Configuration: Sendable {
     /// How long a user whose last connection was lost is still in its rooms. Zero: not at all.
     public var presenceGrace: Duration?
     public var presenceGraceMax: Int?
+    public var limits = Limits()
     public var listenBacklog: Int?
     public var ipv6Only: Bool?
 
@@ -127,6 +128,7 @@ extension Configuration {
         add("slow_consumer", slowConsumer?.rawValue)
         add("presence_grace", presenceGrace)
         add("presence_grace_max", presenceGraceMax)
+        for (key, value) in limits.settings { add(key, value) }
         add("listen_backlog", listenBacklog)
         add("ipv6_only", ipv6Only.map { $0 ? "on" : "off" })
         return list
@@ -161,7 +163,7 @@ extension Configuration {
 
 extension Duration {
     /// Rounded up, so that a short time does not become none.
-    fileprivate var milliseconds: Int64 {
+    var milliseconds: Int64 {
         let (seconds, attoseconds) = components
         let fraction = attoseconds / 1_000_000_000_000_000
         let isWhole = attoseconds % 1_000_000_000_000_000 == 0

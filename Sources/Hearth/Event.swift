@@ -22,6 +22,9 @@ public enum Event: Sendable {
     case http(HTTPRequest)
     /// The `slow_consumer` policy dropped messages to this connection: how many since the last such event.
     case dropped(Connection, count: Int)
+    /// The peer sends more than the rate of a key allows; `dropped`: how many of its messages since the last
+    /// such event. Zero, with a key: a warning; the key is empty where it is within its rates again.
+    case limited(Connection, key: String, dropped: Int)
     /// Every connection has ended. cut: how many did not close in time.
     case stopped(cut: Int)
 }
@@ -42,7 +45,7 @@ public struct Closing: Hashable, Sendable {
 public enum EventKind: UInt32, Sendable {
     case connect = 1
     case open, message, close, joined, left, userJoined, userLeft, http, stopped, dropped
-    case presenceUpdated
+    case presenceUpdated, limited
 }
 
 extension Event {
@@ -72,6 +75,10 @@ extension Event {
         case .http: self = .http(HTTPRequest(event))
         case .stopped: self = .stopped(cut: Int(event.pointee.code))
         case .dropped: self = .dropped(connection, count: Int(event.pointee.code))
+        case .limited:
+            let key = copyBytes(event.pointee.data, event.pointee.data_length)
+            self = .limited(
+                connection, key: String(decoding: key, as: UTF8.self), dropped: Int(event.pointee.code))
         }
     }
 }

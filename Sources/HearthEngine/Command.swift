@@ -10,6 +10,8 @@ enum Command {
     case join(ConnectionID, ByteString)
     case leave(ConnectionID, ByteString)
     case setUser(ConnectionID, ByteString?)
+    case probe(ConnectionID, receivedAt: UInt64)
+    case cutGhost(ConnectionID)
     case accept(ConnectionID, user: ByteString?, subprotocol: [UInt8]?)
     case reject(ConnectionID, code: Int, reason: [UInt8])
     case respond(ConnectionID, status: Int, headers: [UInt8], body: [UInt8])

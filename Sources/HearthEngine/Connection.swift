@@ -7,6 +7,9 @@ internal import HearthSession
 internal import HearthWire
 internal import Synchronization
 
+/// Why a connection that was accepted by the system gets no further.
+enum Refusal: UInt8 { case none, server, address }
+
 /// Where a connection is in its life.
 enum Phase: UInt8 {
     /// A request head is awaited, or coming.
@@ -21,6 +24,8 @@ enum Phase: UInt8 {
     case finishing
     /// The descriptor is closed; the slot is free when libuv has let go of the watcher.
     case released
+    /// The header of a proxy is awaited, or coming; the request begins behind it.
+    case proxy
 }
 
 struct Connection: ~Copyable {
@@ -38,8 +43,10 @@ struct Connection: ~Copyable {
     var isInputEnded = false
     /// The outbox was found full with a policy that closes.
     var isTooSlow = false
-    /// `max_connections` was reached before it came: its request is answered with 503.
-    var isRefused = false
+    /// A limit was reached before it came: its request is answered with that.
+    var refusal = Refusal.none
+    /// It is counted among the connections of its address.
+    var hasAddressPlace = false
     /// A route's relay, copied here for the hot path.
     var relay = Relay.none
     var emitsMessages = true
@@ -49,7 +56,10 @@ struct Connection: ~Copyable {
     var deadline: UInt64 = 0
     var session: Session
     var context: UnsafeMutableRawPointer?
-    let address: PeerAddress
+    /// Whom a trusted proxy names, or else the socket. Other threads read it under the port's lock.
+    var address: PeerAddress
+    /// Only where rates are limited, from the opening to the release.
+    var limiter: UnsafeMutablePointer<Limiter>?
     /// What only some connections have: a request in progress, metadata.
     var exchange: Exchange?
     var metadata: [UInt8] = []
@@ -104,6 +114,10 @@ final class Exchange {
     /// The host is in its CONNECT callback.
     var isAsking = false
     var decision = Decision.none
+    /// It waits for one of its user's places.
+    var placeRequest: PlaceRequest?
+    /// The proxy that brings the requests, where `address` is what it says.
+    var hop: PeerAddress?
     /// The file that is being sent.
     var file: ServedFile?
     var fileOffset = 0

@@ -278,6 +278,21 @@ package enum Connections {
         }
     }
 
+    /// Nil: it has ended. Thread: any that holds no port's lock.
+    static func lastReceivedWall(_ id: ConnectionID) -> UInt64? {
+        var wall: UInt64 = 0
+        let result = look(id) { _, place in
+            wall = place.pointee.lastReceivedWall.load(ordering: .relaxed)
+            return 0
+        }
+        return result == 0 ? wall : nil
+    }
+
+    /// Has the loop of the connection do something soon.
+    static func post(_ command: Command, to id: ConnectionID) {
+        LoopPorts.withPort(id.loop) { _ = $0.post(command) }
+    }
+
     private static func missing(_ id: ConnectionID, _ port: LoopPort) -> Status {
         id.raw != 0 && id.serial <= port.forkedSerial ? .forked : .gone
     }

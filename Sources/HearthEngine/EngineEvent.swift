@@ -3,7 +3,7 @@
 
 package enum EventType: UInt32 {
     case connect = 1, open, message, close, joined, left, userJoined, userLeft, httpRequest, serverStopped,
-        dropped, presenceUpdated
+        dropped, presenceUpdated, limited
 
     /// Whether it is a change of who is in a room, with a version.
     var isPresence: Bool { self == .userJoined || self == .userLeft || self == .presenceUpdated }

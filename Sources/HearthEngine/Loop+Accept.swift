@@ -73,7 +73,10 @@ extension Loop {
             case .none: return
             case .failed(let error): return pause(acceptor, error)
             case .connection(let descriptor, let address):
-                _ = admit(descriptor, address, acceptor.pointee.server)
+                guard let place = admit(descriptor, address, acceptor.pointee.server) else { continue }
+                if let proxies = acceptor.pointee.server.proxies, proxies.sendHeader, proxies.trust(address) {
+                    place.pointee.phase = .proxy
+                }
             }
         }
     }
@@ -135,7 +138,11 @@ extension Loop {
         }
         let others = server.connectionCount.add(1, ordering: .relaxed).oldValue
         // One too many is still read, so that it can be told so.
-        place.pointee.isRefused = limit > 0 && others >= limit
+        if limit > 0 && others >= limit {
+            place.pointee.refusal = .server
+        } else {
+            countAddress(place, server)
+        }
         Watcher.watch(watcher(of: place), for: .readable)
         place.pointee.deadline = now + server.handshakeTimeout
         setDeadline(place, place.pointee.deadline)
@@ -193,10 +200,12 @@ extension Loop {
         port.lock.unlock()
         wheel.remove(slot)
         place.pointee.exchange = nil
+        stopLimiting(place)
         Watcher.close(watcher(of: place))
         Socket.close(place.pointee.descriptor)
         let server = place.pointee.server.takeUnretainedValue()
         server.connectionCount.subtract(1, ordering: .relaxed)
+        leaveAddressPlace(place, server)
         for acceptor in acceptors where acceptor.pointee.retryAt > 0 { acceptor.pointee.retryAt = now }
         if !stoppingServers.isEmpty { checkStopped(server) }
     }

@@ -87,6 +87,7 @@ extension Loop {
             event.data = reason
             event.user = hub.user(of: slot).map { hub.userName($0) }
             pendingEvents.append(event)
+            leaveUserPlace(place, user: event.user)
             assignUser(place, nil)
         }
     }

@@ -24,7 +24,14 @@ extension Loop {
             _ = leave(place, room)
         case .setUser(let id, let user):
             guard let place = place(of: id) else { return }
-            _ = setUser(place, user)
+            // The host was told that it would be done.
+            if setUser(place, user) == .limit { closeUserLimit(place) }
+        case .probe(let id, let receivedAt):
+            guard let place = place(of: id) else { return }
+            probe(place, receivedAt: receivedAt)
+        case .cutGhost(let id):
+            guard let place = place(of: id) else { return }
+            cutGhost(place)
         case .accept(let id, let user, let subprotocol):
             guard let place = place(of: id) else { return }
             _ = decide(place, .accepted(user: user, subprotocol: subprotocol))
@@ -64,7 +71,7 @@ extension Loop {
         case .stop:
             isStopRequested = true
             events.requestTurn()
-        case .send, .close, .join, .leave, .setUser, .accept, .reject, .respond: break
+        case .send, .close, .join, .leave, .setUser, .probe, .cutGhost, .accept, .reject, .respond: break
         }
     }
 }

@@ -18,7 +18,7 @@ extension Loop {
         switch place.pointee.phase {
         case .released: break
         case .open: sessionDue(place)
-        case .finishing: release(place)
+        case .finishing, .proxy: release(place)
         case .request: requestOverdue(place)
         case .body: respondAndClose(place, 408, "the request took too long", "")
         case .host: answerOverdue(place)
@@ -69,6 +69,9 @@ extension Loop {
     }
 
     private func answerOverdue(_ place: UnsafeMutablePointer<Connection>) {
+        if let exchange = place.pointee.exchange, let request = exchange.placeRequest {
+            return lookForPlace(place, exchange, request)
+        }
         // A file that the peer does not read.
         if place.pointee.exchange?.file != nil { return release(place) }
         renewID(place)
@@ -95,6 +98,7 @@ extension Loop {
             case .finishing:
                 // It was told all there is; only its own end is awaited.
                 if hub.waitingBytes(place.pointee.slot) == 0 { release(place) }
+            case .proxy: release(place)
             case .host, .body, .released: break
             }
         }

@@ -88,7 +88,7 @@ extension Loop {
         switch place.pointee.phase {
         case .finishing: setPhaseDeadline(place, server._withUnsafeGuaranteedRef { $0.closeTimeout })
         case .request: setPhaseDeadline(place, server._withUnsafeGuaranteedRef { $0.keepAliveTimeout })
-        case .host, .body, .open, .released: break
+        case .host, .body, .open, .released, .proxy: break
         }
     }
 

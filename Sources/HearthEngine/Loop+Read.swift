@@ -31,7 +31,7 @@ extension Loop {
     }
 
     private func readable(_ place: UnsafeMutablePointer<Connection>) {
-        if place.pointee.phase == .released { return }
+        if place.pointee.phase.rawValue >= Phase.released.rawValue { return unreadable(place) }
         if engine.queue.isFull { return pauseReading(place) }
         switch Socket.receive(place.pointee.descriptor, input, Self.inputBytes) {
         case .bytes(0): inputEnded(place)
@@ -42,11 +42,15 @@ extension Loop {
                 if place.pointee.exchange != nil { feedLeftover(place) }
                 feed(place, input, count)
             case .request, .body, .host: receiveHTTP(place, UnsafeBufferPointer(start: input, count: count))
-            case .finishing, .released: break
+            case .finishing, .released, .proxy: break
             }
         case .blocked: break
         case .failed: transportFailed(place)
         }
+    }
+
+    private func unreadable(_ place: UnsafeMutablePointer<Connection>) {
+        if place.pointee.phase == .proxy { receiveProxyHeader(place) }
     }
 
     /// Bytes of an open WebSocket. They are unmasked where they lie.
@@ -107,6 +111,9 @@ extension Loop {
         _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) {
         place.pointee.messagesReceived.increase()
+        if let limiter = place.pointee.limiter, !isWithinRates(place, limiter, bytes: payload.count) {
+            return
+        }
         if place.pointee.relay != .none { relay(place, opcode, payload) }
         guard place.pointee.emitsMessages, place.pointee.phase == .open else { return }
         var event = event(.message, place)
@@ -163,7 +170,7 @@ extension Loop {
         case .request where hub.waitingBytes(place.pointee.slot) > 0:
             // The answer to its last request is still on its way.
             finish(place, lingers: false)
-        case .request, .body, .released:
+        case .request, .body, .released, .proxy:
             release(place)
         }
     }

@@ -65,7 +65,7 @@ extension Loop {
                 start += receiveBody(place, rest)
             case .host, .open:
                 return keepForLater(place, exchange(of: place), rest)
-            case .finishing, .released:
+            case .finishing, .released, .proxy:
                 return
             }
         }
@@ -145,9 +145,14 @@ extension Loop {
     private func requestArrived(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) {
-        if place.pointee.isRefused {
+        resolvePeer(place, server, bytes)
+        switch place.pointee.refusal {
+        case .none: break
+        case .server:
             log(.warning, "server", "connection refused", place, reason: "max_connections is reached")
             return respondAndClose(place, 503, "no more connections at the moment", "Retry-After: 5\r\n")
+        case .address:
+            return refuseAddress(place)
         }
         if server.state.load(ordering: .relaxed) != .started {
             return respondAndClose(place, 503, "the server is stopping", "Retry-After: 5\r\n")

@@ -66,6 +66,9 @@ extension Loop {
         let old = hub.user(of: slot).map { hub.userName($0) }
         if old == name { return .ok }
         let server = place.pointee.server.takeUnretainedValue()
+        if let name, !moveUserPlace(place, server, from: old, to: name) { return .limit }
+        if name == nil { leaveUserPlace(place, user: old) }
+        renameLimited(place, server, user: name)
         var rooms: [ByteString] = []
         hub.forEachRoom(slot) {
             rooms.append(hub.roomName($0))

@@ -19,6 +19,8 @@ extension Loop {
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
         _ upgrade: Upgrade
     ) {
+        guard mayShakeHands(place, server) else { return }
+        if !takeAddressPlace(place, server) { return refuseAddress(place) }
         guard let route = findRoute(server, bytes) else {
             return respondAndClose(place, 404, "no WebSocket here", "")
         }
@@ -26,7 +28,7 @@ extension Loop {
         if route >= 0, server.routes[route].asksHost {
             return askToConnect(place, server, bytes)
         }
-        open(place, server, bytes, upgrade, user: nil, subprotocol: nil)
+        open(place, server, bytes, upgrade, user: nil, subprotocol: nil, hasPlace: false)
     }
 
     /// The first WebSocket route that matches; -1: the server takes every path.
@@ -66,7 +68,7 @@ extension Loop {
         guard place.pointee.phase == .host, let exchange = place.pointee.exchange, exchange.isUpgrade else {
             return .state
         }
-        guard case .none = exchange.decision else { return .state }
+        guard case .none = exchange.decision, exchange.placeRequest == nil else { return .state }
         if !isDispatching { events.updateTime() }
         let server = place.pointee.server.takeUnretainedValue()
         if server.state.load(ordering: .relaxed) != .started {
@@ -107,9 +109,13 @@ extension Loop {
             exchange.keepsAlive = false
             respondPlain(place, code, reason)
         case .rejected(let code, let reason):
-            reopen(place, server, exchange, user: nil, subprotocol: nil, rejection: (UInt16(code), reason))
+            reopen(
+                place, server, exchange, user: nil, subprotocol: nil, rejection: (UInt16(code), reason),
+                hasPlace: false)
         case .accepted(let user, let subprotocol):
-            reopen(place, server, exchange, user: user, subprotocol: subprotocol, rejection: nil)
+            reopen(
+                place, server, exchange, user: user, subprotocol: subprotocol, rejection: nil, hasPlace: false
+            )
         }
     }
 
@@ -122,9 +128,10 @@ extension Loop {
     }
 
     /// Reads the kept head again and opens, or opens only to close with a code that browsers can read.
-    private func reopen(
+    /// `hasPlace`: the user's limit knows the connection already.
+    func reopen(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ exchange: Exchange, user: ByteString?,
-        subprotocol: [UInt8]?, rejection: (code: UInt16, reason: [UInt8])?
+        subprotocol: [UInt8]?, rejection: (code: UInt16, reason: [UInt8])?, hasPlace: Bool
     ) {
         let bytes = exchange.head
         exchange.head = []
@@ -133,24 +140,28 @@ extension Loop {
             guard case .complete = head.parse(bytes.span, limits: server.headLimits, scanned: &scanned),
                 case .upgrade(let upgrade) = ServerHandshake.check(head, bytes.span)
             else { return }
-            if let rejection {
-                _ = writeHandshake(place, server, bytes, upgrade, subprotocol: nil)
-                place.pointee.session = Session(now: now)
-                sendClose(place, rejection.code, rejection.reason)
-                return finish(place, lingers: true)
-            }
+            if let rejection { return openToClose(place, server, bytes, upgrade, rejection) }
             _ = findRoute(server, bytes)
-            open(place, server, bytes, upgrade, user: user, subprotocol: subprotocol)
+            open(place, server, bytes, upgrade, user: user, subprotocol: subprotocol, hasPlace: hasPlace)
         }
+    }
+
+    private func openToClose(
+        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ upgrade: Upgrade, _ rejection: (code: UInt16, reason: [UInt8])
+    ) {
+        _ = writeHandshake(place, server, bytes, upgrade, subprotocol: nil)
+        place.pointee.session = Session(now: now)
+        sendClose(place, rejection.code, rejection.reason)
+        finish(place, lingers: true)
     }
 
     // MARK: Opening
 
     private func open(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
-        _ upgrade: Upgrade, user: ByteString?, subprotocol: [UInt8]?
+        _ upgrade: Upgrade, user: ByteString?, subprotocol: [UInt8]?, hasPlace: Bool
     ) {
-        let slot = place.pointee.slot
         let routeIndex = Int(place.pointee.route)
         guard withRequestTexts(place, server, bytes) else {
             return respondAndClose(place, 400, "the path is not well encoded", "")
@@ -163,7 +174,25 @@ extension Loop {
                 return refuse(place, error)
             }
         }
+        if !hasPlace, let user {
+            switch takeUserPlace(place, server, user: user, subprotocol: subprotocol) {
+            case .taken: break
+            case .waiting(let request): return waitForPlace(place, bytes, request)
+            case .refused(let code, let reason):
+                return openToClose(place, server, bytes, upgrade, (code.rawValue, reason))
+            }
+        }
         let chosen = writeHandshake(place, server, bytes, upgrade, subprotocol: subprotocol)
+        beginSession(place, server, user: user, subprotocol: chosen, room: room)
+    }
+
+    /// The connection is open from now on. `text` has what the request said.
+    func beginSession(
+        _ place: UnsafeMutablePointer<Connection>, _ server: Server, user: ByteString?,
+        subprotocol chosen: [UInt8], room: ByteString?
+    ) {
+        let slot = place.pointee.slot
+        let routeIndex = Int(place.pointee.route)
         place.pointee.phase = .open
         place.pointee.session = Session(now: now)
         place.pointee.deadline = 0
@@ -184,6 +213,7 @@ extension Loop {
         setDeadline(place, place.pointee.session.deadline(server.limits.pointee))
         setInterest(place, place.pointee.interest.union(.readable))
         hub.startMessages(slot)
+        startLimiting(place, server, user: user)
         let id = place.pointee.id
         if let user { assignUser(place, user) }
         withTerminated(user?.bytes ?? []) { userText in

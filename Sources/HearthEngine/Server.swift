@@ -33,6 +33,10 @@ package final class Server: Endpoint, @unchecked Sendable {
     let metadataMax: Int
     /// The served folder, without links; nil: none.
     let root: [UInt8]?
+    /// Nil where nothing of the kind is limited.
+    let admission: Admission?
+    let rates: RateLimits?
+    let proxies: TrustedProxies?
 
     private(set) var routes: [Route] = []
     private(set) var hasWebSocketRoutes = false
@@ -73,6 +77,9 @@ package final class Server: Endpoint, @unchecked Sendable {
         presenceGraceMax = configuration.integer(.presenceGraceMax)
         presence = Presence(
             seed: (Crypto.randomUInt64(), Crypto.randomUInt64()), departingMax: presenceGraceMax)
+        admission = Admission(configuration)
+        rates = RateLimits(configuration)
+        proxies = try TrustedProxies(configuration)
         let rootText = configuration.text(of: .serverRoot)
         if rootText.isEmpty {
             root = nil

@@ -88,6 +88,21 @@ package enum Socket {
         return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) > 0
     }
 
+    /// The bytes that wait to be read, at most `count`, which stay where they are.
+    package static func peek(
+        _ descriptor: Int32, _ place: UnsafeMutablePointer<UInt8>, _ count: Int
+    ) -> Transfer {
+        while true {
+            let waiting = recv(descriptor, place, count, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK))
+            if waiting >= 0 { return .bytes(waiting) }
+            switch hearth_shim_errno() {
+            case EINTR: continue
+            case EAGAIN: return .blocked
+            default: return .failed(SystemError(number: hearth_shim_errno()))
+            }
+        }
+    }
+
     @inline(__always)
     package static func send(_ descriptor: Int32, _ place: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
         while true {

@@ -124,9 +124,32 @@ struct ConfigurationTests {
         all.slowConsumer = .dropOldest
         all.presenceGrace = .seconds(10)
         all.presenceGraceMax = 7
+        all.limits = limits
         all.listenBacklog = 16
         all.ipv6Only = true
         return all
+    }
+
+    private var limits: Configuration.Limits {
+        var limits = Configuration.Limits()
+        limits.maxConnectionsPerUser = 3
+        limits.maxConnectionsPerIP = 100
+        limits.userLimitPolicy = .evictStalest
+        limits.userLimitProbe = .seconds(1)
+        limits.rateLimitMessages = "100/min"
+        limits.rateLimitMessagesPerUser = "20/s burst 40"
+        limits.rateLimitMessagesPerIP = .init(100, per: .seconds(10), burst: 200)
+        limits.rateLimitBytes = "64KiB/s burst 1MiB"
+        limits.rateLimitBytesPerUser = "off"
+        limits.rateLimitBytesPerIP = .init(1 << 20, per: .milliseconds(100))
+        limits.rateLimitHandshakes = "10/s"
+        limits.rateLimitHandshakesPerUser = "1 / 100ms"
+        limits.rateLimitDropsMax = 10
+        limits.rateLimitEntriesMax = 1000
+        limits.trustedProxies = "10.0.0.0/8, ::1, unix"
+        limits.forwardedHeader = .forwarded
+        limits.proxyProtocol = true
+        return limits
     }
 
     /// The values of "key" in a JSON text.

@@ -207,6 +207,27 @@ struct ServerTests {
         try await server.stop()
     }
 
+    @Test("messages beyond the rate are reported, and end with a close")
+    func limited() async throws {
+        let record = Record()
+        let server = try Server(listen: "127.0.0.1:0") {
+            $0.limits.rateLimitMessages = .init(2, per: .seconds(3600))
+            $0.limits.rateLimitDropsMax = 2
+        }
+        try server.onEvent { record.append($0.copy()) }
+        try server.start()
+        let client = try await Client.open(server.port, "/")
+        for _ in 0..<5 { try client.send("hello") }
+        let closing = try await client.receive()
+        #expect({ if case .close(4105, _) = closing { true } else { false } }())
+        let told = record.events.compactMap { event -> (String, Int)? in
+            if case .limited(_, let key, let dropped) = event { (key, dropped) } else { nil }
+        }
+        #expect(told.map(\.0) == Array(repeating: "rate_limit_messages", count: 3))
+        #expect(told.map(\.1) == [0, 1, 1])
+        #expect(record.kinds.count { $0 == "message" } == 3)
+    }
+
     @Test("messages that the policy drops are reported")
     func dropped() async throws {
         let record = Record()

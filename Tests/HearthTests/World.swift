@@ -39,6 +39,7 @@ extension Event {
         case .presenceUpdated: "presenceUpdated"
         case .http: "http"
         case .dropped: "dropped"
+        case .limited: "limited"
         case .stopped: "stopped"
         }
     }

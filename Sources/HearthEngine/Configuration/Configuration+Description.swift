@@ -41,7 +41,8 @@ extension ConfigurationType {
         case .duration, .durationOrOff: "duration"
         case .choice: "choice"
         case .text: "text"
-        case .list: "list"
+        case .list, .networks: "list"
+        case .rate, .byteRate: "rate"
         }
     }
 }

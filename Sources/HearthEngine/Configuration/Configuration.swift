@@ -1,4 +1,6 @@
 import HearthBytes
+import HearthSession
+import HearthWire
 
 /// The settings of an engine and its servers: every key has a value at any time, its default or what was set.
 /// Values are read and checked when they are set, so that whoever uses them meets no error.
@@ -72,14 +74,25 @@ package struct Configuration {
     package func list(_ key: ConfigurationKey) -> [[UInt8]] {
         switch values[key.rawValue] {
         case .items(let items): items
-        case .number: []
+        case .number, .rate: []
         }
     }
 
     private func number(_ key: ConfigurationKey) -> Int {
         switch values[key.rawValue] {
         case .number(let number): number
-        case .items: 0
+        case .items, .rate: 0
         }
     }
+
+    /// Nil: off.
+    func rate(_ key: ConfigurationKey) -> Rate? {
+        switch values[key.rawValue] {
+        case .rate(let rate): rate
+        case .items, .number: nil
+        }
+    }
+
+    /// The networks of a list of them; the word unix is not one.
+    func networks(_ key: ConfigurationKey) -> [Network] { list(key).compactMap { Network($0.span) } }
 }

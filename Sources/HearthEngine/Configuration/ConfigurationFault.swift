@@ -39,6 +39,10 @@ package struct ConfigurationFault: Error {
         case .notDuration:
             sentence.add(" is not a duration: write seconds, or a number with ms, s, min, h or d")
         case .emptyItem: sentence.add(" has an empty item")
+        case .notNetworks:
+            sentence.add(" is not a list of addresses, networks like 10.0.0.0/8, or the word unix")
+        case .notRate:
+            sentence.add(" is not a rate: write 100/min, 20/s burst 40, 64KiB/s, or off")
         case .notChoice(let words):
             sentence.add(" is not one of ")
             sentence.addWords(words)
@@ -66,6 +70,8 @@ enum ValueFault: Error {
     case notSize
     case notDuration
     case emptyItem
+    case notNetworks
+    case notRate
     case notChoice(StaticString)
     case outOfRange
 }

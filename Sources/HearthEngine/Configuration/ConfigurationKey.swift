@@ -31,6 +31,23 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case ipv6Only
     case presenceGrace
     case presenceGraceMax
+    case maxConnectionsPerUser
+    case maxConnectionsPerIP
+    case userLimitPolicy
+    case userLimitProbe
+    case rateLimitMessages
+    case rateLimitMessagesPerUser
+    case rateLimitMessagesPerIP
+    case rateLimitBytes
+    case rateLimitBytesPerUser
+    case rateLimitBytesPerIP
+    case rateLimitHandshakes
+    case rateLimitHandshakesPerUser
+    case rateLimitDropsMax
+    case rateLimitEntriesMax
+    case trustedProxies
+    case forwardedHeader
+    case proxyProtocol
 
     /// The key of that name, nil if there is none.
     package static func named(_ name: [UInt8]) -> ConfigurationKey? {
@@ -62,6 +79,12 @@ package enum ConfigurationType: Sendable {
     case text
     /// Items separated by commas.
     case list
+    /// Networks like 10.0.0.0/8, and "unix", separated by commas.
+    case networks
+    /// So many in a time: "100/min", "20/s burst 40".
+    case rate
+    /// The same with sizes: "64KiB/s burst 1MiB".
+    case byteRate
 }
 
 /// One row of the table. Bounds and default are written as a user would write the value.

@@ -1,6 +1,8 @@
 /// The table of all settings, in the order of the cases of `ConfigurationKey`.
 extension ConfigurationKey {
-    package static let table: [ConfigurationEntry] = [
+    package static let table: [ConfigurationEntry] = general + limits
+
+    private static let general: [ConfigurationEntry] = [
         ConfigurationEntry(
             .threads, "threads", .integer, standard: "1", from: "1", to: "256", .engine,
             "Threads with a loop each that an engine started on its own threads has."),

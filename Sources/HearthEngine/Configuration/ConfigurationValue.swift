@@ -1,8 +1,13 @@
+import HearthSession
+import HearthWire
+
 /// The texts of values, read: units, words and bounds. Every number is checked for overflow before it is
 /// made.
 enum ConfigurationValue {
     case number(Int)
     case items([[UInt8]])
+    /// Nil: off.
+    case rate(Rate?)
 
     static let textBytesMax = 65536
 
@@ -14,6 +19,8 @@ enum ConfigurationValue {
         case .choice(let words): return .number(try choice(text, words))
         case .text: return .items([text])
         case .list: return .items(try list(text))
+        case .networks: return .items(try networks(text))
+        case .rate, .byteRate: return .rate(try rate(text, entry.type))
         case .integer, .integerOrOff, .size, .duration, .durationOrOff:
             let value = try number(text, entry.type)
             guard value >= (try number(entry.min.bytes, entry.type)),
@@ -30,7 +37,7 @@ enum ConfigurationValue {
         case .size: return try size(text)
         case .durationOrOff: return isOff(text) ? 0 : try duration(text)
         case .duration: return try duration(text)
-        case .flag, .choice, .text, .list: throw .notInteger
+        case .flag, .choice, .text, .list, .networks, .rate, .byteRate: throw .notInteger
         }
     }
 
@@ -67,6 +74,49 @@ enum ConfigurationValue {
             items.append(item)
         }
         return items
+    }
+
+    private static func networks(_ text: [UInt8]) throws(ValueFault) -> [[UInt8]] {
+        let items = try list(text)
+        for item in items where !item.isEqual(to: "unix") && Network(item.span) == nil {
+            throw .notNetworks
+        }
+        return items
+    }
+
+    /// AMOUNT/PERIOD, and perhaps: burst AMOUNT. Without it the burst is what comes in one period.
+    private static func rate(_ text: [UInt8], _ type: ConfigurationType) throws(ValueFault) -> Rate? {
+        if isOff(text) || text.isEqual(to: "0") { return nil }
+        guard let slash = text.firstIndex(of: UInt8(ascii: "/")) else { throw .notRate }
+        let rest = text[(slash + 1)...].withoutSpacesAround
+        var period = rest
+        var burst: [UInt8]?
+        if let space = rest.firstIndex(of: 0x20) {
+            let tail = rest[space...].withoutSpacesAround
+            let word = "burst " as StaticString
+            guard tail.starts(with: word.bytes) else { throw .notRate }
+            period = Array(rest[..<space])
+            burst = tail[word.utf8CodeUnitCount...].withoutSpacesAround
+        }
+        let count = try amount(text[..<slash].withoutSpacesAround, type)
+        // A unit alone is one of it.
+        if let first = period.first, !(0x30...0x39).contains(first) { period.insert(0x31, at: 0) }
+        guard let milliseconds = try? duration(period), (1...86_400_000).contains(milliseconds) else {
+            throw .notRate
+        }
+        var atOnce = count
+        if let burst { atOnce = try amount(burst, type) }
+        return Rate(count: count, periodMilliseconds: UInt64(milliseconds), burst: atOnce)
+    }
+
+    private static func amount(_ text: [UInt8], _ type: ConfigurationType) throws(ValueFault) -> UInt64 {
+        let value: Int?
+        switch type {
+        case .byteRate: value = try? size(text)
+        default: value = try? integer(text)
+        }
+        guard let value, value > 0, value <= 1 << 50 else { throw .notRate }
+        return UInt64(value)
     }
 
     private static func integer(_ text: [UInt8]) throws(ValueFault) -> Int {

@@ -49,6 +49,7 @@ EVENT_HTTP_REQUEST: Final = 9
 EVENT_SERVER_STOPPED: Final = 10
 EVENT_DROPPED: Final = 11
 EVENT_PRESENCE_UPDATED: Final = 12
+EVENT_LIMITED: Final = 13
 
 # hearth_log_level
 LOG_DEBUG: Final = 0

@@ -87,6 +87,7 @@ class Dispatcher:
             _abi.EVENT_HTTP_REQUEST: self._http_request,
             _abi.EVENT_SERVER_STOPPED: self._server_stopped,
             _abi.EVENT_DROPPED: self._dropped,
+            _abi.EVENT_LIMITED: self._limited,
         }
 
     def deliver(self, view: memoryview, length: int) -> None:
@@ -223,7 +224,8 @@ class Dispatcher:
                 raise TypeError(f"on_connect returns None, a bool or a user, not {type(answer).__name__}")
         if connection._verdict is False:
             self._opening.pop(connection.id, None)
-        elif not self._server._driven:
+        elif connection._user is not None or not self._server._driven:
+            # A user that has all its connections may be refused after all.
             self._loop.call_later(_OPENING_SECONDS, self._opening.pop, connection.id, None)
 
     def _refuse(self, connection: Connection, error: Exception) -> None:
@@ -314,6 +316,11 @@ class Dispatcher:
         if self._handlers.dropped is not None:
             connection = self.connection(record.connection)
             self._call(self._handlers.dropped, connection, connection, record.code)
+
+    def _limited(self, record: Record) -> None:
+        if self._handlers.limited is not None:
+            connection = self.connection(record.connection)
+            self._call(self._handlers.limited, connection, connection, record.data.decode(), record.code)
 
     def _server_stopped(self, record: Record) -> None:
         if not self.stopped.done():

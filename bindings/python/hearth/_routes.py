@@ -72,6 +72,7 @@ class Handlers:
     user_joined: Optional[Callable[..., Any]] = None
     user_left: Optional[Callable[..., Any]] = None
     dropped: Optional[Callable[[Connection, int], Any]] = None
+    limited: Optional[Callable[[Connection, str, int], Any]] = None
     presence: Optional[Callable[..., Any]] = None
 
     def register(self, name: str, handler: HandlerT) -> HandlerT:

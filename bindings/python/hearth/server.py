@@ -146,6 +146,13 @@ class Server:
         """handler(connection, count) is called when messages to a slow connection were dropped."""
         return self._handlers.register("dropped", handler)
 
+    def on_limited(self, handler: HandlerT) -> HandlerT:
+        """handler(connection, key, dropped) is called when a peer sends more than a rate_limit key allows.
+
+        dropped is 0 for the warning, then how many of its messages were dropped since the last call. key is
+        "" where the peer is within its rates again."""
+        return self._handlers.register("limited", handler)
+
     def on_presence(self, handler: HandlerT) -> HandlerT:
         """handler(change) is called with a PresenceChange for each user that joins or leaves a room, and for
         set_presence in each room of the user; see Room.presence."""
