@@ -254,6 +254,15 @@ typedef struct hearth_presence {
     uint64_t joined_at_ms;             /* wall clock */
 } hearth_presence;
 
+/* How a server drains. Set size to sizeof(hearth_drain). */
+typedef struct hearth_drain {
+    uint32_t size;
+    uint32_t opcode;                   /* of the farewell: hearth_opcode */
+    const void *data;                  /* the farewell, a message to all; NULL: none */
+    size_t length;
+    const char *why;                   /* at most 90 bytes of UTF-8; NULL: "draining" */
+} hearth_drain;
+
 /* --------------------------------------------------------- version and errors */
 
 /* The version of the library that is loaded, e.g. "0.1.0". Thread: any. Since: 0.1 */
@@ -464,6 +473,15 @@ HEARTH_API int hearth_server_stop(hearth_server *server, const char *reason);
  * max_header_size + max_message_size, HEARTH_ERR_STATE if the server or the engine does not run. Since: 0.1 */
 HEARTH_API int hearth_server_adopt(hearth_server *server, int descriptor, const void *data, size_t length);
 
+/* Stops so that clients can go elsewhere: from now on upgrades get 503 with Retry-After and
+ * health_path says "draining", the farewell goes to all, and the connections are closed one after the
+ * other over shutdown_spread, each with drain_close_code and a reason "retry=MILLISECONDS;why=TEXT" that
+ * names a time of its own to come back after. What is left at shutdown_timeout is cut, then comes
+ * HEARTH_EVENT_SERVER_STOPPED. Requests that are no upgrades are answered until then. Meanwhile
+ * hearth_server_stop closes the rest at once. options may be NULL.
+ * Returns: HEARTH_ERR_STATE if it is not started, or stopping or draining already. Since: 0.1 */
+HEARTH_API int hearth_server_drain(hearth_server *server, const hearth_drain *options);
+
 /* Sends to every open connection. except may be NULL. Returns: for how many connections it
  * was queued, or an error. With TEXT, data must be UTF-8 (HEARTH_ERR_INVALID). Since: 0.1 */
 HEARTH_API int64_t hearth_server_broadcast(hearth_server *server, uint32_t opcode, const void *data, size_t length,
@@ -480,6 +498,17 @@ HEARTH_API int64_t hearth_server_rooms(hearth_server *server, char *buffer, size
 
 /* The ids of open connections, at most capacity. Returns: how many there are. Since: 0.1 */
 HEARTH_API int64_t hearth_server_connections(hearth_server *server, hearth_connection *connections, size_t capacity);
+
+/* The same lists in pages, also of users. *cursor is 0 before the first page; each call moves it, and
+ * after the last page it is 0 again. What is there during the whole listing comes once, what comes or goes
+ * meanwhile may be missing; with several threads a room comes once for each that has members of it. A
+ * page of names is a list as hearth_server_rooms gives it, of whole names alone.
+ * Returns: how many ids, or bytes of names, were stored; HEARTH_ERR_TOO_LARGE if the next name does not fit
+ * into the whole buffer. Since: 0.1 */
+HEARTH_API int64_t hearth_server_list_connections(hearth_server *server, uint64_t *cursor,
+                                                  hearth_connection *connections, size_t capacity);
+HEARTH_API int64_t hearth_server_list_rooms(hearth_server *server, uint64_t *cursor, char *buffer, size_t capacity);
+HEARTH_API int64_t hearth_server_list_users(hearth_server *server, uint64_t *cursor, char *buffer, size_t capacity);
 
 /* --------------------------------------------------------------- connections */
 
@@ -577,6 +606,11 @@ HEARTH_API int64_t hearth_user_send(hearth_server *server, const char *user, uin
 /* The user's connections, at most capacity. Returns: how many there are, 0: not here. Since: 0.1 */
 HEARTH_API int64_t hearth_user_connections(hearth_server *server, const char *user, hearth_connection *connections,
                                            size_t capacity);
+
+/* Sends a user away: each connection of the user leaves its rooms at once, without presence_grace, and is
+ * closed with the code (0: 4505, kicked) and the reason (NULL: none).
+ * Returns: how many connections, 0: not here, or an error as of hearth_connection_close. Since: 0.1 */
+HEARTH_API int64_t hearth_user_kick(hearth_server *server, const char *user, int code, const char *reason);
 
 /* ----------------------------------------------------------------------- HTTP */
 

@@ -17,6 +17,12 @@ public struct Configuration: Sendable {
         case auto, on, off
     }
 
+    /// With which code a draining server closes.
+    public enum DrainCloseCode: String, Sendable {
+        case goingAway = "1001"
+        case serviceRestart = "1012"
+    }
+
     public enum LogLevel: UInt32, Sendable {
         case debug, info, warning, error
     }
@@ -42,6 +48,11 @@ public struct Configuration: Sendable {
     public var httpTimeout: Duration?
     public var keepAliveTimeout: Duration?
     public var shutdownTimeout: Duration?
+    /// Over how long a draining server spreads its closes.
+    public var shutdownSpread: Duration?
+    public var drainCloseCode: DrainCloseCode?
+    /// A draining server tells each connection a time to come back after: this to twice this.
+    public var drainRetry: Duration?
 
     public var maxMessageSize: Int?
     public var maxFragments: Int?
@@ -126,6 +137,9 @@ extension Configuration {
         add("max_metadata", maxMetadata)
         add("outbox_max_bytes", outboxMaxBytes)
         add("slow_consumer", slowConsumer?.rawValue)
+        add("shutdown_spread", shutdownSpread)
+        add("drain_close_code", drainCloseCode?.rawValue)
+        add("drain_retry", drainRetry)
         add("presence_grace", presenceGrace)
         add("presence_grace_max", presenceGraceMax)
         for (key, value) in limits.settings { add(key, value) }

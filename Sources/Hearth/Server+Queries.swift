@@ -55,6 +55,23 @@ extension Server {
         }
     }
 
+    /// The users that have a connection.
+    public var users: [User] {
+        get throws(HearthError) {
+            var names: [String] = []
+            var cursor: UInt64 = 0
+            var page = [CChar](repeating: 0, count: 1 << 17)
+            repeat {
+                let used = try HearthError.count(
+                    hearth_server_list_users(handle.pointer, &cursor, &page, page.count))
+                names += page[..<used].split(separator: 0).map {
+                    String(decoding: $0.map(UInt8.init(bitPattern:)), as: UTF8.self)
+                }
+            } while cursor != 0
+            return names.map { User(server: handle, name: $0) }
+        }
+    }
+
     public var connectionCount: Int {
         get throws(HearthError) { try HearthError.count(hearth_server_connection_count(handle.pointer)) }
     }

@@ -17,7 +17,7 @@ struct ServerHandle: @unchecked Sendable {
 /// `onEvent(_:)` is called on the loop's thread; `run(handling:)` calls an asynchronous function for one
 /// after the other; `events` is the sequence of them.
 public final class Server: Sendable {
-    private enum Phase { case idle, started, stopping, freed }
+    private enum Phase { case idle, started, draining, stopping, freed }
 
     let handle: ServerHandle
     let pump: EventPump
@@ -171,12 +171,45 @@ public final class Server: Sendable {
         free()
     }
 
+    /// Stops so that clients can go elsewhere: takes nobody new, sends the farewell to all, and closes one
+    /// after the other over `shutdown_spread`, each with a hint when to come back. A `stop` meanwhile closes
+    /// the rest at once. Returns when every connection has ended and the threads are gone.
+    public func drain(farewell: Message? = nil, why: String = "draining") async throws(HearthError) {
+        try phase.withLock { (phase) throws(HearthError) in
+            guard phase == .started else { throw HearthError(.state) }
+            try check(try beginDrain(farewell, why))
+            phase = .draining
+        }
+        pump.drain()
+        await target.stopped.wait()
+        free()
+    }
+
+    private func beginDrain(_ farewell: Message?, _ why: String) throws(HearthError) -> Int32 {
+        try withText(why) { why in
+            var options = hearth_drain()
+            options.size = UInt32(MemoryLayout<hearth_drain>.size)
+            options.why = why
+            guard let farewell else { return hearth_server_drain(handle.pointer, &options) }
+            return farewell.withPayload { opcode, payload in
+                options.opcode = opcode.rawValue
+                options.data = payload.baseAddress
+                options.length = payload.count
+                return hearth_server_drain(handle.pointer, &options)
+            }
+        }
+    }
+
     private func beginStop(_ reason: String) throws(HearthError) {
         try phase.withLock { (phase) throws(HearthError) in
             switch phase {
             case .idle: throw HearthError(.state, detail: "the server was not started")
             case .started:
                 try check(try withText(reason) { hearth_server_stop(handle.pointer, $0) })
+                phase = .stopping
+            case .draining:
+                // It may be done by itself at the same time.
+                _ = try withText(reason) { hearth_server_stop(handle.pointer, $0) }
                 phase = .stopping
             case .stopping, .freed: break
             }

@@ -17,10 +17,12 @@ enum Command {
     case respond(ConnectionID, status: Int, headers: [UInt8], body: [UInt8])
     case publish(server: Server, room: ByteString, Opcode, [UInt8], Exception)
     case broadcast(server: Server, Opcode, [UInt8], Exception)
+    case kick(server: Server, user: ByteString, code: UInt16, reason: [UInt8])
     case sendToUser(server: Server, user: ByteString, Opcode, [UInt8], Exception)
     case startListening(server: Server)
     case adopt(server: Server, descriptor: Int32, address: PeerAddress, [UInt8])
-    case stopServer(server: Server, reason: [UInt8])
+    case drainServer(server: Server, Farewell)
+    case stopServer(server: Server, reason: [UInt8], deadline: UInt64?)
     case cutServer(server: Server)
     case setPresence(server: Server, user: ByteString, [UInt8])
     case resumeReading

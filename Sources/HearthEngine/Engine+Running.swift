@@ -263,6 +263,7 @@ extension Loop {
         }
         stoppingServers = []
         served = []
+        drains = []
     }
 
     /// Takes the loop out of libuv. Its memory lives until libuv has let go of the last watcher.

@@ -68,7 +68,7 @@ extension Server {
             return engine.fail(.tooLarge, ascii("more was read than max_header_size and max_message_size"))
         }
         let loops = engine.currentLoops
-        guard state.load(ordering: .relaxed) == .started, !loops.isEmpty else {
+        guard isServing, !loops.isEmpty else {
             return engine.fail(.state, ascii("a socket is adopted by a started server of a running engine"))
         }
         guard let address = Socket.adopt(descriptor) else {
@@ -140,9 +140,7 @@ extension Server {
     /// Stops politely.
     package func stop(reason: [UInt8]) -> Status {
         if reason.count > 123 { return engine.fail(.tooLarge, ascii("a close reason has at most 123 bytes")) }
-        let exchanged = state.compareExchange(
-            expected: .started, desired: .stopping, ordering: .acquiringAndReleasing)
-        guard exchanged.exchanged else {
+        guard beginToStop(from: .started) || beginToStop(from: .draining) else {
             return engine.fail(.state, ascii("the server is not started, or stopped already"))
         }
         if engine.currentLoops.isEmpty {
@@ -150,16 +148,25 @@ extension Server {
             state.store(.stopped, ordering: .relaxed)
             return .ok
         }
+        stopLoops(reason: reason, deadline: nil)
+        return .ok
+    }
+
+    private func beginToStop(from: ServerState) -> Bool {
+        state.compareExchange(expected: from, desired: .stopping, ordering: .acquiringAndReleasing).exchanged
+    }
+
+    /// deadline: when what is left is cut; nil: `shutdown_timeout` from now.
+    func stopLoops(reason: [UInt8], deadline: UInt64?) {
         loopsToStop.store(engine.currentLoops.count, ordering: .releasing)
         for listening in listenings { if let path = listening.path { Socket.unlink(path: path) } }
         for loop in engine.currentLoops {
             if loop.port.isCurrent {
-                loop.stopServer(self, reason: reason)
+                loop.stopServer(self, reason: reason, deadline: deadline)
             } else {
-                _ = loop.port.post(.stopServer(server: self, reason: reason))
+                _ = loop.port.post(.stopServer(server: self, reason: reason, deadline: deadline))
             }
         }
-        return .ok
     }
 
     /// Cuts all connections. The number stays taken.
@@ -170,7 +177,7 @@ extension Server {
             engine.closeListenings(self)
             return .ok
         }
-        if before == .started {
+        if before == .started || before == .draining {
             loopsToStop.store(engine.currentLoops.count, ordering: .releasing)
             for listening in listenings { if let path = listening.path { Socket.unlink(path: path) } }
         }

@@ -84,7 +84,7 @@ extension Loop {
     /// A socket that the host accepted, with what it read from it.
     func adopt(_ descriptor: Int32, _ address: PeerAddress, _ server: Server, _ bytes: [UInt8]) {
         if !isDispatching { events.updateTime() }
-        if server.state.load(ordering: .relaxed) != .started { return Socket.close(descriptor) }
+        if !server.isServing { return Socket.close(descriptor) }
         guard let place = admit(descriptor, address, server), !bytes.isEmpty else { return }
         exchange(of: place).leftover = bytes
         goOnLater(place)

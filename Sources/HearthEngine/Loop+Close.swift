@@ -19,6 +19,25 @@ extension Loop {
         return .ok
     }
 
+    /// Sends all connections of a user on this loop away. They leave their rooms at once, as a decision.
+    func kick(_ server: Server, user name: borrowing Span<UInt8>, code: UInt16, reason: [UInt8]) -> Int {
+        guard let user = hub.findUser(server: server.number, name) else { return 0 }
+        var ids: [ConnectionID] = []
+        for index in 0..<hub.connectionCount(user: user) {
+            ids.append(connections[hub.connection(user: user, at: index)].id)
+        }
+        var count = 0
+        for id in ids {
+            // A callback for the one before may have ended it.
+            guard let place = place(of: id), place.pointee.phase == .open else { continue }
+            if close(place, code: code, reason: reason) == .ok { count += 1 }
+            emittingAfter {
+                while let room = hub.anyRoom(place.pointee.slot) { leaveRoom(place, room, isLost: false) }
+            }
+        }
+        return count
+    }
+
     /// An outbox is full and its policy closes: what waits is given up, as nobody reads it.
     func closeTooSlow(_ place: UnsafeMutablePointer<Connection>) {
         if place.pointee.isTooSlow { return }
@@ -109,4 +128,7 @@ extension Loop {
 extension CloseCode {
     /// Of the private range: the receiver did not read fast enough. It may come back.
     static var slowConsumer: UInt16 { 4102 }
+
+    /// Of the private range: sent away for good.
+    package static var kicked: UInt16 { 4505 }
 }

@@ -65,7 +65,11 @@ extension Loop {
         case .startListening(let server): listen(server)
         case .adopt(let server, let descriptor, let address, let bytes):
             adopt(descriptor, address, server, bytes)
-        case .stopServer(let server, let reason): stopServer(server, reason: reason)
+        case .kick(let server, let user, let code, let reason):
+            _ = kick(server, user: user.bytes.span, code: code, reason: reason)
+        case .drainServer(let server, let farewell): drainServer(server, farewell)
+        case .stopServer(let server, let reason, let deadline):
+            stopServer(server, reason: reason, deadline: deadline)
         case .cutServer(let server): cutServer(server)
         case .resumeReading: resumeReading()
         case .stop:

@@ -83,11 +83,12 @@ extension Loop {
 
     // MARK: Stopping a server
 
-    func stopServer(_ server: Server, reason: [UInt8]) {
+    func stopServer(_ server: Server, reason: [UInt8], deadline: UInt64?) {
         if !isDispatching { events.updateTime() }
         stopListening(server)
         expireAllDepartures(of: server)
-        stoppingServers.append((server, now + server.shutdownTimeout))
+        drains.removeAll { $0.server === server }
+        stoppingServers.append((server, deadline ?? now + server.shutdownTimeout))
         requestTurn()
         forEachConnection(of: server) { place in
             switch place.pointee.phase {
@@ -129,6 +130,7 @@ extension Loop {
     func cutServer(_ server: Server) {
         stopListening(server)
         expireAllDepartures(of: server)
+        drains.removeAll { $0.server === server }
         forEachConnection(of: server) { place in
             if place.pointee.phase == .released { return }
             if place.pointee.phase == .open {

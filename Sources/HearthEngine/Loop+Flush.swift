@@ -108,7 +108,7 @@ extension Loop {
     /// it.
     func finishTransport(_ place: UnsafeMutablePointer<Connection>) {
         let isStopping = place.pointee.server._withUnsafeGuaranteedRef {
-            $0.state.load(ordering: .relaxed) != .started
+            !$0.isServing
         }
         if !place.pointee.lingers || place.pointee.isInputEnded || isStopping { return release(place) }
         place.pointee.lingers = false

@@ -154,14 +154,22 @@ extension Loop {
         case .address:
             return refuseAddress(place)
         }
-        if server.state.load(ordering: .relaxed) != .started {
+        if !server.isServing {
             return respondAndClose(place, 503, "the server is stopping", "Retry-After: 5\r\n")
         }
         switch ServerHandshake.check(head, bytes.span) {
         case .rejected(let fault): refuse(place, fault)
+        case .upgrade where server.state.load(ordering: .relaxed) == .draining: refuseDraining(place, server)
         case .upgrade(let upgrade): upgradeRequested(place, server, bytes, upgrade)
         case .notUpgrade: plainRequested(place, server, bytes)
         }
+    }
+
+    func refuseDraining(_ place: UnsafeMutablePointer<Connection>, _ server: Server) {
+        exchange(of: place).keepsAlive = false
+        var fields = ascii("Retry-After: ")
+        appendDecimal(max(1, (server.drainRetry + 999) / 1000), to: &fields)
+        respondText(place, 503, "the server is draining", fields + ascii("\r\n"))
     }
 
     // MARK: Plain requests

@@ -71,6 +71,10 @@ extension Loop {
         guard case .none = exchange.decision, exchange.placeRequest == nil else { return .state }
         if !isDispatching { events.updateTime() }
         let server = place.pointee.server.takeUnretainedValue()
+        if server.state.load(ordering: .relaxed) == .draining {
+            refuseDraining(place, server)
+            return .gone
+        }
         if server.state.load(ordering: .relaxed) != .started {
             respondAndClose(place, 503, "the server is stopping", "Retry-After: 5\r\n")
             return .gone

@@ -45,6 +45,7 @@ final class Loop: @unchecked Sendable {
     var expired: [UInt32] = []
     /// Servers that are stopping, with the moment at which what is left is cut.
     var stoppingServers: [(server: Server, deadline: UInt64)] = []
+    var drains: [Drain] = []
     /// One for each server that has had any.
     var departures: [DepartureQueue] = []
     /// True while libuv is calling us; else a call comes from host code on this thread and must ask for a
@@ -240,6 +241,7 @@ final class Loop: @unchecked Sendable {
         for stopping in stoppingServers where due == nil || stopping.deadline < due! {
             due = stopping.deadline
         }
+        for drain in drains where due == nil || drain.due < due! { due = drain.due }
         for queue in departures {
             if let next = queue.due, due == nil || next < due! { due = next }
         }
@@ -259,6 +261,7 @@ final class Loop: @unchecked Sendable {
         wheel.expire(now: now, into: &expired)
         for index in 0..<expired.count { deadlineReached(expired[index]) }
         expireDepartures()
+        if !drains.isEmpty { goOnDraining() }
         cutOverdueServers()
         for acceptor in acceptors where acceptor.pointee.retryAt > 0 && now >= acceptor.pointee.retryAt {
             resume(acceptor)

@@ -63,7 +63,7 @@ extension Server {
         var count = 0
         for loop in engine.currentLoops {
             if loop.port.isCurrent {
-                if loop.isRetired { continue }
+                if loop.isRetired || !loop.hub.knows(server: number) { continue }
                 count += here(loop, kind)
                 loop.relieveArena()
                 continue

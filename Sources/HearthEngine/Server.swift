@@ -8,7 +8,7 @@ internal import HearthSession
 internal import HearthWire
 internal import Synchronization
 
-enum ServerState: UInt8, AtomicRepresentable { case idle, starting, started, stopping, stopped }
+enum ServerState: UInt8, AtomicRepresentable { case idle, starting, started, draining, stopping, stopped }
 
 /// An address that the server listens on, with one descriptor per loop.
 struct Listening {
@@ -26,6 +26,11 @@ package final class Server: Endpoint, @unchecked Sendable {
     let httpTimeout: UInt64
     let keepAliveTimeout: UInt64
     let shutdownTimeout: UInt64
+    /// Over how long the closes of a drain are spread.
+    let shutdownSpread: UInt64
+    let drainCloseCode: UInt16
+    /// After how long, at least, those who are sent away may come back.
+    let drainRetry: UInt64
     let connectionsMax: Int
     let roomsMax: Int
     let roomNameMax: Int
@@ -49,6 +54,8 @@ package final class Server: Endpoint, @unchecked Sendable {
     let state = Atomic<ServerState>(.idle)
     /// Accepted and not yet released, over all loops.
     let connectionCount = Atomic<Int>(0)
+    /// Loops that still have open connections of a draining server.
+    let loopsToDrain = Atomic<Int>(0)
     /// Loops that are not done with stopping.
     let loopsToStop = Atomic<Int>(0)
     let cutCount = Atomic<Int>(0)
@@ -68,6 +75,10 @@ package final class Server: Endpoint, @unchecked Sendable {
         httpTimeout = configuration.milliseconds(.httpTimeout)
         keepAliveTimeout = configuration.milliseconds(.keepAliveTimeout)
         shutdownTimeout = configuration.milliseconds(.shutdownTimeout)
+        // The last ones need time to answer before all are cut.
+        shutdownSpread = min(configuration.milliseconds(.shutdownSpread), shutdownTimeout / 4 * 3)
+        drainCloseCode = configuration.choice(.drainCloseCode) == 0 ? 1001 : 1012
+        drainRetry = configuration.milliseconds(.drainRetry)
         connectionsMax = configuration.integer(.maxConnections)
         roomsMax = configuration.integer(.maxRoomsPerConnection)
         roomNameMax = configuration.integer(.maxRoomName)
@@ -101,6 +112,12 @@ package final class Server: Endpoint, @unchecked Sendable {
         routes.append(route)
         if !route.isHTTP { hasWebSocketRoutes = true }
         return routes.count - 1
+    }
+
+    /// Whether it answers requests: from its start to its stop.
+    var isServing: Bool {
+        let state = state.load(ordering: .relaxed)
+        return state == .started || state == .draining
     }
 
     // MARK: Addresses

@@ -40,6 +40,20 @@ extension Hub {
         }
     }
 
+    /// The same from an index of the table on, which is moved behind the last room that `body` took. Returns
+    /// whether that were all.
+    package func listRooms(server: Int, _ index: inout Int, _ body: (ByteString) -> Bool) -> Bool {
+        while index < rooms.endIndex {
+            if rooms.contains(UInt32(index)), rooms[UInt32(index)].server == UInt16(server),
+                !body(rooms[UInt32(index)].name)
+            {
+                return false
+            }
+            index += 1
+        }
+        return true
+    }
+
     package func isMember(_ slot: UInt32, of room: UInt32) -> Bool { membership(of: slot, in: room) != nil }
 
     /// Structure.

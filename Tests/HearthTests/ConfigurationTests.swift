@@ -122,6 +122,9 @@ struct ConfigurationTests {
         all.maxMetadata = 100
         all.outboxMaxBytes = 1 << 20
         all.slowConsumer = .dropOldest
+        all.shutdownSpread = .seconds(1)
+        all.drainCloseCode = .serviceRestart
+        all.drainRetry = .seconds(2)
         all.presenceGrace = .seconds(10)
         all.presenceGraceMax = 7
         all.limits = limits

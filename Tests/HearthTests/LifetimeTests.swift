@@ -31,6 +31,22 @@ struct LifetimeTests {
         #expect(record.closings.first?.isClean == true)
     }
 
+    @Test("draining says farewell, closes with a hint and ends")
+    func drain() async throws {
+        let (server, record) = try echoServer {
+            $0.shutdownSpread = .milliseconds(50)
+            $0.drainRetry = .zero
+        }
+        try server.start()
+        let client = try await Client.open(server.port, "/")
+        async let drained: Void = server.drain(farewell: .text("bye"), why: "new version")
+        #expect(try await client.receive() == .text("bye"))
+        #expect(try await client.receive() == .close(1001, "retry=0;why=new version"))
+        try client.close(code: 1001)
+        try await drained
+        #expect(record.kinds == ["open", "close", "stopped"])
+    }
+
     @Test("two tasks may stop it at the same time")
     func stopTwice() async throws {
         let (server, record) = try echoServer()

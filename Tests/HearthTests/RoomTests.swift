@@ -97,6 +97,19 @@ struct RoomTests {
         try await server.stop()
     }
 
+    @Test("a user who is kicked is gone at once")
+    func kick() async throws {
+        let (server, record) = try server()
+        let client = try await Client.open(server.port, "/lobby?user=ada")
+        try await eventually("ada is in") { record.kinds.contains("userJoined") }
+        #expect(try server.users.map(\.name) == ["ada"])
+        #expect(try server.user("ada").kick(reason: "enough") == 1)
+        #expect(try await client.receive() == .close(4505, "enough"))
+        try await eventually("ada is out") { record.kinds.contains("userLeft") }
+        #expect(try server.user("ada").kick() == 0)
+        try await server.stop()
+    }
+
     @Test("a connection joins and leaves rooms and changes its user")
     func joinAndLeave() async throws {
         let (server, record) = try server()

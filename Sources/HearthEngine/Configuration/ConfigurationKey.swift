@@ -48,6 +48,9 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case trustedProxies
     case forwardedHeader
     case proxyProtocol
+    case shutdownSpread
+    case drainCloseCode
+    case drainRetry
 
     /// The key of that name, nil if there is none.
     package static func named(_ name: [UInt8]) -> ConfigurationKey? {

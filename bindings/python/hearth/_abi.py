@@ -142,6 +142,16 @@ class hearth_presence(Structure):
     ]
 
 
+class hearth_drain(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("opcode", c_uint32),
+        ("data", c_void_p),
+        ("length", c_size_t),
+        ("why", c_char_p),
+    ]
+
+
 hearth_event_fn = CFUNCTYPE(None, c_void_p, POINTER(hearth_event))
 hearth_log_fn = CFUNCTYPE(None, c_void_p, POINTER(hearth_log_entry))
 
@@ -184,12 +194,16 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "server_address": (c_int64, c_void_p, c_size_t, c_char_p, c_size_t),
     "server_stop": (c_int, c_void_p, c_char_p),
     "server_adopt": (c_int, c_void_p, c_int, c_void_p, c_size_t),
+    "server_drain": (c_int, c_void_p, POINTER(hearth_drain)),
     "server_broadcast": (c_int64, c_void_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
     "server_connection_count": (c_int64, c_void_p),
     "server_user_count": (c_int64, c_void_p),
     "server_room_count": (c_int64, c_void_p),
     "server_rooms": (c_int64, c_void_p, c_char_p, c_size_t),
     "server_connections": (c_int64, c_void_p, POINTER(c_uint64), c_size_t),
+    "server_list_connections": (c_int64, c_void_p, c_void_p, POINTER(c_uint64), c_size_t),
+    "server_list_rooms": (c_int64, c_void_p, c_void_p, c_char_p, c_size_t),
+    "server_list_users": (c_int64, c_void_p, c_void_p, c_char_p, c_size_t),
     "connection_accept": (c_int, c_uint64, c_char_p, c_char_p),
     "connection_reject": (c_int, c_uint64, c_int, c_char_p),
     "connection_send": (c_int64, c_uint64, c_uint32, c_void_p, c_size_t),
@@ -211,6 +225,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "user_set_presence": (c_int, c_void_p, c_char_p, c_void_p, c_size_t),
     "user_send": (c_int64, c_void_p, c_char_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
     "user_connections": (c_int64, c_void_p, c_char_p, POINTER(c_uint64), c_size_t),
+    "user_kick": (c_int64, c_void_p, c_char_p, c_int, c_char_p),
     "http_respond": (c_int, c_uint64, c_int, c_char_p, c_void_p, c_size_t),
     "event_header": (c_char_p, POINTER(hearth_event), c_char_p),
     "event_capture": (c_char_p, POINTER(hearth_event), c_char_p),
@@ -256,12 +271,16 @@ class Functions:
     server_address: Callable[..., Any]
     server_stop: Callable[..., Any]
     server_adopt: Callable[..., Any]
+    server_drain: Callable[..., Any]
     server_broadcast: Callable[..., Any]
     server_connection_count: Callable[..., Any]
     server_user_count: Callable[..., Any]
     server_room_count: Callable[..., Any]
     server_rooms: Callable[..., Any]
     server_connections: Callable[..., Any]
+    server_list_connections: Callable[..., Any]
+    server_list_rooms: Callable[..., Any]
+    server_list_users: Callable[..., Any]
     connection_accept: Callable[..., Any]
     connection_reject: Callable[..., Any]
     connection_send: Callable[..., Any]
@@ -283,6 +302,7 @@ class Functions:
     user_set_presence: Callable[..., Any]
     user_send: Callable[..., Any]
     user_connections: Callable[..., Any]
+    user_kick: Callable[..., Any]
     http_respond: Callable[..., Any]
     event_header: Callable[..., Any]
     event_capture: Callable[..., Any]

@@ -148,6 +148,18 @@ def read_names(function: Callable[..., int], *arguments: Any) -> List[str]:
     return [name.decode() for name in read_bytes(function, *arguments).split(b"\0")[:-1]]
 
 
+def read_pages(function: Callable[..., int], *arguments: Any) -> Iterator[str]:
+    """Reads a list of names page by page, so that no lock is held for long."""
+    cursor = ctypes.c_uint64()
+    buffer = ctypes.create_string_buffer(1 << 17)
+    while True:
+        length = check(function(*arguments, ctypes.byref(cursor), buffer, len(buffer)))
+        for name in buffer.raw[:length].split(b"\0")[:-1]:
+            yield name.decode()
+        if cursor.value == 0:
+            return
+
+
 def read_ids(function: Callable[..., int], *arguments: Any) -> List[int]:
     """Reads connection ids from a function that answers how many there are."""
     capacity = 64

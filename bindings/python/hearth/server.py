@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import inspect
 import signal
 import threading
@@ -12,7 +13,10 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Unio
 from . import _abi
 from ._engine import Configuration, Engine, Value
 from ._events import Dispatcher, logger
-from ._library import c_string, check, load, optional_c_string, raise_error, read_ids, read_names, read_text
+from ._library import (
+    c_number, c_string, check, load, optional_c_string, raise_error, read_ids, read_names, read_pages,
+    read_text,
+)  # fmt: skip
 from ._pump import Pump
 from ._routes import HandlerT, Handlers, HTTPHandlerT, MessageHandlerT, Route, SessionT
 from .connection import Connection
@@ -54,6 +58,7 @@ class Server:
         self._pump: Optional[Pump] = None
         self._dispatcher: Optional[Dispatcher] = None
         self._stopping: Optional["asyncio.Task[None]"] = None
+        self._drains = False
 
     # -------------------------------------------------------------- routes and handlers
 
@@ -202,17 +207,54 @@ class Server:
             return
         if self._stopping is None:
             self._stopping = asyncio.get_running_loop().create_task(self._stop(reason, grace))
+        elif self._drains:
+            self._functions.server_stop(self._engine.server, optional_c_string(reason))
+            self._sent()
+        await self._stopped(self._stopping)
+
+    async def _stopped(self, stopping: "asyncio.Task[None]") -> None:
+        """Waits for the end. A session that does so is not waited for in turn."""
         current = asyncio.current_task()
         if self._dispatcher is not None and current in self._dispatcher.tasks:
             self._dispatcher.tasks.discard(current)
-        await asyncio.shield(self._stopping)
+        await asyncio.shield(stopping)
+
+    async def drain(
+        self, farewell: Optional[Sendable] = None, *, why: str = "draining", grace: float = 10.0
+    ) -> None:
+        """Stops so that clients can go elsewhere: takes nobody new, sends the farewell to all, closes one
+        after the other over shutdown_spread with a hint when to come back, and frees the engine.
+        A stop meanwhile closes the rest at once; both return when all is done."""
+        if self._engine is None:
+            return
+        options = _abi.hearth_drain(size=ctypes.sizeof(_abi.hearth_drain), why=c_string(why))
+        if farewell is not None:
+            options.opcode, payload = payload_of(farewell)
+            kept = ctypes.create_string_buffer(payload, len(payload))
+            options.data = ctypes.addressof(kept)
+            options.length = len(payload)
+        self._engine.check(self._functions.server_drain(self._engine.server, ctypes.byref(options)))
+        self._sent()
+        self._drains = True
+        self._stopping = asyncio.get_running_loop().create_task(self._finish(grace))
+        await self._stopped(self._stopping)
 
     async def _stop(self, reason: Optional[str], grace: float) -> None:
-        engine, dispatcher = self._engine, self._dispatcher
-        assert engine is not None and dispatcher is not None
+        engine = self._engine
+        assert engine is not None
         try:
             engine.check(self._functions.server_stop(engine.server, optional_c_string(reason)))
             self._sent()
+        except BaseException:
+            self._cut()
+            raise
+        await self._finish(grace)
+
+    async def _finish(self, grace: float) -> None:
+        """Waits until every connection has ended, and ends everything."""
+        dispatcher = self._dispatcher
+        assert dispatcher is not None
+        try:
             await dispatcher.stopped
             await dispatcher.finish(grace)
         finally:
@@ -222,6 +264,7 @@ class Server:
         """Ends everything at once."""
         engine, pump = self._engine, self._pump
         self._engine = self._pump = self._dispatcher = self._stopping = None
+        self._drains = False
         if pump is not None:
             pump.close()
         if engine is not None:
@@ -284,6 +327,15 @@ class Server:
         self._sent()
         return check(result)
 
+    def kick(self, user: str, code: int = 4505, reason: str = "") -> int:
+        """Sends all connections of a user away: they leave their rooms at once and are closed with the code.
+        Answers how many they were; 0: not here."""
+        result: int = self._functions.user_kick(
+            self._handle, c_string(user), c_number(code), c_string(reason)
+        )
+        self._sent()
+        return check(result)
+
     def set_presence(self, user: str, data: Union[str, bytes]) -> None:
         """What is shown with a user to the others in its rooms, at most max_metadata bytes."""
         content = data.encode() if isinstance(data, str) else bytes(data)
@@ -332,6 +384,11 @@ class Server:
     def connections(self) -> List[Connection]:
         ids = read_ids(self._functions.server_connections, self._handle)
         return [self._connection(ident) for ident in ids]
+
+    @property
+    def users(self) -> List[str]:
+        """The users that have a connection, each once."""
+        return list(read_pages(self._functions.server_list_users, self._handle))
 
     def user_connections(self, user: str) -> List[Connection]:
         ids = read_ids(self._functions.user_connections, self._handle, c_string(user))

@@ -67,3 +67,19 @@ async def test_a_presence_of_many_users_is_read_whole(new_server):
         await until(lambda: len(server.room("hall")) == 1)
         server.set_presence("u", b"x" * 4000)
         await until(lambda: server.room("hall").presence().users["u"].data == b"x" * 4000)
+
+
+async def test_kick_closes_all_connections_of_a_user(new_server):
+    server = hall_of(new_server(presence_grace="1h"))
+    async with server, peer(server, "/?user=ann") as one, peer(server, "/?user=ann") as two:
+        async with peer(server, "/?user=bob") as bob:
+            await until(lambda: len(server.room("hall")) == 3)
+            assert sorted(server.users) == ["ann", "bob"]
+            assert server.kick("ann", reason="enough") == 2
+            assert await one.closing() == (4505, "enough")
+            assert await two.closing() == (4505, "enough")
+            await until(lambda: server.users == ["bob"])
+            assert list(server.room("hall").presence().users) == ["bob"]
+            assert server.kick("ann") == 0
+            server.kick("bob", 4000)
+            assert (await bob.closing())[0] == 4000

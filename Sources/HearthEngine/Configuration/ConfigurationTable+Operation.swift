@@ -1,0 +1,14 @@
+/// Settings of how a server is run and seen, in the order of the cases of `ConfigurationKey`.
+extension ConfigurationKey {
+    static let operation: [ConfigurationEntry] = [
+        ConfigurationEntry(
+            .shutdownSpread, "shutdown_spread", .duration, standard: "10s", from: "0", to: "24h", .server,
+            "Over how long a draining server spreads its closes; at most 3/4 of shutdown_timeout."),
+        ConfigurationEntry(
+            .drainCloseCode, "drain_close_code", .choice("1001|1012"), standard: "1001", .server,
+            "With which code a draining server closes: going away, or service restart."),
+        ConfigurationEntry(
+            .drainRetry, "drain_retry", .duration, standard: "1s", from: "0", to: "24h", .server,
+            "A draining server tells each connection a time to come back after: this to twice this."),
+    ]
+}
