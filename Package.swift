@@ -28,7 +28,7 @@ if isFuzzing {
 /// What reads a peer's bytes is checked for unsafe constructs; what owns raw memory (Bytes, Hub) cannot be.
 let parserSettings = coreSettings + [.strictMemorySafety()]  // SE-0458
 
-var platformDependencies: [Target.Dependency] = ["HearthBytes", "CLibuv", "COpenSSL", "CUring"]
+var platformDependencies: [Target.Dependency] = ["HearthBytes", "CLibuv", "COpenSSL", "CUring", "CZlib"]
 if hasJWT { platformDependencies += ["CJansson", "CJose"] }
 
 /// The core, bottom up: each target imports only what stands above it here (ARCHITECTURE.md draws the walls).
@@ -41,6 +41,8 @@ var targets: [Target] = [
         name: "COpenSSL", pkgConfig: "openssl",
         providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
     .systemLibrary(name: "CUring"),
+    .systemLibrary(
+        name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .target(name: "HearthBytes", swiftSettings: coreSettings),
     .target(name: "HearthWire", dependencies: ["HearthBytes"], swiftSettings: parserSettings),
     .target(

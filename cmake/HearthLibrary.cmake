@@ -10,6 +10,7 @@ find_program(HEARTH_SWIFT swift REQUIRED DOC "The Swift compiler driver, 6.2 or 
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(HEARTH_LIBUV REQUIRED IMPORTED_TARGET "libuv >= 1.44")
 pkg_check_modules(HEARTH_OPENSSL REQUIRED IMPORTED_TARGET "openssl >= 3.0")
+pkg_check_modules(HEARTH_ZLIB REQUIRED IMPORTED_TARGET "zlib >= 1.2.8")
 pkg_check_modules(HEARTH_JOSE QUIET IMPORTED_TARGET jose "jansson >= 2.11")
 option(HEARTH_WITH_JWT "Verify JSON Web Tokens (libjose, Jansson)" ${HEARTH_JOSE_FOUND})
 if(HEARTH_WITH_JWT AND NOT HEARTH_JOSE_FOUND)

@@ -18,7 +18,7 @@ WALLS = {
     "HearthWire": {"HearthBytes"},
     "HearthSession": {"HearthBytes", "HearthWire"},
     "HearthHub": {"HearthBytes", "HearthWire", "HearthSession"},
-    "HearthPlatform": {"HearthBytes", "CLibuv", "COpenSSL", "CUring", "CJansson", "CJose"},
+    "HearthPlatform": {"HearthBytes", "CLibuv", "COpenSSL", "CZlib", "CUring", "CJansson", "CJose"},
     "HearthEngine": {"HearthBytes", "HearthWire", "HearthSession", "HearthHub", "HearthPlatform"},
     "HearthABI": {"CHearth", "HearthBytes", "HearthPlatform", "HearthEngine"},
     "Hearth": {"CHearth", "HearthABI"},
