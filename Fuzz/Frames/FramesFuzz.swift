@@ -11,17 +11,18 @@ public func fuzzFrames(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     let limits = DecoderLimits(
         role: input[0] & 1 == 0 ? .server : .client, maxMessageSize: input[0] & 2 == 0 ? 1 << 20 : 200,
         maxFragments: input[0] & 4 == 0 ? 1000 : 3)
+    let takesCompressed = input[0] & 8 != 0
     let stream = Array(input[2...])
-    let whole = decode(stream, pieceCount: { stream.count }, limits)
+    let whole = decode(stream, pieceCount: { stream.count }, limits, takesCompressed)
     var state = UInt32(input[1])
     let cut = decode(
         stream,
         pieceCount: {
             state = state &* 1_103_515_245 &+ 12_345
             return Int(state >> 16 & 0x1F) + 1
-        }, limits)
+        }, limits, takesCompressed)
     precondition(whole == cut)
-    precondition(decode(stream, pieceCount: { 1 }, limits) == whole)
+    precondition(decode(stream, pieceCount: { 1 }, limits, takesCompressed) == whole)
     for (index, outcome) in whole.enumerated() {
         check(outcome, limits)
         precondition(!outcome.isEnd || index == whole.count - 1)
@@ -41,6 +42,8 @@ private func check(_ outcome: Outcome, _ limits: DecoderLimits) {
     case Opcode.text.rawValue:
         precondition(String(validating: outcome.payload, as: UTF8.self) != nil)
         precondition(outcome.payload.count <= limits.maxMessageSize)
+    case 0x41, 0x42:
+        precondition(outcome.payload.count <= limits.maxMessageSize + limits.maxMessageSize / 64 + 64)
     case Opcode.binary.rawValue: precondition(outcome.payload.count <= limits.maxMessageSize)
     case Opcode.close.rawValue:
         precondition(
@@ -50,8 +53,11 @@ private func check(_ outcome: Outcome, _ limits: DecoderLimits) {
     }
 }
 
-private func decode(_ stream: [UInt8], pieceCount: () -> Int, _ limits: DecoderLimits) -> [Outcome] {
+private func decode(
+    _ stream: [UInt8], pieceCount: () -> Int, _ limits: DecoderLimits, _ takesCompressed: Bool
+) -> [Outcome] {
     var decoder = MessageDecoder()
+    decoder.takesCompressed = takesCompressed
     var outcomes: [Outcome] = []
     var start = 0
     while start < stream.count {
@@ -82,6 +88,9 @@ private func step(
     switch decoded {
     case .needMore: return nil
     case .message(let opcode, let body): return Outcome(kind: opcode.rawValue, payload: payload(body))
+    case .compressed(let opcode, let body):
+        precondition(takesCompressed)
+        return Outcome(kind: 0x40 | opcode.rawValue, payload: payload(body))
     case .ping(let body): return Outcome(kind: 9, payload: payload(body))
     case .pong(let body): return Outcome(kind: 10, payload: payload(body))
     case .close(let code, let reason):

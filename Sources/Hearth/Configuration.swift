@@ -71,6 +71,12 @@ public struct Configuration: Sendable {
     public var presenceGrace: Duration?
     public var presenceGraceMax: Int?
     public var limits = Limits()
+    /// Whether permessage-deflate is agreed on with peers that know it.
+    public var compression: Bool?
+    public var compressionThreshold: Int?
+    public var compressionContextTakeover: Bool?
+    public var compressionWindowBits: Int?
+    public var compressionLevel: Int?
     public var listenBacklog: Int?
     public var ipv6Only: Bool?
 
@@ -106,6 +112,9 @@ extension Configuration {
         }
         func add(_ key: String, _ value: Int?) {
             add(key, value.map { "\($0)" })
+        }
+        func add(_ key: String, _ value: Bool?) {
+            add(key, value.map { $0 ? "on" : "off" })
         }
         func add(_ key: String, _ value: Duration?) {
             add(key, value.map { "\($0.milliseconds)ms" })
@@ -143,8 +152,13 @@ extension Configuration {
         add("presence_grace", presenceGrace)
         add("presence_grace_max", presenceGraceMax)
         for (key, value) in limits.settings { add(key, value) }
+        add("compression", compression)
+        add("compression_threshold", compressionThreshold)
+        add("compression_context_takeover", compressionContextTakeover)
+        add("compression_window_bits", compressionWindowBits)
+        add("compression_level", compressionLevel)
         add("listen_backlog", listenBacklog)
-        add("ipv6_only", ipv6Only.map { $0 ? "on" : "off" })
+        add("ipv6_only", ipv6Only)
         return list
     }
 

@@ -19,6 +19,9 @@ package struct Segment {
     }
 
     package var count: Int { Int(end &- start) }
+
+    /// To be put nowhere.
+    package static var empty: Segment { Segment(chunk: 0, start: 0, end: 0, isHeld: false) }
 }
 
 package final class FrameArena {

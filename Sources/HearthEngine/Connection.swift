@@ -63,6 +63,8 @@ struct Connection: ~Copyable {
     /// What only some connections have: a request in progress, metadata.
     var exchange: Exchange?
     var metadata: [UInt8] = []
+    /// permessage-deflate, if it was agreed on.
+    var compression: Compression?
     var openedAtWall: UInt64 = 0
     // What other threads may read at any time.
     let isOpenFlag = Atomic<Bool>(false)

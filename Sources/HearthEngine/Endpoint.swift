@@ -21,6 +21,7 @@ package class Endpoint: @unchecked Sendable {
     final let closeTimeout: UInt64
     final let outboxBytesMax: Int
     final let policy: SlowConsumerPolicy
+    final let compression: CompressionSettings
     final var callback: EventCallback?
     final var callbackContext: UnsafeMutableRawPointer?
     /// What the callback needs as long as the endpoint lives.
@@ -47,6 +48,7 @@ package class Endpoint: @unchecked Sendable {
         // One message of the greatest size fits into an empty outbox, frame header included.
         outboxBytesMax = min(max(configuration.size(.outboxMaxBytes), messageMax + 14), Int(Int32.max))
         policy = SlowConsumerPolicy(rawValue: UInt8(configuration.choice(.slowConsumer))) ?? .close
+        compression = CompressionSettings(configuration, policy)
     }
 
     deinit {

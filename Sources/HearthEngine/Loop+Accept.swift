@@ -201,6 +201,7 @@ extension Loop {
         wheel.remove(slot)
         place.pointee.exchange = nil
         stopLimiting(place)
+        place.pointee.compression = nil
         Watcher.close(watcher(of: place))
         Socket.close(place.pointee.descriptor)
         let server = place.pointee.server.takeUnretainedValue()

@@ -43,6 +43,7 @@ extension Loop {
                 hub.appendAlways(hub.encode(.ping, payload), to: place.pointee.slot)
             }
             noteQueued()
+            place.pointee.compression?.releaseIdle()
         case .pingTimedOut:
             log(.warning, "session", "the peer is gone", place, reason: "nothing came after a ping")
             hub.stopMessages(slot)

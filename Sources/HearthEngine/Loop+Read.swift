@@ -66,6 +66,8 @@ extension Loop {
                 return
             case .message(let opcode, let body):
                 deliver(place, opcode, content(place, body, bytes))
+            case .compressed(let opcode, let body):
+                deliverCompressed(place, opcode, content(place, body, bytes))
             case .pingReceived(let body):
                 answerPing(place, content(place, body, bytes))
             case .pongReceived:
@@ -107,7 +109,7 @@ extension Loop {
     }
 
     @inline(__always)
-    private func deliver(
+    func deliver(
         _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) {
         place.pointee.messagesReceived.increase()

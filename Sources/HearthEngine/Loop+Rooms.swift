@@ -119,11 +119,13 @@ extension Loop {
     ) -> Int64 {
         if place.pointee.phase != .open { return Int64(Status.gone.rawValue) }
         let slot = place.pointee.slot
-        let result = hub.append(hub.encode(opcode, payload), to: slot)
+        let isPlain = hub.group(of: slot) == .plain
+        let frame = isPlain ? hub.encode(opcode, payload) : encode(opcode, payload, for: place)
+        let result = hub.append(frame, to: slot)
         noteQueued()
         switch result {
         case .queued: return 1
-        case .flushFirst: return sendAfterFlush(place, opcode, payload)
+        case .flushFirst: return sendAfterFlush(place, frame)
         case .dropped: return 0
         case .tooSlow:
             closeTooSlow(place)
@@ -132,12 +134,10 @@ extension Loop {
         }
     }
 
-    private func sendAfterFlush(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
-    ) -> Int64 {
+    private func sendAfterFlush(_ place: UnsafeMutablePointer<Connection>, _ frame: Segment) -> Int64 {
         flush(place.pointee.slot)
         if place.pointee.phase != .open { return Int64(Status.gone.rawValue) }
-        return retry(hub.encode(opcode, payload), to: place.pointee.slot) ? 1 : 0
+        return retry(frame, to: place.pointee.slot) ? 1 : 0
     }
 
     /// Appends once more after a flush: what is full now is full for good.
@@ -154,7 +154,7 @@ extension Loop {
     }
 
     /// Those whose outbox was full in the fan-out: flush and try once more. Returns how many took it.
-    private func retryOverflowing(_ frame: Segment) -> Int {
+    func retryOverflowing(_ frame: Segment) -> Int {
         if hub.overflowing.isEmpty { return 0 }
         let slots = hub.overflowing
         hub.overflowing.removeAll(keepingCapacity: true)
@@ -172,11 +172,18 @@ extension Loop {
     ) {
         let slot = place.pointee.slot
         if hub.roomsOfConnection(slot) == 0 { return }
-        let frame = hub.encode(opcode, payload)
         let leftOut = place.pointee.relay == .others ? slot : nil
         if hub.roomsOfConnection(slot) == 1, loopCount == 1, let room = hub.anyRoom(slot) {
-            _ = hub.publish(frame, room: room, exceptSlot: leftOut, exceptUser: nil)
-            _ = retryOverflowing(frame)
+            if isSentPlain(payload, by: place.pointee.endpoint) {
+                // The same as below, without what a closure costs.
+                let frame = hub.encode(opcode, payload)
+                _ = hub.publish(frame, room: room, exceptSlot: leftOut, exceptUser: nil)
+                _ = retryOverflowing(frame)
+            } else {
+                _ = fanOut(place.pointee.endpoint, opcode, payload, first: hub.anyGroup(room)) {
+                    hub.publish($0, for: $1, room: room, exceptSlot: leftOut, exceptUser: nil)
+                }
+            }
             return noteQueued()
         }
         var rooms: [UInt32] = []
@@ -186,10 +193,14 @@ extension Loop {
         }
         let exception = Exception(connection: leftOut == nil ? .none : place.pointee.id, user: nil)
         let server = place.pointee.server.takeUnretainedValue()
+        _ = fanOut(place.pointee.endpoint, opcode, payload, first: hub.anyGroup(rooms[0])) { frame, groups in
+            for room in rooms {
+                _ = hub.publish(frame, for: groups, room: room, exceptSlot: leftOut, exceptUser: nil)
+            }
+            return 0
+        }
         for room in rooms {
             let name = hub.roomName(room)
-            _ = hub.publish(frame, room: room, exceptSlot: leftOut, exceptUser: nil)
-            _ = retryOverflowing(frame)
             engine.postToOtherLoops(than: self) {
                 .publish(server: server, room: name, opcode, Array(payload), exception)
             }
@@ -204,11 +215,11 @@ extension Loop {
         _ exception: Exception
     ) -> Int {
         guard let room = hub.findRoom(server: server.number, name) else { return 0 }
-        let frame = hub.encode(opcode, payload)
-        var count = hub.publish(
-            frame, room: room, exceptSlot: slot(of: exception.connection),
-            exceptUser: exception.user.flatMap { hub.findUser(server: server.number, $0.bytes.span) })
-        count += retryOverflowing(frame)
+        let leftOut = slot(of: exception.connection)
+        let leftOutUser = exception.user.flatMap { hub.findUser(server: server.number, $0.bytes.span) }
+        let count = fanOut(reference(to: server), opcode, payload, first: hub.anyGroup(room)) {
+            hub.publish($0, for: $1, room: room, exceptSlot: leftOut, exceptUser: leftOutUser)
+        }
         noteQueued()
         return count
     }
@@ -217,19 +228,19 @@ extension Loop {
     func broadcast(
         _ server: Server, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>, _ exception: Exception
     ) -> Int {
-        let frame = hub.encode(opcode, payload)
         let leftOut = slot(of: exception.connection)
         let leftOutUser = exception.user.flatMap { hub.findUser(server: server.number, $0.bytes.span) }
-        var count = 0
-        for index in 0..<connections.endIndex {
-            let slot = UInt32(index)
-            guard connections.contains(slot), slot != leftOut, connections[slot].phase == .open,
-                connections[slot].endpoint.toOpaque() == Unmanaged.passUnretained(server).toOpaque()
-            else { continue }
-            if let leftOutUser, hub.user(of: slot) == leftOutUser { continue }
-            count += append(frame, to: slot)
+        let endpoint = reference(to: server)
+        let count = fanOut(endpoint, opcode, payload, first: anyGroup(of: endpoint)) { frame, groups in
+            var count = 0
+            for index in 0..<connections.endIndex {
+                let slot = UInt32(index)
+                guard isOpen(slot, of: endpoint), slot != leftOut else { continue }
+                if let leftOutUser, hub.user(of: slot) == leftOutUser { continue }
+                if hub.isIn(groups, slot) { count += append(frame, to: slot) }
+            }
+            return count
         }
-        count += retryOverflowing(frame)
         noteQueued()
         return count
     }
@@ -242,19 +253,36 @@ extension Loop {
     ) -> Int {
         guard let user = hub.findUser(server: server.number, name) else { return 0 }
         if let other = exception.user, hub.userName(user) == other { return 0 }
-        let frame = hub.encode(opcode, payload)
         let leftOut = slot(of: exception.connection)
-        var count = 0
-        for index in 0..<hub.connectionCount(user: user) {
-            let slot = hub.connection(user: user, at: index)
-            if slot != leftOut { count += append(frame, to: slot) }
+        let first = hub.group(of: hub.connection(user: user, at: 0))
+        let count = fanOut(reference(to: server), opcode, payload, first: first) { frame, groups in
+            var count = 0
+            for index in 0..<hub.connectionCount(user: user) {
+                let slot = hub.connection(user: user, at: index)
+                if slot != leftOut, hub.isIn(groups, slot) { count += append(frame, to: slot) }
+            }
+            return count
         }
-        count += retryOverflowing(frame)
         noteQueued()
         return count
     }
 
-    private func append(_ frame: Segment, to slot: UInt32) -> Int {
+    private func reference(to server: Server) -> Unmanaged<Endpoint> { .passUnretained(server) }
+
+    private func isOpen(_ slot: UInt32, of endpoint: Unmanaged<Endpoint>) -> Bool {
+        connections.contains(slot) && connections[slot].phase == .open
+            && connections[slot].endpoint.toOpaque() == endpoint.toOpaque()
+    }
+
+    /// The group of one of the endpoint's open connections.
+    private func anyGroup(of endpoint: Unmanaged<Endpoint>) -> FrameGroups {
+        for index in 0..<connections.endIndex where isOpen(UInt32(index), of: endpoint) {
+            return hub.group(of: UInt32(index))
+        }
+        return .plain
+    }
+
+    func append(_ frame: Segment, to slot: UInt32) -> Int {
         switch hub.append(frame, to: slot) {
         case .queued: return 1
         case .flushFirst, .tooSlow:

@@ -154,7 +154,7 @@ extension Loop {
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
         _ upgrade: Upgrade, _ rejection: (code: UInt16, reason: [UInt8])
     ) {
-        _ = writeHandshake(place, server, bytes, upgrade, subprotocol: nil)
+        _ = writeHandshake(place, server, bytes, upgrade, subprotocol: nil, fields: [])
         place.pointee.session = Session(now: now)
         sendClose(place, rejection.code, rejection.reason)
         finish(place, lingers: true)
@@ -186,7 +186,9 @@ extension Loop {
                 return openToClose(place, server, bytes, upgrade, (code.rawValue, reason))
             }
         }
-        let chosen = writeHandshake(place, server, bytes, upgrade, subprotocol: subprotocol)
+        let fields = agreeOnCompression(place, server, bytes)
+        let chosen = writeHandshake(
+            place, server, bytes, upgrade, subprotocol: subprotocol, fields: fields)
         beginSession(place, server, user: user, subprotocol: chosen, room: room)
     }
 
@@ -199,6 +201,7 @@ extension Loop {
         let routeIndex = Int(place.pointee.route)
         place.pointee.phase = .open
         place.pointee.session = Session(now: now)
+        startCompression(place)
         place.pointee.deadline = 0
         port.lock.withLock { place.pointee.openedAtWall = wallMilliseconds }
         place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
@@ -234,10 +237,10 @@ extension Loop {
         if let room { _ = join(place, room) }
     }
 
-    /// Returns the subprotocol chosen, empty: none.
+    /// `fields` are lines of the response. Returns the subprotocol chosen, empty: none.
     private func writeHandshake(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
-        _ upgrade: Upgrade, subprotocol: [UInt8]?
+        _ upgrade: Upgrade, subprotocol: [UInt8]?, fields: [UInt8]
     ) -> [UInt8] {
         var digest: (UInt64, UInt64, UInt32) = (0, 0, 0)
         let input = ServerHandshake.acceptInput(upgrade, bytes.span)
@@ -255,7 +258,8 @@ extension Loop {
         withUnsafeBytes(of: &digest) { digest in
             let digest = UnsafeBufferPointer(
                 start: digest.baseAddress!.assumingMemoryBound(to: UInt8.self), count: 20)
-            ServerHandshake.writeResponse(digest: digest.span, subprotocol: chosen, into: &response)
+            ServerHandshake.writeResponse(
+                digest: digest.span, subprotocol: chosen, fields: fields, into: &response)
         }
         write(place, response)
         return chosen

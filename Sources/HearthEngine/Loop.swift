@@ -31,6 +31,7 @@ final class Loop: @unchecked Sendable {
     var ownedRing: SendRing?
     /// The slots of the sends that are staged in the ring, in order.
     let stagedSlots: UnsafeMutablePointer<UInt32>
+    let codecs = Codecs()
     var acceptors: [UnsafeMutablePointer<Acceptor>] = []
     /// Connections that are not read because the host does not fetch its events.
     var pausedReaders: [ConnectionID] = []

@@ -8,10 +8,13 @@ extension Hub {
 
     /// Writes one frame into the arena, to be appended to any number of outboxes in this turn.
     @inline(__always)
-    package func encode(_ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>) -> Segment {
+    package func encode(
+        _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>, isCompressed: Bool = false
+    ) -> Segment {
         let count = payload.count
         let (segment, place) = arena.reserve(FrameHeader.length(payloadCount: count) + count)
-        let header = FrameHeader.write(opcode: opcode, payloadCount: count, into: place)
+        let header = FrameHeader.write(
+            opcode: opcode, isCompressed: isCompressed, payloadCount: count, into: place)
         // As raw memory: typed bytes would be copied one by one in Embedded Swift.
         if count > 0 {
             UnsafeMutableRawPointer(place + header).copyMemory(from: payload.baseAddress!, byteCount: count)
@@ -67,11 +70,11 @@ extension Hub {
         members[Int(slot)].outbox.fixedBytes = members[Int(slot)].outbox.bytes
     }
 
-    /// Queues a frame for every member of a room but the ones left out. Returns for how many; those that are
-    /// full are in
-    /// `overflowing`, not counted.
+    /// Queues a frame for every member of a room that is in one of the groups, but the ones left out. Returns
+    /// for how many; those that are full are in `overflowing`, not counted.
     package func publish(
-        _ frame: Segment, room: UInt32, exceptSlot: UInt32?, exceptUser: UInt32?
+        _ frame: Segment, for groups: FrameGroups = .all, room: UInt32, exceptSlot: UInt32?,
+        exceptUser: UInt32?
     ) -> Int {
         var count = 0
         let leftOut = exceptSlot ?? Outbox.none
@@ -79,6 +82,7 @@ extension Hub {
             let slot = rooms[room].members[index].slot
             if slot == leftOut { continue }
             if let exceptUser, members[Int(slot)].user == exceptUser { continue }
+            if !isIn(groups, slot) { continue }
             switch append(frame, to: slot) {
             case .queued: count += 1
             case .flushFirst, .tooSlow: overflowing.append(slot)

@@ -16,6 +16,11 @@ extension Hub {
 
     package func member(_ room: UInt32, at index: Int) -> UInt32 { rooms[room].members[index].slot }
 
+    /// The group of one of its members.
+    package func anyGroup(_ room: UInt32) -> FrameGroups {
+        rooms[room].members.first.map { members[Int($0.slot)].group } ?? .plain
+    }
+
     package func roomsOfConnection(_ slot: UInt32) -> Int { Int(members[Int(slot)].membershipCount) }
 
     /// The room that the connection joined last, or nil if it is in none.

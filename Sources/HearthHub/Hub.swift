@@ -18,6 +18,7 @@ package final class Hub {
         var membershipCount: UInt32 = 0
         var user = Outbox.none
         var server: UInt16 = 0
+        var group = FrameGroups.plain
         /// Messages that were queued for it.
         var sent: UInt64 = 0
     }
@@ -38,6 +39,9 @@ package final class Hub {
     var names: [ServerNames] = []
     /// Slots whose outbox was full during a fan-out, to be tried again after a flush.
     package var overflowing: [UInt32] = []
+    /// Groups that were met and passed over since `beginPass`, and the connections that are one by itself.
+    package private(set) var missedGroups = FrameGroups.none
+    private var individuals: [UInt32] = []
 
     let seed: (UInt64, UInt64)
 
@@ -101,6 +105,41 @@ package final class Hub {
         members.deallocate()
         members = larger
         membersCapacity = capacity
+    }
+
+    // MARK: Groups
+
+    @inline(__always)
+    package func group(of slot: UInt32) -> FrameGroups { members[Int(slot)].group }
+
+    /// `group` is a single one. The slot's next owner begins as plain.
+    package func setGroup(_ slot: UInt32, _ group: FrameGroups) { members[Int(slot)].group = group }
+
+    package func beginPass() {
+        missedGroups = .none
+        individuals.removeAll(keepingCapacity: true)
+    }
+
+    /// Whether the connection gets frames for `groups`; if not, it is noted.
+    @inline(__always)
+    package func isIn(_ groups: FrameGroups, _ slot: UInt32) -> Bool {
+        if members[Int(slot)].group.meets(groups) { return true }
+        noteMissed(slot)
+        return false
+    }
+
+    @inline(never)
+    private func noteMissed(_ slot: UInt32) {
+        missedGroups.insert(members[Int(slot)].group)
+        if members[Int(slot)].group == .individual { individuals.append(slot) }
+    }
+
+    /// Those of `individual` that were passed over since `beginPass`.
+    package func takeIndividuals() -> [UInt32] {
+        if individuals.isEmpty { return [] }
+        let taken = individuals
+        individuals = []
+        return taken
     }
 
     // MARK: The list of those with something to write

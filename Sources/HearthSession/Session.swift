@@ -23,6 +23,8 @@ package enum SessionState: UInt8 { case open, closing, ended }
 package enum SessionEvent {
     case needMore
     case message(Opcode, Body)
+    /// The same, to be inflated first.
+    case compressed(Opcode, Body)
     case pingReceived(Body)
     /// The latency is known anew: call `recordPong`.
     case pongReceived
@@ -80,6 +82,8 @@ package struct Session: ~Copyable {
                 return .needMore
             case .message(let opcode, let body):
                 if state == .open { return .message(opcode, body) }
+            case .compressed(let opcode, let body):
+                if state == .open { return .compressed(opcode, body) }
             case .ping(let body):
                 if state == .open { return .pingReceived(body) }
             case .pong(let body):

@@ -15,6 +15,9 @@ package struct DecoderLimits: Sendable {
     package var maxMessageSize: Int
     package var maxFragments: Int
 
+    /// What a message may take more while it is compressed, for what cannot be compressed grows a little.
+    var compressedSlack: Int { maxMessageSize >> 6 + 64 }
+
     package init(role: DecoderRole, maxMessageSize: Int, maxFragments: Int) {
         self.role = role
         self.maxMessageSize = maxMessageSize
@@ -34,6 +37,8 @@ package enum Decoded: Equatable {
     /// Every byte given was taken, and no message is whole.
     case needMore
     case message(Opcode, Body)
+    /// The same with a payload that is to be inflated (RFC 7692 7.2.2). A text has not been checked.
+    case compressed(Opcode, Body)
     case ping(Body)
     case pong(Body)
     /// nil: the frame had no code.

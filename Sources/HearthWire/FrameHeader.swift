@@ -1,4 +1,5 @@
-// The header of a frame that we send (RFC 6455 5.2): always final, the length in its shortest form.
+// The header of a frame that we send (RFC 6455 5.2): always final, the length in its shortest form. Of a
+// compressed message it has RSV1 (RFC 7692 6).
 
 package enum FrameHeader {
     /// No header is longer.
@@ -14,17 +15,21 @@ package enum FrameHeader {
     /// were.
     @inline(__always)
     package static func write(
-        opcode: Opcode, payloadCount: Int, into place: UnsafeMutablePointer<UInt8>
+        opcode: Opcode, isCompressed: Bool = false, payloadCount: Int, into place: UnsafeMutablePointer<UInt8>
     ) -> Int {
-        unsafe write(opcode: opcode, payloadCount: payloadCount, maskBit: 0, into: place)
+        unsafe write(
+            opcode: opcode, isCompressed: isCompressed, payloadCount: payloadCount, maskBit: 0, into: place)
     }
 
     /// Writes a client's header to `place`, which has `length(payloadCount:) + 4` bytes. Returns how many
     /// that were. `maskKey` is the key as a little-endian number, as `unmask` takes it.
     package static func write(
-        opcode: Opcode, payloadCount: Int, maskKey: UInt32, into place: UnsafeMutablePointer<UInt8>
+        opcode: Opcode, isCompressed: Bool = false, payloadCount: Int, maskKey: UInt32,
+        into place: UnsafeMutablePointer<UInt8>
     ) -> Int {
-        let count = unsafe write(opcode: opcode, payloadCount: payloadCount, maskBit: 0x80, into: place)
+        let count = unsafe write(
+            opcode: opcode, isCompressed: isCompressed, payloadCount: payloadCount, maskBit: 0x80, into: place
+        )
         for index in 0..<4 {
             unsafe place[count + index] = UInt8(truncatingIfNeeded: maskKey >> (8 * UInt32(index)))
         }
@@ -34,9 +39,10 @@ package enum FrameHeader {
     // The caller's promise about the room at `place` covers every byte written here.
     @inline(__always)
     private static func write(
-        opcode: Opcode, payloadCount: Int, maskBit: UInt8, into place: UnsafeMutablePointer<UInt8>
+        opcode: Opcode, isCompressed: Bool, payloadCount: Int, maskBit: UInt8,
+        into place: UnsafeMutablePointer<UInt8>
     ) -> Int {
-        unsafe place[0] = 0x80 | opcode.rawValue
+        unsafe place[0] = (isCompressed ? 0xC0 : 0x80) | opcode.rawValue
         if payloadCount < 126 {
             unsafe place[1] = maskBit | UInt8(truncatingIfNeeded: payloadCount)
             return 2

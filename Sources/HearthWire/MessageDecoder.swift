@@ -22,6 +22,9 @@ package struct MessageDecoder: ~Copyable {
     // The message in progress. nil: the next data frame begins one.
     private var messageOpcode: Opcode?
     private var fragments: UInt32 = 0
+    private var isCompressed = false
+    /// permessage-deflate was agreed on (RFC 7692): messages may be compressed.
+    package var takesCompressed = false
     /// Of a text message. A message that ends well leaves it as it was at first.
     private var validator = UTF8Validator()
     private var message: [UInt8] = []
@@ -127,9 +130,12 @@ package struct MessageDecoder: ~Copyable {
     private mutating func readHeader(
         _ bytes: borrowing Span<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits
     ) throws(WireError) -> ReceivedHeader? {
+        let isInMessage = messageOpcode != nil
+        let slack = isInMessage && isCompressed ? limits.compressedSlack : 0
         let expectation = ReceivedHeader.Expectation(
-            role: limits.role, isInMessage: messageOpcode != nil,
-            payloadMax: limits.maxMessageSize - message.count)
+            role: limits.role, isInMessage: isInMessage,
+            payloadMax: limits.maxMessageSize + slack - message.count,
+            compressedSlack: limits.compressedSlack, takesCompressed: takesCompressed)
         if headerCount == 0, let header = try ReceivedHeader.parse(bytes, from: offset, expectation) {
             offset += header.count
             return header
@@ -174,12 +180,16 @@ package struct MessageDecoder: ~Copyable {
             offset = range.upperBound
             if opcode.isControl { return finishControl(opcode, bytes.span, in: range, &offset) }
             stage = .atRest
+            if header.isCompressed { return .compressed(opcode, .inPlace(range)) }
             if opcode == .text, !UTF8Validator.isValid(bytes.span, range.lowerBound, range.upperBound) {
                 return fail(.invalidUTF8, bytes.count, &offset)
             }
             return .message(opcode, .inPlace(range))
         }
-        if !opcode.isControl, opcode != .continuation { messageOpcode = opcode }
+        if !opcode.isControl, opcode != .continuation {
+            messageOpcode = opcode
+            isCompressed = header.isCompressed
+        }
         frameOpcode = opcode
         isFinal = header.isFinal
         maskKey = header.maskKey
@@ -207,17 +217,18 @@ package struct MessageDecoder: ~Copyable {
             lent = .control
             return finishControl(frameOpcode, bytes.span, in: nil, &offset)
         }
-        if messageOpcode == .text, !validator.feed(bytes.span, start, end) {
+        if messageOpcode == .text, !isCompressed, !validator.feed(bytes.span, start, end) {
             return fail(.invalidUTF8, bytes.count, &offset)
         }
         keep(bytes.span, start, end)
         if remaining > 0 { return .needMore }
         stage = .header
         guard isFinal, let opcode = messageOpcode else { return nil }
-        if opcode == .text, !validator.isComplete { return fail(.invalidUTF8, bytes.count, &offset) }
         messageOpcode = nil
         stage = .atRest
         lent = .message
+        if isCompressed { return .compressed(opcode, .assembled) }
+        if opcode == .text, !validator.isComplete { return fail(.invalidUTF8, bytes.count, &offset) }
         return .message(opcode, .assembled)
     }
 

@@ -4,6 +4,8 @@
 struct ReceivedHeader {
     var opcode: Opcode
     var isFinal: Bool
+    /// RSV1 of the first frame of a message (RFC 7692 6).
+    var isCompressed: Bool
     var payloadCount: Int
     /// 0 if the frame is not masked.
     var maskKey: UInt32
@@ -15,8 +17,11 @@ struct ReceivedHeader {
         var role: DecoderRole
         /// Fragments of a message came, the last one did not.
         var isInMessage: Bool
-        /// How many bytes the message may still have.
+        /// How many bytes the message may still have, and how many more if it begins as a compressed one.
         var payloadMax: Int
+        var compressedSlack: Int
+        /// permessage-deflate was agreed on.
+        var takesCompressed: Bool
     }
 
     /// Reads the header that begins at `start`. nil: bytes are missing, and those that are there are right.
@@ -38,7 +43,9 @@ struct ReceivedHeader {
         guard
             let payloadCount = try readLength(bytes, from: start + 2, short: short, lengthCount: lengthCount)
         else { return nil }
-        if !opcode.isControl, payloadCount > expectation.payloadMax { throw .messageTooLarge }
+        let isCompressed = first & 0x40 != 0
+        let payloadMax = expectation.payloadMax + (isCompressed ? expectation.compressedSlack : 0)
+        if !opcode.isControl, payloadCount > payloadMax { throw .messageTooLarge }
         let count = 2 + lengthCount + (isMasked ? 4 : 0)
         guard available >= count else { return nil }
         var maskKey: UInt32 = 0
@@ -48,13 +55,15 @@ struct ReceivedHeader {
             }
         }
         return ReceivedHeader(
-            opcode: opcode, isFinal: first & 0x80 != 0, payloadCount: payloadCount, maskKey: maskKey,
-            count: count)
+            opcode: opcode, isFinal: first & 0x80 != 0, isCompressed: isCompressed,
+            payloadCount: payloadCount, maskKey: maskKey, count: count)
     }
 
     private static func readOpcode(_ first: UInt8, _ expectation: Expectation) throws(WireError) -> Opcode {
-        if first & 0x70 != 0 { throw .reservedBits }
+        if first & (expectation.takesCompressed ? 0x30 : 0x70) != 0 { throw .reservedBits }
         guard let opcode = Opcode(rawValue: first & 0x0F) else { throw .unknownOpcode }
+        // RFC 7692 6.1: only the first frame of a message has the bit.
+        if first & 0x40 != 0, opcode != .text, opcode != .binary { throw .reservedBits }
         if opcode.isControl {
             // 5.4: control frames themselves must not be fragmented.
             if first & 0x80 == 0 { throw .controlFragmented }

@@ -14,13 +14,14 @@ package enum WireError: Error, Equatable, CaseIterable {
     case unexpectedContinuation
     case expectedContinuation
     case invalidUTF8
+    case invalidDeflate
     case closeBodyOfOneByte
     case invalidCloseCode
     case invalidCloseReason
 
     package var closeCode: CloseCode {
         switch self {
-        case .invalidUTF8, .invalidCloseReason: .invalidPayload
+        case .invalidUTF8, .invalidDeflate, .invalidCloseReason: .invalidPayload
         case .messageTooLarge: .messageTooBig
         case .tooManyFragments: .policyViolation
         case .reservedBits, .unknownOpcode, .unmaskedFrame, .maskedFrame, .controlTooLong, .controlFragmented,
@@ -33,7 +34,7 @@ package enum WireError: Error, Equatable, CaseIterable {
     /// For the log and the reason of the close frame: at most 123 bytes.
     package var sentence: StaticString {
         switch self {
-        case .reservedBits: "a reserved bit is set and no extension was agreed on"
+        case .reservedBits: "a reserved bit is set where no extension has a use for it"
         case .unknownOpcode: "the opcode is reserved"
         case .unmaskedFrame: "a client's frame is not masked"
         case .maskedFrame: "a server's frame is masked"
@@ -46,6 +47,7 @@ package enum WireError: Error, Equatable, CaseIterable {
         case .unexpectedContinuation: "a continuation frame without a message to continue"
         case .expectedContinuation: "a new message inside a fragmented one"
         case .invalidUTF8: "a text message is not UTF-8"
+        case .invalidDeflate: "a compressed message is not well compressed"
         case .closeBodyOfOneByte: "a close frame has a body of one byte"
         case .invalidCloseCode: "a close frame has a code that must not be sent"
         case .invalidCloseReason: "the reason of a close frame is not UTF-8"

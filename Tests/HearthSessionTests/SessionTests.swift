@@ -123,6 +123,15 @@ struct SessionTests {
         #expect(world.receive(text("later") + frame(3, [])).isEmpty)
     }
 
+    @Test("compressed messages are given while open, and skipped between our close and the peer's")
+    func compressedMessagesFollowTheState() {
+        let world = World()
+        world.session.decoder.takesCompressed = true
+        #expect(world.receive(frame(0x41, [0xFF])) == [.compressed(.text, [0xFF])])
+        #expect(world.close())
+        #expect(world.receive(frame(0x41, [0xFF]) + close(1000)) == [.closeAnswered(1000)])
+    }
+
     @Test("messages between our close and the peer's are skipped")
     func closingSkipsMessages() {
         let world = World()

@@ -34,6 +34,7 @@ func bigEndian(_ number: UInt64) -> [UInt8] {
 /// What came out of a session, with payloads copied.
 enum Outcome: Equatable {
     case message(Opcode, [UInt8])
+    case compressed(Opcode, [UInt8])
     case ping([UInt8])
     case pong
     case closeReceived(UInt16?, [UInt8])
@@ -88,6 +89,7 @@ final class World {
         case .needMore: return nil
         case .message(let opcode, let body): return .message(opcode, payload(body, bytes))
         case .pingReceived(let body): return .ping(payload(body, bytes))
+        case .compressed(let opcode, let body): return .compressed(opcode, payload(body, bytes))
         case .pongReceived:
             session.recordPong(nanoseconds: now * 1_000_000)
             return .pong

@@ -128,6 +128,11 @@ struct ConfigurationTests {
         all.presenceGrace = .seconds(10)
         all.presenceGraceMax = 7
         all.limits = limits
+        all.compression = true
+        all.compressionThreshold = 512
+        all.compressionContextTakeover = true
+        all.compressionWindowBits = 12
+        all.compressionLevel = 6
         all.listenBacklog = 16
         all.ipv6Only = true
         return all

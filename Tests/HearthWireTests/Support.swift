@@ -31,6 +31,7 @@ func everyCut(_ count: Int, _ body: ([Range<Int>]) throws -> Void) rethrows {
 /// What came out of the decoder, with payloads copied.
 enum Outcome: Equatable {
     case message(Opcode, [UInt8])
+    case compressed(Opcode, [UInt8])
     case ping([UInt8])
     case pong([UInt8])
     case close(UInt16?, [UInt8])
@@ -78,9 +79,10 @@ func step(
 
 /// Feeds the pieces of `stream` and notes what comes out, and after how many bytes.
 func decode(
-    _ stream: [UInt8], _ pieces: [Range<Int>], _ limits: DecoderLimits
+    _ stream: [UInt8], _ pieces: [Range<Int>], _ limits: DecoderLimits, takesCompressed: Bool = false
 ) -> [(outcome: Outcome, after: Int)] {
     var decoder = MessageDecoder()
+    decoder.takesCompressed = takesCompressed
     var outcomes: [(Outcome, Int)] = []
     for piece in pieces {
         var bytes = Array(stream[piece])
@@ -97,6 +99,8 @@ func decode(
             case .needMore: break feeding
             case .message(let opcode, let body):
                 outcomes.append((.message(opcode, payload(body)), piece.upperBound))
+            case .compressed(let opcode, let body):
+                outcomes.append((.compressed(opcode, payload(body)), piece.upperBound))
             case .ping(let body): outcomes.append((.ping(payload(body)), piece.upperBound))
             case .pong(let body): outcomes.append((.pong(payload(body)), piece.upperBound))
             case .close(let code, let reason):
@@ -112,11 +116,11 @@ func decode(
 /// Expects the same outcomes whatever the pieces are.
 func expectDecoded(
     _ stream: [UInt8], _ expected: [Outcome], _ limits: DecoderLimits = Limits.server,
-    sourceLocation: SourceLocation = #_sourceLocation
+    takesCompressed: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
 ) {
     var wrong: [[Outcome]] = []
     everyCut(stream.count) { pieces in
-        let outcomes = decode(stream, pieces, limits).map(\.outcome)
+        let outcomes = decode(stream, pieces, limits, takesCompressed: takesCompressed).map(\.outcome)
         if outcomes != expected { wrong.append(outcomes) }
     }
     #expect(wrong.isEmpty, sourceLocation: sourceLocation)

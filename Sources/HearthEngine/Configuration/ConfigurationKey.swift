@@ -51,6 +51,11 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case shutdownSpread
     case drainCloseCode
     case drainRetry
+    case compression
+    case compressionThreshold
+    case compressionContextTakeover
+    case compressionWindowBits
+    case compressionLevel
 
     /// The key of that name, nil if there is none.
     package static func named(_ name: [UInt8]) -> ConfigurationKey? {

@@ -1,6 +1,6 @@
 /// The table of all settings, in the order of the cases of `ConfigurationKey`.
 extension ConfigurationKey {
-    package static let table: [ConfigurationEntry] = general + limits + operation
+    package static let table: [ConfigurationEntry] = general + limits + operation + compressionEntries
 
     private static let general: [ConfigurationEntry] = [
         ConfigurationEntry(

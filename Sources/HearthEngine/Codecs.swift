@@ -1,0 +1,65 @@
+// The compressors that the connections of a loop share, and the memory that all of them work in.
+
+internal import HearthPlatform
+
+final class Codecs {
+    /// Of the memory for one message so much is kept for the next.
+    private static var keptBytes: Int { 256 << 10 }
+
+    private var deflaters: [Deflater?] = []
+    private var inflater: Inflater?
+    private let inflated = OutputBuffer()
+    private let deflated = OutputBuffer()
+
+    /// Compresses a message that refers to no other. nil: it does not get smaller. The answer is good until
+    /// the next call.
+    func compress(
+        _ payload: UnsafeBufferPointer<UInt8>, level: Int, windowBits: Int
+    ) -> UnsafeBufferPointer<UInt8>? {
+        let index = level * 16 + windowBits
+        while deflaters.count <= index { deflaters.append(nil) }
+        if deflaters[index] == nil { deflaters[index] = Deflater(level: level, windowBits: windowBits) }
+        guard let deflater = deflaters[index] else { return nil }
+        deflater.reset()
+        return deflater.deflate(payload, into: deflated, mayGrow: false) ? deflated.bytes : nil
+    }
+
+    /// Compresses a message with a connection's own compressor. What it answers must be sent, for later
+    /// messages refer to it.
+    func compress(
+        _ payload: UnsafeBufferPointer<UInt8>, level: Int, for compression: Compression
+    ) -> UnsafeBufferPointer<UInt8>? {
+        if compression.deflater == nil {
+            compression.deflater = Deflater(level: level, windowBits: compression.sentWindowBits)
+        }
+        compression.wasUsed = true
+        guard let deflater = compression.deflater else { return nil }
+        if deflater.deflate(payload, into: deflated, mayGrow: true) { return deflated.bytes }
+        deflater.reset()
+        return nil
+    }
+
+    /// Inflates a message; `inflatedBytes` then lends it.
+    func inflate(
+        _ payload: UnsafeBufferPointer<UInt8>, for compression: Compression, bytesMax: Int
+    ) -> InflateResult {
+        if compression.receivesTakeover {
+            if compression.inflater == nil {
+                compression.inflater = Inflater(windowBits: compression.receivedWindowBits)
+            }
+            return compression.inflater?.inflate(payload, into: inflated, bytesMax: bytesMax) ?? .tooLarge
+        }
+        if inflater == nil { inflater = Inflater(windowBits: 15) }
+        guard let inflater else { return .tooLarge }
+        inflater.reset()
+        return inflater.inflate(payload, into: inflated, bytesMax: bytesMax)
+    }
+
+    var inflatedBytes: UnsafeBufferPointer<UInt8> { inflated.bytes }
+
+    /// Nobody needs the last answers any longer.
+    func trim() {
+        inflated.trim(toBytes: Self.keptBytes)
+        deflated.trim(toBytes: Self.keptBytes)
+    }
+}

@@ -1,0 +1,66 @@
+// What the keys named compression… say, and what was agreed on with one peer.
+
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthWire
+
+struct CompressionSettings {
+    /// What is offered or answered; nil: nothing is compressed.
+    let deflate: DeflateSettings?
+    /// Messages with fewer bytes go out as they are.
+    let threshold: Int
+    let level: Int
+
+    init(_ configuration: Configuration, _ policy: SlowConsumerPolicy) {
+        level = configuration.integer(.compressionLevel)
+        guard configuration.flag(.compression) else {
+            deflate = nil
+            threshold = Int.max
+            return
+        }
+        // An empty message has nothing to compress.
+        threshold = max(configuration.size(.compressionThreshold), 1)
+        let takesOver = configuration.flag(.compressionContextTakeover)
+        deflate = DeflateSettings(
+            // A message that is dropped from an outbox must not be missed by those behind it.
+            sendsTakeover: takesOver && policy == .close, receivesTakeover: takesOver,
+            windowBits: configuration.integer(.compressionWindowBits))
+    }
+}
+
+/// permessage-deflate of one connection. What is kept from message to message begins with the first that
+/// needs it.
+final class Compression {
+    let sendsTakeover: Bool
+    let receivesTakeover: Bool
+    let sentWindowBits: Int
+    let receivedWindowBits: Int
+    var deflater: Deflater?
+    var inflater: Inflater?
+    /// A message was compressed with the connection's own compressor since it was last asked.
+    var wasUsed = false
+
+    init(_ agreed: DeflateParameters, role: DecoderRole) {
+        let isServer = role == .server
+        sendsTakeover = isServer ? agreed.serverTakesOver : agreed.clientTakesOver
+        receivesTakeover = isServer ? agreed.clientTakesOver : agreed.serverTakesOver
+        sentWindowBits = isServer ? agreed.serverWindowBits : agreed.clientWindowBits
+        receivedWindowBits = isServer ? agreed.clientWindowBits : agreed.serverWindowBits
+    }
+
+    /// Those who get the same frames.
+    var group: FrameGroups { sendsTakeover ? .individual : .compressed(windowBits: sentWindowBits) }
+
+    /// Gives the compressor back if it has not worked for a while: the next message then refers to none.
+    func releaseIdle() {
+        if !wasUsed { deflater = nil }
+        wasUsed = false
+    }
+}
+
+// Groups 1 to 7 are compressed with windows of 9 to 15 bits.
+extension FrameGroups {
+    static func compressed(windowBits: Int) -> FrameGroups { .group(windowBits - 8) }
+
+    var windowBits: Int? { number >= 1 && number <= 7 ? number + 8 : nil }
+}
