@@ -73,6 +73,18 @@ extension Hub {
         keep(slot)
     }
 
+    /// The first `count` bytes are on their way but not yet taken by the system: they, and the frame that
+    /// they end in, go out as they are. The rest waits until it is writable.
+    package func commit(_ slot: UInt32, count: Int) {
+        if count > 0 {
+            if members[Int(slot)].outbox.chunk != Outbox.none { pushNewest(slot) }
+            let fixed = count + fixedBytes(slot, afterSending: count)
+            members[Int(slot)].outbox.fixedBytes = UInt32(fixed)
+        }
+        members[Int(slot)].outbox.isBlocked = true
+        keep(slot)
+    }
+
     /// The system can take more.
     package func unblock(_ slot: UInt32) {
         members[Int(slot)].outbox.isBlocked = false

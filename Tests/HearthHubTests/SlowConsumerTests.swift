@@ -37,6 +37,35 @@ struct SlowConsumerTests {
 
     private static let policies: [SlowConsumerPolicy] = [.close, .dropOldest, .dropNewest, .latest]
 
+    // MARK: Bytes on their way
+
+    /// Of a peer to which the first `count` bytes of four messages are on their way, when a sixth comes.
+    @Test(
+        "what is on its way stays, to the end of the frame in which it ends", arguments: [1, 10, 11, 39, 40])
+    func committedBytesStay(count: Int) {
+        let world = World()
+        world.open(1, bytesMax: Self.bytesMax, policy: .latest)
+        for number in 1...4 { world.send(message(number), to: 1) }
+        world.hub.commit(1, count: count)
+        #expect(world.hub.isBlocked(1))
+        let kept = (count + 9) / 10
+        world.send(message(5), to: 1)
+        world.send(message(6), to: 1)
+        #expect(world.hub.waitingBytes(1) == (kept + 1) * 10)
+        expectReceived(Array(1...kept) + [6], world, dropped: 5 - kept)
+    }
+
+    @Test("an empty outbox waits too, if something else is on its way")
+    func nothingIsCommitted() {
+        let world = World()
+        world.open(1, bytesMax: Self.bytesMax, policy: .close)
+        world.hub.commit(1, count: 0)
+        world.send(message(1), to: 1)
+        world.endTurn()
+        #expect(world.received(1).frames.isEmpty)
+        expectReceived([1], world, dropped: 0)
+    }
+
     // MARK: At the limit and one beyond
 
     @Test("as much as the limit is queued, whatever the policy", arguments: policies)
