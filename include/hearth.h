@@ -109,7 +109,8 @@ typedef enum hearth_error {
     HEARTH_ERR_SYSTEM = -15,           /* another error of the operating system */
     HEARTH_ERR_VERSION = -16,          /* the loaded libuv or OpenSSL is not one this library works with */
     HEARTH_ERR_NOT_FOUND = -17,        /* no such room, route, file or field */
-    HEARTH_ERR_UNSUPPORTED = -18       /* not built into this library */
+    HEARTH_ERR_UNSUPPORTED = -18,      /* not built into this library */
+    HEARTH_ERR_TLS = -19               /* a certificate, a key or a setting of TLS cannot be used */
 } hearth_error;
 
 /* What kind of message a payload is (RFC 6455 5.6). */
@@ -214,7 +215,7 @@ typedef struct hearth_log_entry {
     uint32_t size;
     uint32_t level;                    /* hearth_log_level */
     uint64_t time_ms;
-    const char *area;                  /* "engine", "server", "handshake", "session", "http" */
+    const char *area;                  /* "engine", "server", "tls", "handshake", "session", "http" */
     const char *message;
     const char *fields;
     size_t fields_length;
@@ -446,17 +447,28 @@ HEARTH_API int hearth_server_route(hearth_server *server, const char *pattern, c
 HEARTH_API int hearth_server_on_event(hearth_server *server, hearth_event_fn callback, void *context);
 
 /* Listens on all addresses of the key `listen`: "HOST:PORT", "[::1]:PORT", "unix:/path",
- * separated by commas; port 0 takes a free one; "none" listens nowhere, for hearth_server_adopt. When it returns, peers can connect; they are
- * served as soon as the engine runs. Returns: HEARTH_ERR_ADDRESS_IN_USE and the like;
- * then nothing listens. Since: 0.1 */
+ * separated by commas; port 0 takes a free one; "none" listens nowhere, for hearth_server_adopt.
+ * An address may begin with ws:// or wss://; without, it is for TLS if tls_certificate is set.
+ * When it returns, peers can connect; they are served as soon as the engine runs. Returns:
+ * HEARTH_ERR_ADDRESS_IN_USE and the like, or HEARTH_ERR_TLS (hearth_engine_error names the file
+ * and the reason); then nothing listens. Since: 0.1 */
 HEARTH_API int hearth_server_start(hearth_server *server);
 
 /* The port of the first TCP address; 0: there is none. Since: 0.1 */
 HEARTH_API int hearth_server_port(hearth_server *server);
 
-/* The address at index, e.g. "127.0.0.1:49152". Buffer as for hearth_config_get.
+/* The address at index, e.g. "127.0.0.1:49152", with TLS "wss://127.0.0.1:49153". Buffer as
+ * for hearth_config_get.
  * Returns: HEARTH_ERR_NOT_FOUND past the last. Since: 0.1 */
 HEARTH_API int64_t hearth_server_address(hearth_server *server, size_t index, char *buffer, size_t capacity);
+
+/* Reads the certificates, keys and authorities of the server anew: connections that begin from
+ * now on get them, open ones go on as they are. What cannot be used is refused and changes
+ * nothing. The key tls_watch does this whenever a file changes. Reads files, so it takes a
+ * millisecond or so.
+ * Returns: HEARTH_ERR_TLS (hearth_engine_error names the file and the reason), HEARTH_ERR_STATE
+ * if the server is not started or has no address with TLS. Since: 0.1 */
+HEARTH_API int hearth_server_reload_tls(hearth_server *server);
 
 /* Stops politely: no new connections, close 1001 with the reason (NULL: "server shutdown") to
  * all, flush, cut what is left at `shutdown_timeout`, then HEARTH_EVENT_SERVER_STOPPED.
@@ -566,6 +578,14 @@ HEARTH_API int64_t hearth_connection_rooms(hearth_connection connection, char *b
 
 /* The peer's address. Buffer and result as for hearth_config_get. Since: 0.1 */
 HEARTH_API int64_t hearth_connection_address(hearth_connection connection, char *buffer, size_t capacity);
+
+/* What TLS has agreed with the peer, as a list name NUL value NUL …: version ("TLSv1.3"), cipher
+ * ("TLS_AES_128_GCM_SHA256"), resumed ("yes" or "no"), subject (of the peer's certificate that
+ * was verified, "CN=Ada,O=Engines" in the order of RFC 2253; "" if it has shown none). Further
+ * names may follow. Works for HTTP requests too, and while CONNECT is answered.
+ * Returns: the bytes of the whole list, 0 without TLS; as far as whole entries fit they are
+ * copied. Since: 0.1 */
+HEARTH_API int64_t hearth_connection_tls(hearth_connection connection, char *buffer, size_t capacity);
 
 /* Fills in what is known. From another thread than the loop's the numbers may be a turn old. Since: 0.1 */
 HEARTH_API int hearth_connection_get_info(hearth_connection connection, hearth_connection_info *info);

@@ -27,8 +27,8 @@ public struct Configuration: Sendable {
         case debug, info, warning, error
     }
 
-    /// Addresses: "127.0.0.1:9000", "[::1]:9000", "unix:/path", separated by commas; port 0 takes a free
-    /// one.
+    /// Addresses: "127.0.0.1:9000", "wss://[::1]:9000", "unix:/path", separated by commas; port 0 takes a
+    /// free one.
     public var listen: String?
     /// Folder whose files answer requests that no route takes.
     public var serverRoot: String?
@@ -77,6 +77,7 @@ public struct Configuration: Sendable {
     public var compressionContextTakeover: Bool?
     public var compressionWindowBits: Int?
     public var compressionLevel: Int?
+    public var tls = TLS()
     public var listenBacklog: Int?
     public var ipv6Only: Bool?
 
@@ -151,7 +152,7 @@ extension Configuration {
         add("drain_retry", drainRetry)
         add("presence_grace", presenceGrace)
         add("presence_grace_max", presenceGraceMax)
-        for (key, value) in limits.settings { add(key, value) }
+        for (key, value) in limits.settings + tls.settings { add(key, value) }
         add("compression", compression)
         add("compression_threshold", compressionThreshold)
         add("compression_context_takeover", compressionContextTakeover)

@@ -112,6 +112,24 @@ public struct Connection: Hashable, Sendable {
         get throws(HearthError) { try readText { hearth_connection_address(id, $0, $1) } }
     }
 
+    /// What TLS has agreed with the peer; nil without TLS.
+    public var tls: TLSDetails? {
+        get throws(HearthError) {
+            let bytes = try readBytes { hearth_connection_tls(id, $0, $1) }
+            if bytes.isEmpty { return nil }
+            let parts = bytes.split(separator: 0, omittingEmptySubsequences: false)
+                .map { String(decoding: $0, as: UTF8.self) }
+            var facts: [String: String] = [:]
+            for index in stride(from: 0, to: parts.count - 1, by: 2) {
+                facts[parts[index]] = parts[index + 1]
+            }
+            return TLSDetails(
+                version: facts["version"] ?? "", cipher: facts["cipher"] ?? "",
+                isResumed: facts["resumed"] == "yes",
+                subject: facts["subject"].flatMap { $0.isEmpty ? nil : $0 })
+        }
+    }
+
     /// Bytes of the host's, at most `max_metadata`, that are kept with the connection.
     public var metadata: [UInt8] {
         get throws(HearthError) { try readBytes { hearth_connection_metadata(id, $0, $1) } }
@@ -127,4 +145,16 @@ public struct Connection: Hashable, Sendable {
     public var isOpen: Bool {
         (try? statistics)?.isOpen ?? false
     }
+}
+
+/// What TLS has agreed with a peer.
+public struct TLSDetails: Hashable, Sendable {
+    /// Such as "TLSv1.3".
+    public let version: String
+    /// Such as "TLS_AES_128_GCM_SHA256".
+    public let cipher: String
+    /// An earlier connection's session goes on.
+    public let isResumed: Bool
+    /// Of the verified certificate that the peer has shown, such as "CN=Ada,O=Engines"; nil: none.
+    public let subject: String?
 }

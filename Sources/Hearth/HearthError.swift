@@ -33,6 +33,7 @@ public struct HearthError: Error, Sendable, CustomStringConvertible {
         public static let version = Code(rawValue: HEARTH_ERR_VERSION.rawValue)
         public static let notFound = Code(rawValue: HEARTH_ERR_NOT_FOUND.rawValue)
         public static let unsupported = Code(rawValue: HEARTH_ERR_UNSUPPORTED.rawValue)
+        public static let tls = Code(rawValue: HEARTH_ERR_TLS.rawValue)
     }
 
     public let code: Code

@@ -15,6 +15,10 @@ extension Server {
         return list
     }
 
+    /// Reads certificates, keys and authorities anew: connections that begin from now on get them. What
+    /// cannot be used is refused with the reason, and changes nothing.
+    public func reloadTLS() throws(HearthError) { try check(hearth_server_reload_tls(handle.pointer)) }
+
     /// The room of that name, whether or not it has members.
     public func room(_ name: String) -> Room {
         Room(server: handle, name: name)

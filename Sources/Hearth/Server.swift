@@ -236,7 +236,7 @@ public final class Server: Sendable {
         }
     }
 
-    private func check(_ status: Int32) throws(HearthError) {
+    func check(_ status: Int32) throws(HearthError) {
         if status < 0 { throw engine.error(status) }
     }
 

@@ -113,6 +113,16 @@ public func hearth_connection_address(
 }
 
 @c @implementation
+public func hearth_connection_tls(
+    _ connection: hearth_connection, _ buffer: UnsafeMutablePointer<CChar>!, _ capacity: Int
+) -> Int64 {
+    guard let facts = Connections.tls(ConnectionID(raw: connection)) else {
+        return Int64(Status.gone.rawValue)
+    }
+    return copyOut(list: facts, buffer, capacity)
+}
+
+@c @implementation
 public func hearth_connection_get_info(
     _ connection: hearth_connection, _ info: UnsafeMutablePointer<hearth_connection_info>!
 ) -> Int32 {

@@ -66,6 +66,7 @@ extension Status {
             ("HEARTH_ERR_VERSION", "the loaded libuv or OpenSSL is not one this library works with")
         case .notFound: ("HEARTH_ERR_NOT_FOUND", "there is no such room, route, file or field")
         case .unsupported: ("HEARTH_ERR_UNSUPPORTED", "this was not built into the library")
+        case .tls: ("HEARTH_ERR_TLS", "a certificate, a key or a setting of TLS cannot be used")
         }
     }
 }

@@ -93,6 +93,11 @@ public func hearth_server_address(
 }
 
 @c @implementation
+public func hearth_server_reload_tls(_ server: OpaquePointer!) -> Int32 {
+    Int32(withServer(server) { Int64($0.reloadCertificates().rawValue) })
+}
+
+@c @implementation
 public func hearth_server_stop(_ server: OpaquePointer!, _ reason: UnsafePointer<CChar>!) -> Int32 {
     Int32(
         withServer(server) { object in

@@ -47,6 +47,8 @@ struct Connection: ~Copyable {
     var refusal = Refusal.none
     /// It is counted among the connections of its address.
     var hasAddressPlace = false
+    /// It came to an address with TLS; `tls` is there from its first bytes on.
+    var isSealed = false
     /// A route's relay, copied here for the hot path.
     var relay = Relay.none
     var emitsMessages = true
@@ -62,6 +64,7 @@ struct Connection: ~Copyable {
     var limiter: UnsafeMutablePointer<Limiter>?
     /// What only some connections have: a request in progress, metadata.
     var exchange: Exchange?
+    var tls: TLSStream?
     var metadata: [UInt8] = []
     /// permessage-deflate, if it was agreed on.
     var compression: Compression?

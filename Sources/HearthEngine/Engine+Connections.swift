@@ -265,7 +265,7 @@ package enum Connections {
     }
 
     /// Reads what other threads may look at, under the lock, on whichever thread.
-    private static func look(
+    static func look(
         _ id: ConnectionID, _ body: (Loop, UnsafeMutablePointer<Connection>) -> Int64
     ) -> Int64 {
         LoopPorts.withPort(id.loop) { port in

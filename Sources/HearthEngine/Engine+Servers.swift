@@ -41,9 +41,11 @@ extension Server {
             return engine.fail(
                 .invalidValue, ascii("the key listen is empty: set it, for example to 127.0.0.1:9000"))
         }
-        for address in addresses where !address.isEqual(to: "none") {
-            let status = listen(address)
-            if status == .ok { continue }
+        var status = loadCertificates(for: addresses)
+        for address in addresses where status == .ok && !address.isEqual(to: "none") {
+            status = listen(address)
+        }
+        if status != .ok {
             engine.closeListenings(self)
             state.store(.idle, ordering: .releasing)
             return status
@@ -54,7 +56,7 @@ extension Server {
             engine.closeListenings(self)
             return engine.fail(.state, ascii("the server was freed while it was being started"))
         }
-        let status = engine.serve(self)
+        status = engine.serve(self)
         if status != .ok {
             engine.closeListenings(self)
             state.store(.idle, ordering: .releasing)
@@ -84,12 +86,14 @@ extension Server {
         return isPosted ? .ok : engine.fail(.state, ascii("the engine is ending"))
     }
 
-    private func listen(_ text: [UInt8]) -> Status {
+    private func listen(_ given: [UInt8]) -> Status {
+        let (isSealed, text) = scheme(of: given)
         guard let address = ListenAddress(text) else {
             return engine.fail(
                 .address,
-                ascii("\"") + text
-                    + ascii("\" is not an address to listen on: write HOST:PORT, [IPv6]:PORT or unix:/path"))
+                ascii("\"") + given
+                    + ascii("\" is not an address to listen on: write HOST:PORT, [IPv6]:PORT or unix:/path, ")
+                    + ascii("after ws:// or wss:// if you like"))
         }
         let isShared = engine.configuration.integer(.threads) > 1
         do throws(SystemError) {
@@ -112,7 +116,10 @@ extension Server {
                 shown = Array(text[...text.lastIndex(of: UInt8(ascii: ":"))!])
                 appendDecimal(UInt64(opened.port), to: &shown)
             }
-            add(Listening(text: shown, port: opened.port, path: path, descriptors: [opened.descriptor]))
+            add(
+                Listening(
+                    text: shown, port: opened.port, path: path, isSealed: isSealed,
+                    descriptors: [opened.descriptor]))
             return .ok
         } catch {
             let sentence = ascii("cannot listen on ") + text + ascii(": ") + error.text
@@ -134,7 +141,8 @@ extension Server {
 
     package func address(at index: Int) -> [UInt8]? {
         let listenings = listenings
-        return index < listenings.count ? listenings[index].text : nil
+        guard index < listenings.count else { return nil }
+        return listenings[index].isSealed ? ascii("wss://") + listenings[index].text : listenings[index].text
     }
 
     /// Stops politely.

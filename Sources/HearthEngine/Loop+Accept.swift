@@ -13,6 +13,8 @@ struct Acceptor: ~Copyable {
     let loop: Unmanaged<Loop>
     let server: Server
     let descriptor: Int32
+    /// Peers that come here speak TLS.
+    let isSealed: Bool
     /// Accepting is paused until then, because the process is out of descriptors; 0: it is not.
     var retryAt: UInt64 = 0
     var isClosed = false
@@ -28,12 +30,13 @@ extension Loop {
         port.lock.withLock { hub.addServer(server.number) }
         served.append(server)
         updateKeeping()
+        if index == 0 { attendCertificates(of: server) }
         for listening in server.listenings where index < listening.descriptors.count {
             let place = UnsafeMutablePointer<Acceptor>.allocate(capacity: 1)
             place.initialize(
                 to: Acceptor(
                     loop: Unmanaged.passUnretained(self), server: server,
-                    descriptor: listening.descriptors[index]))
+                    descriptor: listening.descriptors[index], isSealed: listening.isSealed))
             let watcher = withUnsafeMutablePointer(to: &place.pointee.watcher) { $0 }
             do throws(SystemError) {
                 try Watcher.open(
@@ -73,7 +76,9 @@ extension Loop {
             case .none: return
             case .failed(let error): return pause(acceptor, error)
             case .connection(let descriptor, let address):
-                guard let place = admit(descriptor, address, acceptor.pointee.server) else { continue }
+                let place = admit(
+                    descriptor, address, acceptor.pointee.server, isSealed: acceptor.pointee.isSealed)
+                guard let place else { continue }
                 if let proxies = acceptor.pointee.server.proxies, proxies.sendHeader, proxies.trust(address) {
                     place.pointee.phase = .proxy
                 }
@@ -85,14 +90,14 @@ extension Loop {
     func adopt(_ descriptor: Int32, _ address: PeerAddress, _ server: Server, _ bytes: [UInt8]) {
         if !isDispatching { events.updateTime() }
         if !server.isServing { return Socket.close(descriptor) }
-        guard let place = admit(descriptor, address, server), !bytes.isEmpty else { return }
+        guard let place = admit(descriptor, address, server, isSealed: false), !bytes.isEmpty else { return }
         exchange(of: place).leftover = bytes
         goOnLater(place)
     }
 
     /// nil: it could not be, and is closed.
     private func admit(
-        _ descriptor: Int32, _ address: PeerAddress, _ server: Server
+        _ descriptor: Int32, _ address: PeerAddress, _ server: Server, isSealed: Bool
     ) -> UnsafeMutablePointer<Connection>? {
         if connections.count >= ConnectionID.slotCount - 1 {
             log(.error, "server", "connection refused: the loop is full", LogFields())
@@ -138,6 +143,7 @@ extension Loop {
         }
         let others = server.connectionCount.add(1, ordering: .relaxed).oldValue
         // One too many is still read, so that it can be told so.
+        place.pointee.isSealed = isSealed
         if limit > 0 && others >= limit {
             place.pointee.refusal = .server
         } else {
@@ -175,6 +181,7 @@ extension Loop {
             }
         }
         acceptors = kept
+        watchedServers.removeAll { $0 === server }
     }
 
     func watcher(of place: UnsafeMutablePointer<Connection>) -> UnsafeMutablePointer<Watcher> {
@@ -194,8 +201,15 @@ extension Loop {
         if place.pointee.phase == .released { return }
         place.pointee.phase = .released
         let slot = place.pointee.slot
+        let tls = place.pointee.tls
+        if let tls {
+            // Whatever the socket takes of it.
+            tls.close()
+            _ = tls.flush(to: place.pointee.descriptor)
+        }
         port.lock.lock()
         place.pointee.id = .none
+        place.pointee.tls = nil
         hub.close(slot)
         port.lock.unlock()
         wheel.remove(slot)

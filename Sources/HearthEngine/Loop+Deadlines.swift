@@ -64,7 +64,11 @@ extension Loop {
         if !(place.pointee.exchange?.leftover.isEmpty ?? true) { return release(place) }
         if isIdle, hub.waitingBytes(place.pointee.slot) > 0 { return finish(place, lingers: false) }
         if isIdle, place.pointee.exchange != nil { return release(place) }
-        log(.info, "handshake", "the request took too long", place, reason: "handshake_timeout is over")
+        let isShakingHands = place.pointee.tls?.isHandshakeComplete == false
+        log(
+            .info, isShakingHands ? "tls" : "handshake",
+            isShakingHands ? "the TLS handshake took too long" : "the request took too long", place,
+            reason: "handshake_timeout is over")
         if isIdle { return release(place) }
         respondAndClose(place, 408, "the request took too long", "")
     }

@@ -18,6 +18,8 @@ extension Loop {
         if place.pointee.phase == .released { return hub.discardOutbox(slot) }
         if hub.isBlocked(slot) {
             hub.keep(slot)
+        } else if place.pointee.isSealed {
+            flushSealed(place)
         } else if let piece = hub.singlePiece(slot) {
             sent(
                 place,
@@ -65,11 +67,15 @@ extension Loop {
         case .blocked:
             hub.sentPart(slot, count: 0)
             setInterest(place, place.pointee.interest.union(.writable))
-        case .failed:
-            hub.discardOutbox(slot)
-            hub.stopMessages(slot)
-            brokenSlots.append(slot)
+        case .failed: giveUp(slot)
         }
+    }
+
+    /// Nothing can be written any more. The end of the turn draws the conclusion.
+    func giveUp(_ slot: UInt32) {
+        hub.discardOutbox(slot)
+        hub.stopMessages(slot)
+        brokenSlots.append(slot)
     }
 
     func writable(_ place: UnsafeMutablePointer<Connection>) {
@@ -111,6 +117,7 @@ extension Loop {
             !$0.isServing
         }
         if !place.pointee.lingers || place.pointee.isInputEnded || isStopping { return release(place) }
+        if place.pointee.tls != nil, !sayGoodbye(place) { return }
         place.pointee.lingers = false
         Socket.shutdownSending(place.pointee.descriptor)
         // inputEnded releases; the deadline of the phase does if the peer never ends.

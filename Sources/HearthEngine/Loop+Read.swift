@@ -37,15 +37,23 @@ extension Loop {
         case .bytes(0): inputEnded(place)
         case .bytes(let count):
             place.pointee.session.noteReceived(now: now)
-            switch place.pointee.phase {
-            case .open:
-                if place.pointee.exchange != nil { feedLeftover(place) }
-                feed(place, input, count)
-            case .request, .body, .host: receiveHTTP(place, UnsafeBufferPointer(start: input, count: count))
-            case .finishing, .released, .proxy: break
-            }
+            if place.pointee.isSealed { receiveSealed(place, count) } else { received(place, input, count) }
         case .blocked: break
         case .failed: transportFailed(place)
+        }
+    }
+
+    /// Plain bytes, as they came or unsealed.
+    @inline(__always)
+    func received(
+        _ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int
+    ) {
+        switch place.pointee.phase {
+        case .open:
+            if place.pointee.exchange != nil { feedLeftover(place) }
+            feed(place, bytes, count)
+        case .request, .body, .host: receiveHTTP(place, UnsafeBufferPointer(start: bytes, count: count))
+        case .finishing, .released, .proxy: break
         }
     }
 
@@ -153,7 +161,7 @@ extension Loop {
     // MARK: Ends
 
     /// The peer sends no more.
-    private func inputEnded(_ place: UnsafeMutablePointer<Connection>) {
+    func inputEnded(_ place: UnsafeMutablePointer<Connection>) {
         place.pointee.isInputEnded = true
         switch place.pointee.phase {
         case .open:

@@ -49,7 +49,9 @@ extension Loop {
     @inline(__always)
     private func stage(_ slot: UInt32, in ring: SendRing) {
         let place = connections.place(slot)
-        if place.pointee.phase == .released || hub.isBlocked(slot) { return flush(slot) }
+        if place.pointee.phase == .released || hub.isBlocked(slot) || place.pointee.isSealed {
+            return flush(slot)
+        }
         if let piece = hub.singlePiece(slot) {
             stagedSlots[ring.count] = slot
             ring.stage(place.pointee.descriptor, piece)

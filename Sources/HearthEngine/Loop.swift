@@ -44,6 +44,11 @@ final class Loop: @unchecked Sendable {
     var text: [UInt8] = []
     var response: [UInt8] = []
     var expired: [UInt32] = []
+    /// What the connections with TLS share, from the first one on.
+    var tlsBuffers: TLSBuffers?
+    /// Servers whose certificates this loop looks after.
+    var watchedServers: [Server] = []
+    var nextWatch: UInt64 = 0
     /// Servers that are stopping, with the moment at which what is left is cut.
     var stoppingServers: [(server: Server, deadline: UInt64)] = []
     var drains: [Drain] = []
@@ -250,6 +255,7 @@ final class Loop: @unchecked Sendable {
         where acceptor.pointee.retryAt > 0 && (due == nil || acceptor.pointee.retryAt < due!) {
             due = acceptor.pointee.retryAt
         }
+        if !watchedServers.isEmpty, due == nil || nextWatch < due! { due = nextWatch }
         if due == timerDue { return }
         timerDue = due
         guard let due else { return events.clearTimer() }
@@ -264,6 +270,7 @@ final class Loop: @unchecked Sendable {
         expireDepartures()
         if !drains.isEmpty { goOnDraining() }
         cutOverdueServers()
+        if !watchedServers.isEmpty, now >= nextWatch { watchCertificates() }
         for acceptor in acceptors where acceptor.pointee.retryAt > 0 && now >= acceptor.pointee.retryAt {
             resume(acceptor)
         }

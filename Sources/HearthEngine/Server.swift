@@ -16,6 +16,8 @@ struct Listening {
     let port: UInt16
     /// Path of a Unix socket, to be taken away at the end.
     let path: [UInt8]?
+    /// TLS is spoken here.
+    let isSealed: Bool
     var descriptors: [Int32]
 }
 
@@ -65,11 +67,15 @@ package final class Server: Endpoint, @unchecked Sendable {
     /// How long a user stays in a room after the last connection was lost, milliseconds.
     let presenceGrace: UInt64
     let presenceGraceMax: Int
+    /// What new connections with TLS begin with.
+    let certificates: ServerCertificates
+
     private let presenceLock = Lock()
     private var presence: Presence
 
     init(engine: Engine, number: Int, configuration: Configuration) throws(Route.Fault) {
         self.configuration = configuration
+        certificates = ServerCertificates(configuration)
         bodyBytesMax = configuration.size(.maxBodySize)
         handshakeTimeout = configuration.milliseconds(.handshakeTimeout)
         httpTimeout = configuration.milliseconds(.httpTimeout)

@@ -20,4 +20,5 @@ package enum Status: Int32, Error {
     case version = -16
     case notFound = -17
     case unsupported = -18
+    case tls = -19
 }

@@ -2,7 +2,6 @@
 // to one buffer, so a connection has no buffers of its own.
 
 internal import COpenSSL
-package import HearthBytes
 
 package final class TLSBuffers {
     /// So many bytes may be given to a stream at once.

@@ -27,9 +27,17 @@ package final class TLSStream {
     private let host: [UInt8]
     package private(set) var state = State.handshaking
     private var isClosed = false
+    /// Both sides have agreed, whatever came after.
+    package private(set) var isHandshakeComplete = false
+    /// What they agreed on, kept by the loop for other threads to see.
+    package var agreed: TLSDetails?
     /// Why it failed, in a sentence.
     package private(set) var fault: [UInt8] = []
     private var handshakeBytes: UInt32 = 0
+    /// How many bytes more than it has sent itself the peer was answered by TLS alone.
+    private var answeredBytes = 0
+    /// It may ask for new keys so often before it says something.
+    private static let answeredBytesMax = 64 << 10
     // What the socket did not take.
     private var pending: UnsafeMutablePointer<UInt8>?
     private var pendingStart = 0
@@ -75,6 +83,8 @@ package final class TLSStream {
     }
 
     deinit {
+        // Or OpenSSL would hold its session for spoilt: that a peer is gone without a word is no reason to.
+        if state != .failed { SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN) }
         SSL_free(ssl)
         pending?.deallocate()
     }
@@ -112,6 +122,8 @@ package final class TLSStream {
         TLSErrors.clear()
         if state == .handshaking { advance() }
         var filled = 0
+        let wasComplete = isHandshakeComplete
+        let producedBefore = window.pointee.outputCount
         while state == .established {
             var taken = 0
             let status = SSL_read_ex(
@@ -121,12 +133,23 @@ package final class TLSStream {
                 continue
             }
             switch SSL_get_error(ssl, status) {
-            case SSL_ERROR_WANT_READ: return filled
+            case SSL_ERROR_WANT_READ:
+                if wasComplete {
+                    weigh(answers: window.pointee.outputCount - producedBefore, against: filled)
+                }
+                return filled
             case SSL_ERROR_ZERO_RETURN: state = .ended
             default: fail(TLSErrors.take())
             }
         }
         return filled
+    }
+
+    private func weigh(answers: Int, against plainBytes: Int) {
+        answeredBytes = max(0, answeredBytes + answers - plainBytes)
+        if answeredBytes > Self.answeredBytesMax {
+            fail(text("the peer asks for new keys and for nothing else"))
+        }
     }
 
     private func advance() {
@@ -135,6 +158,7 @@ package final class TLSStream {
         handshakeBytes &+= UInt32(clamping: before - buffers.window.pointee.inputCount)
         if status == 1 {
             state = .established
+            isHandshakeComplete = true
             return
         }
         if SSL_get_error(ssl, status) != SSL_ERROR_WANT_READ {
@@ -296,6 +320,9 @@ package struct TLSDetails {
     package let isResumed: Bool
     /// Of the peer's certificate, if it has shown one: "CN=Ada,O=Example".
     package let subject: [UInt8]
+
+    package var versionText: [UInt8] { version.map { CString.bytes($0) } ?? [] }
+    package var cipherText: [UInt8] { cipher.map { CString.bytes($0) } ?? [] }
 }
 
 /// A session with a server, to be resumed.

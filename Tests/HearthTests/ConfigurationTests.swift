@@ -133,6 +133,13 @@ struct ConfigurationTests {
         all.compressionContextTakeover = true
         all.compressionWindowBits = 12
         all.compressionLevel = 6
+        all.tls.certificates = ["a.pem", "b.pem"]
+        all.tls.privateKeys = ["a.key", "b.key"]
+        all.tls.minVersion = .tls13
+        all.tls.clientCertificate = .required
+        all.tls.clientAuthorities = "ca.pem"
+        all.tls.maxHandshakeSize = 32 << 10
+        all.tls.watchesFiles = true
         all.listenBacklog = 16
         all.ipv6Only = true
         return all

@@ -35,6 +35,29 @@ struct http_response {
     char body[1 << 17];
 };
 
+#ifdef CLIENT_TLS
+/* The same test, with every connection over TLS. */
+#include "sealed.h"
+#else
+static inline int client_begin(int fd) {
+    return fd;
+}
+
+static inline ssize_t client_send_some(int fd, const void *data, size_t length) {
+    return send(fd, data, length, MSG_NOSIGNAL);
+}
+
+static inline ssize_t client_receive_some(int fd, void *data, size_t length) {
+    return recv(fd, data, length, 0);
+}
+
+/* Bytes that were read from the socket and not yet asked for. */
+static inline int client_has_pending(int fd) {
+    (void)fd;
+    return 0;
+}
+#endif
+
 static inline int client_prepare(int fd, const struct sockaddr *address, socklen_t length) {
     struct timeval limit = {20, 0};
     int on = 1;
@@ -44,7 +67,7 @@ static inline int client_prepare(int fd, const struct sockaddr *address, socklen
     if (address->sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     CHECK(connect(fd, address, length) == 0);
-    return fd;
+    return client_begin(fd);
 }
 
 static inline int client_connect(int port) {
@@ -62,7 +85,7 @@ static inline int client_connect_unix(const char *path) {
 static inline void client_write(int fd, const void *data, size_t length) {
     const char *rest = data;
     while (length > 0) {
-        ssize_t count = send(fd, rest, length, MSG_NOSIGNAL);
+        ssize_t count = client_send_some(fd, rest, length);
         CHECK(count > 0);
         rest += count;
         length -= (size_t)count;
@@ -77,7 +100,7 @@ static inline void client_write_text(int fd, const char *text) {
 static inline int client_read(int fd, void *data, size_t length) {
     char *rest = data;
     while (length > 0) {
-        ssize_t count = recv(fd, rest, length, 0);
+        ssize_t count = client_receive_some(fd, rest, length);
         CHECK(count >= 0 || errno == ECONNRESET);
         if (count <= 0)
             return 0;

@@ -8,10 +8,25 @@
 
 enum { DRIVEN_SECONDS_MAX = 20 };
 
+static inline void world_turn(struct world *world);
+
+#ifdef CLIENT_TLS
+/* Whose loop is turned while its peer waits for it. */
+static struct world *driven_world;
+
+static inline void world_turn_driven(void) {
+    world_turn(driven_world);
+}
+#endif
+
 /* Listens, makes the calling thread the loop's and answers the port. */
 static inline int world_drive(struct world *world) {
     int port = world_listen(world);
     CHECK_NUMBER(hearth_engine_drive(world->engine), HEARTH_OK);
+#ifdef CLIENT_TLS
+    sealed_turn = world_turn_driven;
+    driven_world = world;
+#endif
     return port;
 }
 
@@ -51,7 +66,7 @@ static inline struct record *world_turn_until(struct world *world, uint32_t type
 
 static inline int is_readable(int fd) {
     struct pollfd descriptor = {fd, POLLIN, 0};
-    return poll(&descriptor, 1, 0) > 0;
+    return client_has_pending(fd) || poll(&descriptor, 1, 0) > 0;
 }
 
 /* Exactly so many bytes of the peer's, turning the loop while there are none; 0 at an end before. */
@@ -59,7 +74,7 @@ static inline int world_read(struct world *world, int fd, void *data, size_t len
     char *rest = data;
     while (length > 0) {
         TURN_UNTIL(world, is_readable(fd));
-        ssize_t count = recv(fd, rest, length, MSG_DONTWAIT);
+        ssize_t count = client_receive_some(fd, rest, length);
         CHECK(count >= 0 || errno == ECONNRESET);
         if (count <= 0)
             return 0;

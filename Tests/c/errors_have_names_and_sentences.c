@@ -20,7 +20,8 @@ int main(void) {
                                         "HEARTH_ERR_SYSTEM",
                                         "HEARTH_ERR_VERSION",
                                         "HEARTH_ERR_NOT_FOUND",
-                                        "HEARTH_ERR_UNSUPPORTED"};
+                                        "HEARTH_ERR_UNSUPPORTED",
+                                        "HEARTH_ERR_TLS"};
     int count = sizeof names / sizeof names[0];
     for (int i = 0; i < count; i++) {
         CHECK_TEXT(hearth_error_name(-i), names[i]);

@@ -79,6 +79,9 @@ static inline struct world *world_new(const char *settings) {
     pthread_cond_init(&world->recorded, NULL);
     world->config = hearth_config_new();
     CHECK_NUMBER(hearth_config_set(world->config, "listen", "127.0.0.1:0"), HEARTH_OK);
+#ifdef CLIENT_TLS
+    CHECK_NUMBER(hearth_config_set(world->config, "tls_certificate", TLS_FOLDER "/both.pem"), HEARTH_OK);
+#endif
     while ((setting = strsep(&rest, " "))) {
         char *value = strchr(setting, '=');
         if (!value)

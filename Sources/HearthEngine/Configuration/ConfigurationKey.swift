@@ -56,6 +56,13 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case compressionContextTakeover
     case compressionWindowBits
     case compressionLevel
+    case tlsCertificate
+    case tlsPrivateKey
+    case tlsMinVersion
+    case tlsClientCertificate
+    case tlsClientAuthorities
+    case tlsMaxHandshakeSize
+    case tlsWatch
 
     /// The key of that name, nil if there is none.
     package static func named(_ name: [UInt8]) -> ConfigurationKey? {

@@ -1,6 +1,7 @@
 /// The table of all settings, in the order of the cases of `ConfigurationKey`.
 extension ConfigurationKey {
-    package static let table: [ConfigurationEntry] = general + limits + operation + compressionEntries
+    package static let table: [ConfigurationEntry] =
+        general + limits + operation + compressionEntries + tlsEntries
 
     private static let general: [ConfigurationEntry] = [
         ConfigurationEntry(
@@ -22,7 +23,7 @@ extension ConfigurationKey {
             "How many bytes of events may wait for the host before sockets are no longer read."),
         ConfigurationEntry(
             .listen, "listen", .list, standard: "", .server,
-            "Addresses by commas: 127.0.0.1:9000, [::1]:9000, unix:/run/x.sock; port 0: a free one; or none."
+            "127.0.0.1:9000, wss://[::1]:9001, unix:/run/x.sock, by commas; port 0: a free one; or none."
         ),
         ConfigurationEntry(
             .serverRoot, "server_root", .text, standard: "", .server,

@@ -31,6 +31,7 @@ ERR_SYSTEM: Final = -15
 ERR_VERSION: Final = -16
 ERR_NOT_FOUND: Final = -17
 ERR_UNSUPPORTED: Final = -18
+ERR_TLS: Final = -19
 
 # hearth_opcode
 TEXT: Final = 1
@@ -192,6 +193,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "server_start": (c_int, c_void_p),
     "server_port": (c_int, c_void_p),
     "server_address": (c_int64, c_void_p, c_size_t, c_char_p, c_size_t),
+    "server_reload_tls": (c_int, c_void_p),
     "server_stop": (c_int, c_void_p, c_char_p),
     "server_adopt": (c_int, c_void_p, c_int, c_void_p, c_size_t),
     "server_drain": (c_int, c_void_p, POINTER(hearth_drain)),
@@ -217,6 +219,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "connection_set_context": (c_int, c_uint64, c_void_p),
     "connection_rooms": (c_int64, c_uint64, c_char_p, c_size_t),
     "connection_address": (c_int64, c_uint64, c_char_p, c_size_t),
+    "connection_tls": (c_int64, c_uint64, c_char_p, c_size_t),
     "connection_get_info": (c_int, c_uint64, POINTER(hearth_connection_info)),
     "room_broadcast": (c_int64, c_void_p, c_char_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
     "room_members": (c_int64, c_void_p, c_char_p, POINTER(c_uint64), c_size_t),
@@ -269,6 +272,7 @@ class Functions:
     server_start: Callable[..., Any]
     server_port: Callable[..., Any]
     server_address: Callable[..., Any]
+    server_reload_tls: Callable[..., Any]
     server_stop: Callable[..., Any]
     server_adopt: Callable[..., Any]
     server_drain: Callable[..., Any]
@@ -294,6 +298,7 @@ class Functions:
     connection_set_context: Callable[..., Any]
     connection_rooms: Callable[..., Any]
     connection_address: Callable[..., Any]
+    connection_tls: Callable[..., Any]
     connection_get_info: Callable[..., Any]
     room_broadcast: Callable[..., Any]
     room_members: Callable[..., Any]

@@ -183,6 +183,13 @@ class Connection:
         """The peer's address, such as "127.0.0.1:51234", or "unix"."""
         return self._head.address
 
+    @property
+    def tls(self) -> Optional[Dict[str, str]]:
+        """What TLS has agreed with the peer: version, cipher, resumed ("yes" or "no"), and the subject of
+        its certificate, "" for none. None without TLS."""
+        facts = read_names(self._server._functions.connection_tls, self.id)
+        return dict(zip(facts[::2], facts[1::2])) if facts else None
+
     # -------------------------------------------------------------- answering on_connect
 
     def accept(self, user: Optional[str] = None, subprotocol: Optional[str] = None) -> None:

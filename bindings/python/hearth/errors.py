@@ -141,6 +141,13 @@ class UnsupportedError(HearthError):
     name = "HEARTH_ERR_UNSUPPORTED"
 
 
+class TlsError(HearthError):
+    """A certificate, a key or a setting of TLS cannot be used."""
+
+    code = -19
+    name = "HEARTH_ERR_TLS"
+
+
 BY_CODE: Dict[int, Type[HearthError]] = {
     -1: InvalidError,
     -2: HearthMemoryError,
@@ -160,6 +167,7 @@ BY_CODE: Dict[int, Type[HearthError]] = {
     -16: VersionError,
     -17: NotFoundError,
     -18: UnsupportedError,
+    -19: TlsError,
 }
 
 __all__ = [
@@ -182,4 +190,5 @@ __all__ = [
     "VersionError",
     "NotFoundError",
     "UnsupportedError",
+    "TlsError",
 ]

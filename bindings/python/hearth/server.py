@@ -343,6 +343,15 @@ class Server:
         self._sent()
         check(result)
 
+    def reload_tls(self) -> None:
+        """Reads certificates, keys and authorities anew; connections that begin from now on get them.
+
+        What cannot be used raises TlsError, which names the file and the reason, and changes nothing.
+        """
+        handle, engine = self._handle, self._engine
+        assert engine is not None
+        engine.check(engine.library.patient.server_reload_tls(handle))
+
     # -------------------------------------------------------------- who and what is here
 
     @property

@@ -1,0 +1,41 @@
+extension Configuration {
+    /// Certificates of addresses that begin with "wss://", or with no scheme while there are any.
+    public struct TLS: Sendable {
+        public enum Version: String, Sendable {
+            case tls12 = "1.2"
+            case tls13 = "1.3"
+        }
+
+        public enum ClientCertificate: String, Sendable {
+            case off, optional, required
+        }
+
+        /// PEM files with a chain each, chosen by the name that a client asks for; the first is for all
+        /// others.
+        public var certificates: [String] = []
+        /// PEM files with the keys, in the same order; none: they are in the certificates' files.
+        public var privateKeys: [String] = []
+        public var minVersion: Version?
+        public var clientCertificate: ClientCertificate?
+        /// PEM file with the authorities that sign clients' certificates.
+        public var clientAuthorities: String?
+        /// Bytes that a peer may send before the handshake is complete.
+        public var maxHandshakeSize: Int?
+        /// Whether files that change are reloaded.
+        public var watchesFiles: Bool?
+
+        public init() {}
+
+        var settings: [(key: String, value: String?)] {
+            [
+                ("tls_certificate", certificates.isEmpty ? nil : certificates.joined(separator: ",")),
+                ("tls_private_key", privateKeys.isEmpty ? nil : privateKeys.joined(separator: ",")),
+                ("tls_min_version", minVersion?.rawValue),
+                ("tls_client_certificate", clientCertificate?.rawValue),
+                ("tls_client_ca_file", clientAuthorities),
+                ("tls_max_handshake_size", maxHandshakeSize.map { "\($0)" }),
+                ("tls_watch", watchesFiles.map { $0 ? "on" : "off" }),
+            ]
+        }
+    }
+}

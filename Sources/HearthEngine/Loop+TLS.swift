@@ -1,0 +1,163 @@
+// Connections with TLS: what is read is unsealed and goes on as all bytes do, and what an outbox holds is
+// sealed before it is written.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+
+extension Loop {
+    /// Sealed bytes lie in `input`.
+    func receiveSealed(_ place: UnsafeMutablePointer<Connection>, _ count: Int) {
+        // What comes while a connection is ending is read so that it is gone, and not looked at.
+        if place.pointee.phase == .finishing || (place.pointee.tls == nil && !beginTLS(place, count)) {
+            return
+        }
+        guard let stream = place.pointee.tls, let buffers = tlsBuffers else { return }
+        let plainCount = stream.receive(input, count)
+        if stream.agreed == nil, stream.isHandshakeComplete {
+            let details = stream.details
+            port.lock.withLock { stream.agreed = details }
+        }
+        if stream.hasOutput {
+            hub.unblock(place.pointee.slot)
+            flush(place.pointee.slot)
+        }
+        if plainCount > 0 { received(place, buffers.plain, plainCount) }
+        if place.pointee.phase == .released { return }
+        if stream.state == .failed { return tlsFailed(place, stream.fault) }
+        if stream.pendingBytes > Self.sealedBytesMax {
+            return tlsFailed(place, ascii("the peer asks for answers of TLS and does not read them"))
+        }
+        if stream.state == .ended, !place.pointee.isInputEnded { inputEnded(place) }
+    }
+
+    /// One batch of sealed bytes, with what the records add, and answers of TLS itself.
+    private static var sealedBytesMax: Int { 2 * TLSBuffers.sealMax }
+
+    /// The first bytes of a connection have come. False: they are not for TLS.
+    private func beginTLS(_ place: UnsafeMutablePointer<Connection>, _ count: Int) -> Bool {
+        // RFC 8446 5.1: TLS begins with the number of a type, which is no letter. A method begins with one.
+        if (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(input[0]) {
+            place.pointee.isSealed = false
+            log(.info, "tls", "plain HTTP refused", place, reason: "this address speaks TLS")
+            respondAndClose(place, 400, "this address speaks TLS: use https:// or wss://", "")
+            return false
+        }
+        let server = place.pointee.server.takeUnretainedValue()
+        let buffers = tlsBuffers ?? TLSBuffers()
+        tlsBuffers = buffers
+        guard let context = server.certificates.context else {
+            release(place)
+            return false
+        }
+        do throws(TLSFault) {
+            let stream = try TLSStream(server: context, buffers)
+            port.lock.withLock { place.pointee.tls = stream }
+            return true
+        } catch {
+            logTLS(place, "a TLS connection cannot begin", error.sentence)
+            release(place)
+            return false
+        }
+    }
+
+    /// The peer broke the rules of TLS, or we do not trust it. OpenSSL has said so to it by an alert.
+    private func tlsFailed(_ place: UnsafeMutablePointer<Connection>, _ sentence: [UInt8]) {
+        let isOpened = place.pointee.tls?.isHandshakeComplete ?? false
+        logTLS(place, isOpened ? "TLS broke" : "the TLS handshake failed", sentence)
+        let slot = place.pointee.slot
+        hub.discardOutbox(slot)
+        hub.stopMessages(slot)
+        switch place.pointee.phase {
+        case .open:
+            end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: 0)
+            finish(place, lingers: true)
+        case .request: finish(place, lingers: true)
+        case .body, .host: release(place)
+        case .finishing, .released, .proxy: break
+        }
+    }
+
+    private func logTLS(
+        _ place: UnsafeMutablePointer<Connection>, _ message: StaticString, _ sentence: [UInt8]
+    ) {
+        guard engine.log.wants(.info) else { return }
+        log(
+            .info, "tls", message,
+            LogFields().adding("peer", place.pointee.address.text).adding("connection", place.pointee.id.raw)
+                .adding("reason", sentence))
+    }
+
+    // MARK: Out
+
+    /// What `flush` does, for a connection with TLS. The outbox keeps what is sealed until the system has
+    /// taken all of it, so what waits is counted as without TLS.
+    func flushSealed(_ place: UnsafeMutablePointer<Connection>) {
+        let slot = place.pointee.slot
+        guard let stream = place.pointee.tls else { return hub.discardOutbox(slot) }
+        while place.pointee.phase != .released {
+            let wasPending = stream.pendingBytes > 0
+            switch stream.flush(to: place.pointee.descriptor) {
+            case .done: break
+            case .blocked:
+                hub.commit(slot, count: min(stream.sealedBytes, hub.waitingBytes(slot)))
+                return setInterest(place, place.pointee.interest.union(.writable))
+            case .failed: return giveUp(slot)
+            }
+            let count = min(stream.takeSealedBytes(), hub.waitingBytes(slot))
+            if count > 0 {
+                sent(place, .bytes(count), count)
+            } else if wasPending, hub.waitingBytes(slot) == 0, place.pointee.phase != .open {
+                emptiedSlots.append(slot)
+            }
+            if hub.waitingBytes(slot) == 0 { return }
+            if !seal(slot, stream) { return giveUp(slot) }
+        }
+    }
+
+    private func seal(_ slot: UInt32, _ stream: TLSStream) -> Bool {
+        if let piece = hub.singlePiece(slot), piece.count <= TLSBuffers.sealMax { return stream.seal(piece) }
+        let available = hub.gather(slot, into: pieces)
+        var left = TLSBuffers.sealMax
+        var count = 0
+        while count < available, left > 0 {
+            pieces[count].count = min(pieces[count].count, left)
+            left -= pieces[count].count
+            count += 1
+        }
+        return stream.seal(UnsafeMutableBufferPointer(rebasing: pieces[..<count]))
+    }
+
+    /// TLS ends before the socket does, so that the peer can tell the end from a cut. False: that is still to
+    /// be written, or cannot be any more.
+    func sayGoodbye(_ place: UnsafeMutablePointer<Connection>) -> Bool {
+        guard let stream = place.pointee.tls else { return true }
+        stream.close()
+        switch stream.flush(to: place.pointee.descriptor) {
+        case .done: return true
+        case .blocked:
+            hub.commit(place.pointee.slot, count: 0)
+            setInterest(place, place.pointee.interest.union(.writable))
+        case .failed: release(place)
+        }
+        return false
+    }
+}
+
+extension Connections {
+    /// What was agreed with the peer: names and values in turn; empty: there is no TLS.
+    package static func tls(_ id: ConnectionID) -> [[UInt8]]? {
+        var facts: [[UInt8]] = []
+        let result = look(id) { _, place in
+            guard let agreed = place.pointee.tls?.agreed else { return 0 }
+            facts = [
+                ascii("version"), agreed.versionText, ascii("cipher"), agreed.cipherText, ascii("resumed"),
+                ascii(agreed.isResumed ? "yes" : "no"), ascii("subject"), agreed.subject,
+            ]
+            return 0
+        }
+        return result == 0 ? facts : nil
+    }
+}
