@@ -494,6 +494,22 @@ HEARTH_API int hearth_server_adopt(hearth_server *server, int descriptor, const 
  * Returns: HEARTH_ERR_STATE if it is not started, or stopping or draining already. Since: 0.1 */
 HEARTH_API int hearth_server_drain(hearth_server *server, const hearth_drain *options);
 
+/* What the server has counted since it was made, and how it is, as one JSON object: connections, users,
+ * rooms (once for each thread that has members), messages, bytes, broadcasts and their latency, loop lag,
+ * outboxes, drops, handshakes by answer, closes by code. docs/topics/observability.md has all fields; new
+ * ones may be added. The numbers are of this process, and read one after the other.
+ * Buffer and result as for hearth_config_get. Since: 0.1 */
+HEARTH_API int64_t hearth_server_stats(hearth_server *server, char *buffer, size_t capacity);
+
+/* The same numbers in the text format of Prometheus (0.0.4), as metrics_path serves them.
+ * Buffer and result as for hearth_config_get. Since: 0.1 */
+HEARTH_API int64_t hearth_server_metrics(hearth_server *server, char *buffer, size_t capacity);
+
+/* How the server is, as health_path serves it: {"status":"ok","reasons":[],"accepting":true,
+ * "loop_lag_ms":0,"connections":2,"event_queue_full":false}. The status is ok, degraded or draining,
+ * computed at the call. Buffer and result as for hearth_config_get. Since: 0.1 */
+HEARTH_API int64_t hearth_server_health(hearth_server *server, char *buffer, size_t capacity);
+
 /* Sends to every open connection. except may be NULL. Returns: for how many connections it
  * was queued, or an error. With TEXT, data must be UTF-8 (HEARTH_ERR_INVALID). Since: 0.1 */
 HEARTH_API int64_t hearth_server_broadcast(hearth_server *server, uint32_t opcode, const void *data, size_t length,

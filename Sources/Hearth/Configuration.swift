@@ -53,6 +53,11 @@ public struct Configuration: Sendable {
     public var drainCloseCode: DrainCloseCode?
     /// A draining server tells each connection a time to come back after: this to twice this.
     public var drainRetry: Duration?
+    /// Paths of the pages about the server itself; empty: none.
+    public var healthPath: String?
+    public var metricsPath: String?
+    /// A loop that was later than this in the last seconds makes the server degraded.
+    public var healthLagMax: Duration?
 
     public var maxMessageSize: Int?
     public var maxFragments: Int?
@@ -150,6 +155,9 @@ extension Configuration {
         add("shutdown_spread", shutdownSpread)
         add("drain_close_code", drainCloseCode?.rawValue)
         add("drain_retry", drainRetry)
+        add("health_path", healthPath)
+        add("health_lag_max", healthLagMax)
+        add("metrics_path", metricsPath)
         add("presence_grace", presenceGrace)
         add("presence_grace_max", presenceGraceMax)
         for (key, value) in limits.settings + tls.settings { add(key, value) }

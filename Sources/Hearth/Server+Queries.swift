@@ -87,4 +87,21 @@ extension Server {
     public var roomCount: Int {
         get throws(HearthError) { try HearthError.count(hearth_server_room_count(handle.pointer)) }
     }
+
+    /// What was counted since the server was made, as a JSON object: connections, messages, bytes,
+    /// latencies, drops, closes by code.
+    public var statisticsJSON: String {
+        get throws(HearthError) { try readText { hearth_server_stats(handle.pointer, $0, $1) } }
+    }
+
+    /// The same numbers in the text format of Prometheus, as `metrics_path` serves them.
+    public var metrics: String {
+        get throws(HearthError) { try readText { hearth_server_metrics(handle.pointer, $0, $1) } }
+    }
+
+    /// How the server is, as `health_path` serves it: a JSON object whose "status" is ok, degraded or
+    /// draining.
+    public var healthJSON: String {
+        get throws(HearthError) { try readText { hearth_server_health(handle.pointer, $0, $1) } }
+    }
 }

@@ -43,6 +43,8 @@ struct Connection: ~Copyable {
     var isInputEnded = false
     /// The outbox was found full with a policy that closes.
     var isTooSlow = false
+    /// It asked for a WebSocket, and the answer is to be counted.
+    var isUpgrade = false
     /// A limit was reached before it came: its request is answered with that.
     var refusal = Refusal.none
     /// It is counted among the connections of its address.
@@ -54,6 +56,7 @@ struct Connection: ~Copyable {
     var emitsMessages = true
     var route: Int32 = -1
     let endpoint: Unmanaged<Endpoint>
+    let counters: Counters
     /// Milliseconds, monotonic: when the current phase ends by itself; 0: the session says.
     var deadline: UInt64 = 0
     var session: Session
@@ -87,6 +90,9 @@ struct Connection: ~Copyable {
         self.slot = slot
         self.descriptor = descriptor
         self.endpoint = endpoint
+        counters = endpoint._withUnsafeGuaranteedRef { endpoint in
+            loop._withUnsafeGuaranteedRef { endpoint.counters(ofLoop: $0.index) }
+        }
         self.address = address
         session = Session(now: now)
     }

@@ -4,6 +4,7 @@
 internal import HearthHub
 internal import HearthSession
 internal import HearthWire
+internal import Synchronization
 
 package enum EndpointKind: UInt8 { case server, client }
 
@@ -27,10 +28,15 @@ package class Endpoint: @unchecked Sendable {
     /// What the callback needs as long as the endpoint lives.
     package final var callbackOwner: AnyObject?
 
+    /// What each loop counts: addresses, made by the loop itself when it has something to count.
+    private let counterAddresses: UnsafeMutablePointer<Atomic<UInt>>
+
     init(_ kind: EndpointKind, engine: Engine, number: Int, configuration: Configuration) {
         self.kind = kind
         self.engine = engine
         self.number = number
+        counterAddresses = .allocate(capacity: ConnectionID.loopCount)
+        for index in 0..<ConnectionID.loopCount { (counterAddresses + index).initialize(to: Atomic<UInt>(0)) }
         let messageMax = configuration.size(.maxMessageSize)
         limits = .allocate(capacity: 1)
         limits.initialize(
@@ -52,6 +58,8 @@ package class Endpoint: @unchecked Sendable {
     }
 
     deinit {
+        forEachCounters { $0.cells.deallocate() }
+        counterAddresses.deallocate()
         limits.deinitialize(count: 1)
         limits.deallocate()
     }
@@ -60,5 +68,24 @@ package class Endpoint: @unchecked Sendable {
     var shortestTimeout: UInt64 {
         let shortest = min(openTimeout, closeTimeout, limits.pointee.pingTimeout)
         return limits.pointee.pingInterval > 0 ? min(shortest, limits.pointee.pingInterval) : shortest
+    }
+
+    // MARK: Counters
+
+    /// Thread: the loop's.
+    final func counters(ofLoop index: Int) -> Counters {
+        let known = counterAddresses[index].load(ordering: .relaxed)
+        if known != 0 { return Counters(cells: Cells(known)) }
+        let made = Cells(count: Counters.cellCount)
+        counterAddresses[index].store(made.address, ordering: .releasing)
+        return Counters(cells: made)
+    }
+
+    /// Thread: any.
+    final func forEachCounters(_ body: (Counters) -> Void) {
+        for index in 0..<ConnectionID.loopCount {
+            let address = counterAddresses[index].load(ordering: .acquiring)
+            if address != 0 { body(Counters(cells: Cells(address))) }
+        }
     }
 }

@@ -28,6 +28,7 @@ extension Loop {
     /// Watches the server's descriptors of this loop.
     func listen(_ server: Server) {
         port.lock.withLock { hub.addServer(server.number) }
+        if server.hasPages { beginProbing() }
         served.append(server)
         updateKeeping()
         if index == 0 { attendCertificates(of: server) }
@@ -160,10 +161,12 @@ extension Loop {
         log(.error, "server", "accepting is paused", LogFields().adding("error", error.text))
         Watcher.watch(withUnsafeMutablePointer(to: &acceptor.pointee.watcher) { $0 }, for: [])
         acceptor.pointee.retryAt = now + Self.acceptRetryMilliseconds
+        meter.noteAcceptPaused(true)
     }
 
     func resume(_ acceptor: UnsafeMutablePointer<Acceptor>) {
         acceptor.pointee.retryAt = 0
+        meter.noteAcceptPaused(false)
         log(.info, "server", "accepting goes on", LogFields())
         Watcher.watch(withUnsafeMutablePointer(to: &acceptor.pointee.watcher) { $0 }, for: .readable)
     }
@@ -173,6 +176,7 @@ extension Loop {
         var kept: [UnsafeMutablePointer<Acceptor>] = []
         for acceptor in acceptors {
             if acceptor.pointee.server === server {
+                if acceptor.pointee.retryAt > 0 { meter.noteAcceptPaused(false) }
                 acceptor.pointee.isClosed = true
                 Watcher.close(withUnsafeMutablePointer(to: &acceptor.pointee.watcher) { $0 })
                 Socket.close(acceptor.pointee.descriptor)

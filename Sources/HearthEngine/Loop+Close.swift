@@ -42,6 +42,7 @@ extension Loop {
     func closeTooSlow(_ place: UnsafeMutablePointer<Connection>) {
         if place.pointee.isTooSlow { return }
         place.pointee.isTooSlow = true
+        place.pointee.counters.add(.slowConsumersClosed)
         log(.warning, "session", "closing a slow consumer", place, reason: "outbox_max_bytes is reached")
         hub.dropOldest(place.pointee.slot, untilBytes: 0)
         _ = close(place, code: CloseCode.slowConsumer, reason: ascii("slow consumer"))
@@ -98,6 +99,9 @@ extension Loop {
         place.pointee.session.end()
         let slot = place.pointee.slot
         hub.stopMessages(slot)
+        place.pointee.counters.addClose(Int(code))
+        _ = takeDropped(place)
+        logEnd(place, code: code, reason: reason, flags: flags)
         emittingAfter {
             while let room = hub.anyRoom(slot) { leaveRoom(place, room, isLost: true) }
             var event = pending(.close, place)

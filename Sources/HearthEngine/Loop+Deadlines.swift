@@ -46,6 +46,7 @@ extension Loop {
             place.pointee.compression?.releaseIdle()
         case .pingTimedOut:
             log(.warning, "session", "the peer is gone", place, reason: "nothing came after a ping")
+            place.pointee.counters.add(.staleRemoved)
             hub.stopMessages(slot)
             sendClose(place, CloseCode.internalError.rawValue, ascii("ping timeout"))
             flush(slot)
@@ -69,7 +70,11 @@ extension Loop {
             .info, isShakingHands ? "tls" : "handshake",
             isShakingHands ? "the TLS handshake took too long" : "the request took too long", place,
             reason: "handshake_timeout is over")
-        if isIdle { return release(place) }
+        if isIdle {
+            place.pointee.counters.addHandshake(.status(408))
+            return release(place)
+        }
+        place.pointee.isUpgrade = true
         respondAndClose(place, 408, "the request took too long", "")
     }
 

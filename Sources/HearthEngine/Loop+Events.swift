@@ -5,6 +5,7 @@
 internal import HearthBytes
 internal import HearthHub
 internal import HearthPlatform
+internal import Synchronization
 
 /// An event that waits for the ones before it.
 struct PendingEvent {
@@ -139,6 +140,28 @@ extension Loop {
             level, area, message,
             LogFields().adding("peer", place.pointee.address.text).adding("connection", place.pointee.id.raw)
                 .adding("reason", reason))
+    }
+
+    func logOpen(_ place: UnsafeMutablePointer<Connection>, _ user: ByteString?) {
+        guard engine.log.wants(.debug) else { return }
+        log(
+            .debug, "session", "a connection is open",
+            LogFields().adding("peer", place.pointee.address.text).adding("connection", place.pointee.id.raw)
+                .adding("user", user?.bytes ?? []).adding("route", decimal(Int(place.pointee.route))))
+    }
+
+    func logEnd(
+        _ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8], flags: UInt32
+    ) {
+        guard engine.log.wants(.debug) else { return }
+        let user = hub.user(of: place.pointee.slot).map { hub.userName($0).bytes } ?? []
+        log(
+            .debug, "session", "a connection has ended",
+            LogFields().adding("peer", place.pointee.address.text).adding("connection", place.pointee.id.raw)
+                .adding("user", user).adding("code", UInt64(code)).adding("reason", reason)
+                .adding("by_peer", flags & EngineEvent.isByPeer == 0 ? "no" : "yes")
+                .adding("received", place.pointee.messagesReceived.load(ordering: .relaxed))
+                .adding("sent", hub.sentCount(place.pointee.slot)))
     }
 
     /// Writes the line at the end of the turn.

@@ -10,6 +10,7 @@ extension Loop {
         if ring != nil, hub.dirtyCount >= Self.ringSendsMin { flushByRing() }
         while let slot = hub.nextDirty() { flush(slot) }
         hub.arena.endTurn()
+        if broadcastsOfTurn > 0 { recordBroadcasts() }
     }
 
     @inline(__always)
@@ -35,7 +36,10 @@ extension Loop {
     @inline(__always)
     func noteCounts(_ place: UnsafeMutablePointer<Connection>) {
         let slot = place.pointee.slot
-        place.pointee.messagesSent.store(hub.sentCount(slot), ordering: .relaxed)
+        let sent = hub.sentCount(slot)
+        place.pointee.counters.add(
+            .messagesSent, sent &- place.pointee.messagesSent.load(ordering: .relaxed))
+        place.pointee.messagesSent.store(sent, ordering: .relaxed)
         place.pointee.waitingBytes.store(UInt64(hub.waitingBytes(slot)), ordering: .relaxed)
     }
 
@@ -53,6 +57,7 @@ extension Loop {
     @inline(__always)
     func sent(_ place: UnsafeMutablePointer<Connection>, _ transfer: Transfer, _ count: Int) {
         let slot = place.pointee.slot
+        if case .bytes(let sent) = transfer { place.pointee.counters.add(.bytesSent, UInt64(sent)) }
         switch transfer {
         case .bytes(let sent) where sent == count && count == hub.waitingBytes(slot):
             hub.sentAll(slot)
@@ -125,9 +130,16 @@ extension Loop {
         place.pointee.lingers = true
     }
 
+    /// Messages that the policy has dropped since it was last asked, counted.
+    func takeDropped(_ place: UnsafeMutablePointer<Connection>) -> Int {
+        let count = hub.takeDropped(place.pointee.slot)
+        place.pointee.counters.add(.messagesDropped, UInt64(count))
+        return count
+    }
+
     /// Tells the host how many messages the policy has dropped.
     func reportDropped(_ place: UnsafeMutablePointer<Connection>) {
-        let count = hub.takeDropped(place.pointee.slot)
+        let count = takeDropped(place)
         if count == 0 || place.pointee.phase != .open { return }
         var event = event(.dropped, place)
         event.code = Int32(clamping: count)

@@ -37,6 +37,7 @@ extension Loop {
         case .bytes(0): inputEnded(place)
         case .bytes(let count):
             place.pointee.session.noteReceived(now: now)
+            place.pointee.counters.add(.bytesReceived, UInt64(count))
             if place.pointee.isSealed { receiveSealed(place, count) } else { received(place, input, count) }
         case .blocked: break
         case .failed: transportFailed(place)
@@ -121,6 +122,7 @@ extension Loop {
         _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) {
         place.pointee.messagesReceived.increase()
+        place.pointee.counters.add(.messagesReceived)
         if let limiter = place.pointee.limiter, !isWithinRates(place, limiter, bytes: payload.count) {
             return
         }

@@ -145,7 +145,9 @@ extension Loop {
     private func requestArrived(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) {
+        if server.hasPages, servePage(place, server, bytes) { return }
         resolvePeer(place, server, bytes)
+        if place.pointee.refusal != .none { place.pointee.isUpgrade = true }
         switch place.pointee.refusal {
         case .none: break
         case .server:
@@ -158,15 +160,20 @@ extension Loop {
             return respondAndClose(place, 503, "the server is stopping", "Retry-After: 5\r\n")
         }
         switch ServerHandshake.check(head, bytes.span) {
-        case .rejected(let fault): refuse(place, fault)
+        case .rejected(let fault):
+            place.pointee.isUpgrade = true
+            refuse(place, fault)
         case .upgrade where server.state.load(ordering: .relaxed) == .draining: refuseDraining(place, server)
-        case .upgrade(let upgrade): upgradeRequested(place, server, bytes, upgrade)
+        case .upgrade(let upgrade):
+            place.pointee.isUpgrade = true
+            upgradeRequested(place, server, bytes, upgrade)
         case .notUpgrade: plainRequested(place, server, bytes)
         }
     }
 
     func refuseDraining(_ place: UnsafeMutablePointer<Connection>, _ server: Server) {
         exchange(of: place).keepsAlive = false
+        place.pointee.isUpgrade = true
         var fields = ascii("Retry-After: ")
         appendDecimal(max(1, (server.drainRetry + 999) / 1000), to: &fields)
         respondText(place, 503, "the server is draining", fields + ascii("\r\n"))

@@ -22,7 +22,7 @@ extension Loop {
         return .ok
     }
 
-    private func writeResponse(
+    func writeResponse(
         _ place: UnsafeMutablePointer<Connection>, _ status: Int, contentType: StaticString?,
         headers: UnsafeBufferPointer<UInt8>, body: UnsafeBufferPointer<UInt8>, _ exchange: Exchange
     ) {
@@ -49,6 +49,10 @@ extension Loop {
             $0.state.load(ordering: .relaxed) != .started
         }
         if isStopping { exchange.keepsAlive = false }
+        if place.pointee.isUpgrade {
+            place.pointee.isUpgrade = false
+            place.pointee.counters.addHandshake(.status(status))
+        }
         text.removeAll(keepingCapacity: true)
         ResponseHead.begin(status: status, into: &text)
         text += ascii("Date: ")

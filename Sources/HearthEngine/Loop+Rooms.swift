@@ -172,6 +172,7 @@ extension Loop {
     ) {
         let slot = place.pointee.slot
         if hub.roomsOfConnection(slot) == 0 { return }
+        noteBroadcast(place.pointee.counters)
         let leftOut = place.pointee.relay == .others ? slot : nil
         if hub.roomsOfConnection(slot) == 1, loopCount == 1, let room = hub.anyRoom(slot) {
             if isSentPlain(payload, by: place.pointee.endpoint) {
@@ -208,6 +209,24 @@ extension Loop {
         noteQueued()
     }
 
+    @inline(__always)
+    private func noteBroadcast(_ counters: Counters) {
+        counters.add(.broadcasts)
+        broadcastsOfTurn &+= 1
+        if broadcastsBegan == 0 {
+            broadcastsBegan = commandsPosted == 0 ? Clock.monotonicNanoseconds() : commandsPosted
+        }
+    }
+
+    /// What was broadcast in this turn is with the system.
+    func recordBroadcasts() {
+        let now = Clock.monotonicNanoseconds()
+        meter.broadcastLatency.record(
+            nanoseconds: now > broadcastsBegan ? now - broadcastsBegan : 0, times: broadcastsOfTurn)
+        broadcastsOfTurn = 0
+        broadcastsBegan = 0
+    }
+
     /// Sends to the members of a room on this loop. Returns for how many it was queued.
     func publish(
         _ server: Server, room name: borrowing Span<UInt8>, _ opcode: Opcode,
@@ -215,6 +234,7 @@ extension Loop {
         _ exception: Exception
     ) -> Int {
         guard let room = hub.findRoom(server: server.number, name) else { return 0 }
+        noteBroadcast(server.counters(ofLoop: index))
         let leftOut = slot(of: exception.connection)
         let leftOutUser = exception.user.flatMap { hub.findUser(server: server.number, $0.bytes.span) }
         let count = fanOut(reference(to: server), opcode, payload, first: hub.anyGroup(room)) {
@@ -228,6 +248,7 @@ extension Loop {
     func broadcast(
         _ server: Server, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>, _ exception: Exception
     ) -> Int {
+        noteBroadcast(server.counters(ofLoop: index))
         let leftOut = slot(of: exception.connection)
         let leftOutUser = exception.user.flatMap { hub.findUser(server: server.number, $0.bytes.span) }
         let endpoint = reference(to: server)

@@ -155,6 +155,7 @@ extension Loop {
         _ upgrade: Upgrade, _ rejection: (code: UInt16, reason: [UInt8])
     ) {
         _ = writeHandshake(place, server, bytes, upgrade, subprotocol: nil, fields: [])
+        place.pointee.counters.addHandshake(.closed)
         place.pointee.session = Session(now: now)
         sendClose(place, rejection.code, rejection.reason)
         finish(place, lingers: true)
@@ -199,6 +200,8 @@ extension Loop {
     ) {
         let slot = place.pointee.slot
         let routeIndex = Int(place.pointee.route)
+        place.pointee.counters.addHandshake(.accepted)
+        place.pointee.counters.add(.opened)
         place.pointee.phase = .open
         place.pointee.session = Session(now: now)
         startCompression(place)
@@ -223,6 +226,7 @@ extension Loop {
         startLimiting(place, server, user: user)
         let id = place.pointee.id
         if let user { assignUser(place, user) }
+        logOpen(place, user)
         withTerminated(user?.bytes ?? []) { userText in
             var event = event(.open, place)
             event.user = userText

@@ -14,6 +14,7 @@ final class Loop: @unchecked Sendable {
     static let inputBytes = 256 << 10
     /// When so much was written in one turn it is flushed before the turn's end, which bounds the arena.
     static let turnBytesMax = 8 << 20
+    private static let probeMilliseconds: UInt64 = 1000
 
     unowned(unsafe) let engine: Engine
     /// Which of the engine's loops.
@@ -52,6 +53,14 @@ final class Loop: @unchecked Sendable {
     /// Servers that are stopping, with the moment at which what is left is cut.
     var stoppingServers: [(server: Server, deadline: UInt64)] = []
     var drains: [Drain] = []
+    let meter = LoopMeter()
+    /// Broadcasts since the last flush, and when the first of them began, in monotonic nanoseconds.
+    var broadcastsOfTurn: UInt64 = 0
+    var broadcastsBegan: UInt64 = 0
+    /// When the first of the commands that are applied at the moment was posted; 0: none is.
+    var commandsPosted: UInt64 = 0
+    /// When the loop next compares its timer with the clock; 0: no server is asked for its health.
+    private var probeDue: UInt64 = 0
     /// One for each server that has had any.
     var departures: [DepartureQueue] = []
     /// True while libuv is calling us; else a call comes from host code on this thread and must ask for a
@@ -111,6 +120,7 @@ final class Loop: @unchecked Sendable {
         input.deallocate()
         pieces.deallocate()
         stagedSlots.deallocate()
+        meter.deallocate()
         if let ownedRing { SpareRings.giveBack(ownedRing) }
     }
 
@@ -144,6 +154,7 @@ final class Loop: @unchecked Sendable {
         Unmanaged<Loop>.fromOpaque(owner)._withUnsafeGuaranteedRef { loop in
             let wasDispatching = loop.isDispatching
             loop.isDispatching = true
+            if !wasDispatching { loop.meter.noteTurn(began: loop.events.now) }
             body(loop)
             loop.isDispatching = wasDispatching
         }
@@ -161,6 +172,7 @@ final class Loop: @unchecked Sendable {
             requestTurn()
         }
         armTimer()
+        meter.endTurn()
         if isStopRequested {
             isStopRequested = false
             events.stop()
@@ -208,11 +220,12 @@ final class Loop: @unchecked Sendable {
 
     func applyCommands() {
         commands.removeAll(keepingCapacity: commands.capacity <= 1024)
-        port.takeCommands(&commands)
+        commandsPosted = port.takeCommands(&commands)
         for command in commands {
             apply(command)
             relieveArena()
         }
+        commandsPosted = 0
         commands.removeAll(keepingCapacity: commands.capacity <= 1024)
     }
 
@@ -247,6 +260,7 @@ final class Loop: @unchecked Sendable {
         for stopping in stoppingServers where due == nil || stopping.deadline < due! {
             due = stopping.deadline
         }
+        if probeDue > 0, due == nil || probeDue < due! { due = probeDue }
         for drain in drains where due == nil || drain.due < due! { due = drain.due }
         for queue in departures {
             if let next = queue.due, due == nil || next < due! { due = next }
@@ -262,8 +276,13 @@ final class Loop: @unchecked Sendable {
         events.setTimer(afterMilliseconds: due > now ? due - now : 0)
     }
 
+    /// From now on the loop wakes every second to see how late it is.
+    func beginProbing() { if probeDue == 0 { probeDue = now + Self.probeMilliseconds } }
+
     private func timerFired() {
+        if let due = timerDue { meter.recordLag(since: due, now: now) }
         timerDue = nil
+        if probeDue > 0, probeDue <= now { probeDue = now + Self.probeMilliseconds }
         expired.removeAll(keepingCapacity: true)
         wheel.expire(now: now, into: &expired)
         for index in 0..<expired.count { deadlineReached(expired[index]) }

@@ -13,6 +13,8 @@ final class LoopPort: @unchecked Sendable {
     let lock = Lock()
     var loop: Unmanaged<Loop>?
     var commands: [Command] = []
+    /// When the first of them was posted, in monotonic nanoseconds.
+    private var postedAt: UInt64 = 0
     /// Outlives the loops that use the port one after the other.
     var serial: UInt64 = 0
     /// Serial numbers up to this one were given out by the process that this one was forked from.
@@ -34,14 +36,19 @@ final class LoopPort: @unchecked Sendable {
         defer { lock.unlock() }
         guard let loop else { return false }
         commands.append(command)
-        if commands.count == 1 { loop._withUnsafeGuaranteedRef { $0.events.wake() } }
+        if commands.count == 1 {
+            postedAt = Clock.monotonicNanoseconds()
+            loop._withUnsafeGuaranteedRef { $0.events.wake() }
+        }
         return true
     }
 
-    func takeCommands(_ taken: inout [Command]) {
+    /// Returns when the first of them was posted, in monotonic nanoseconds.
+    func takeCommands(_ taken: inout [Command]) -> UInt64 {
         lock.lock()
+        defer { lock.unlock() }
         swap(&taken, &commands)
-        lock.unlock()
+        return postedAt
     }
 }
 

@@ -38,6 +38,11 @@ package final class Server: Endpoint, @unchecked Sendable {
     let roomNameMax: Int
     let userNameMax: Int
     let metadataMax: Int
+    /// Paths of the pages about itself; empty: none.
+    let healthPath: [UInt8]
+    let metricsPath: [UInt8]
+    let hasPages: Bool
+    let healthLagMax: UInt64
     /// The served folder, without links; nil: none.
     let root: [UInt8]?
     /// Nil where nothing of the kind is limited.
@@ -97,6 +102,10 @@ package final class Server: Endpoint, @unchecked Sendable {
         admission = Admission(configuration)
         rates = RateLimits(configuration)
         proxies = try TrustedProxies(configuration)
+        healthPath = try Self.path(configuration, .healthPath)
+        metricsPath = try Self.path(configuration, .metricsPath)
+        hasPages = !healthPath.isEmpty || !metricsPath.isEmpty
+        healthLagMax = configuration.milliseconds(.healthLagMax)
         let rootText = configuration.text(of: .serverRoot)
         if rootText.isEmpty {
             root = nil
@@ -108,6 +117,16 @@ package final class Server: Endpoint, @unchecked Sendable {
             }
         }
         super.init(.server, engine: engine, number: number, configuration: configuration)
+    }
+
+    private static func path(
+        _ configuration: Configuration, _ key: ConfigurationKey
+    ) throws(Route.Fault) -> [UInt8] {
+        let path = configuration.text(of: key)
+        if path.isEmpty || path[0] == UInt8(ascii: "/") { return path }
+        throw Route.Fault(
+            .invalidValue,
+            [ascii(key.entry.name), ascii(" \""), path, ascii("\" is no path: it begins with /")])
     }
 
     override var shortestTimeout: UInt64 {

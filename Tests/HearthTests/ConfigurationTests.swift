@@ -125,6 +125,9 @@ struct ConfigurationTests {
         all.shutdownSpread = .seconds(1)
         all.drainCloseCode = .serviceRestart
         all.drainRetry = .seconds(2)
+        all.healthPath = "/healthz"
+        all.metricsPath = "/metrics"
+        all.healthLagMax = .seconds(2)
         all.presenceGrace = .seconds(10)
         all.presenceGraceMax = 7
         all.limits = limits

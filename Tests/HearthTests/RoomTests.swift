@@ -155,6 +155,18 @@ struct RoomTests {
         try await server.stop()
     }
 
+    @Test("a server tells what it counted and how it is")
+    func counters() async throws {
+        let (server, record) = try server()
+        let client = try await Client.open(server.port, "/lobby")
+        try await eventually("it is open") { record.openConnections.count == 1 }
+        #expect(try server.statisticsJSON.contains("\"connections\":{\"open\":1,\"opened\":1,\"closed\":0}"))
+        #expect(try server.metrics.contains("\nhearth_connections 1\n"))
+        #expect(try server.healthJSON.hasPrefix("{\"status\":\"ok\""))
+        try client.close(code: 1000)
+        try await server.stop()
+    }
+
     @Test("a list longer than the first buffer is read whole")
     func longLists() async throws {
         let (server, record) = try server()

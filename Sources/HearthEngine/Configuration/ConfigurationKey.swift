@@ -51,6 +51,9 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case shutdownSpread
     case drainCloseCode
     case drainRetry
+    case healthPath
+    case healthLagMax
+    case metricsPath
     case compression
     case compressionThreshold
     case compressionContextTakeover

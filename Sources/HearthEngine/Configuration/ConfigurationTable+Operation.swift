@@ -10,5 +10,14 @@ extension ConfigurationKey {
         ConfigurationEntry(
             .drainRetry, "drain_retry", .duration, standard: "1s", from: "0", to: "24h", .server,
             "A draining server tells each connection a time to come back after: this to twice this."),
+        ConfigurationEntry(
+            .healthPath, "health_path", .text, standard: "", .server,
+            "Path that answers whether the server is well: 200 if it is, 503 if not. Empty: none."),
+        ConfigurationEntry(
+            .healthLagMax, "health_lag_max", .duration, standard: "1s", from: "1ms", to: "24h", .server,
+            "A loop that was later than this in the last seconds makes the server degraded."),
+        ConfigurationEntry(
+            .metricsPath, "metrics_path", .text, standard: "", .server,
+            "Path that answers with the counters in the format of Prometheus. Empty: none."),
     ]
 }

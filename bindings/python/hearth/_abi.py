@@ -197,6 +197,9 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "server_stop": (c_int, c_void_p, c_char_p),
     "server_adopt": (c_int, c_void_p, c_int, c_void_p, c_size_t),
     "server_drain": (c_int, c_void_p, POINTER(hearth_drain)),
+    "server_stats": (c_int64, c_void_p, c_char_p, c_size_t),
+    "server_metrics": (c_int64, c_void_p, c_char_p, c_size_t),
+    "server_health": (c_int64, c_void_p, c_char_p, c_size_t),
     "server_broadcast": (c_int64, c_void_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
     "server_connection_count": (c_int64, c_void_p),
     "server_user_count": (c_int64, c_void_p),
@@ -276,6 +279,9 @@ class Functions:
     server_stop: Callable[..., Any]
     server_adopt: Callable[..., Any]
     server_drain: Callable[..., Any]
+    server_stats: Callable[..., Any]
+    server_metrics: Callable[..., Any]
+    server_health: Callable[..., Any]
     server_broadcast: Callable[..., Any]
     server_connection_count: Callable[..., Any]
     server_user_count: Callable[..., Any]

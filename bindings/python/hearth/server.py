@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import inspect
+import json
 import signal
 import threading
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Union
@@ -393,6 +394,20 @@ class Server:
     def connections(self) -> List[Connection]:
         ids = read_ids(self._functions.server_connections, self._handle)
         return [self._connection(ident) for ident in ids]
+
+    def stats(self) -> Dict[str, Any]:
+        """What was counted since the start: connections, messages, bytes, latencies, drops, closes …"""
+        result: Dict[str, Any] = json.loads(read_text(self._functions.server_stats, self._handle))
+        return result
+
+    def metrics(self) -> str:
+        """The same numbers in the text format of Prometheus, as metrics_path serves them."""
+        return read_text(self._functions.server_metrics, self._handle)
+
+    def health(self) -> Dict[str, Any]:
+        """How the server is, as health_path serves it: "status" is ok, degraded or draining."""
+        result: Dict[str, Any] = json.loads(read_text(self._functions.server_health, self._handle))
+        return result
 
     @property
     def users(self) -> List[str]:
