@@ -96,13 +96,15 @@ if isCLibrary {
 if isFuzzing {
     // libFuzzer brings its own main: script/fuzz links each of these libraries with it.
     let names = [
-        "ClientHandshake", "Configuration", "Frames", "Handshake", "JSON", "Proxy", "Tokens", "UTF8",
+        "ClientHandshake", "Configuration", "Extension", "Frames", "Handshake", "Inflate", "JSON", "Proxy",
+        "Tokens", "UTF8",
     ]
     for name in names {
         products.append(.library(name: "Fuzz\(name)", type: .static, targets: ["Fuzz\(name)"]))
         targets.append(
             .target(
-                name: "Fuzz\(name)", dependencies: ["HearthBytes", "HearthWire", "HearthEngine"],
+                name: "Fuzz\(name)",
+                dependencies: ["HearthBytes", "HearthWire", "HearthPlatform", "HearthEngine"],
                 path: "Fuzz/\(name)", swiftSettings: coreSettings))
     }
 }

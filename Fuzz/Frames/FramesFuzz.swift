@@ -89,7 +89,7 @@ private func step(
     case .needMore: return nil
     case .message(let opcode, let body): return Outcome(kind: opcode.rawValue, payload: payload(body))
     case .compressed(let opcode, let body):
-        precondition(takesCompressed)
+        precondition(decoder.takesCompressed)
         return Outcome(kind: 0x40 | opcode.rawValue, payload: payload(body))
     case .ping(let body): return Outcome(kind: 9, payload: payload(body))
     case .pong(let body): return Outcome(kind: 10, payload: payload(body))
