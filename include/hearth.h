@@ -589,6 +589,10 @@ HEARTH_API int64_t hearth_connection_metadata(hearth_connection connection, void
  * Thread: loop. Since: 0.1 */
 HEARTH_API int hearth_connection_set_context(hearth_connection connection, void *context);
 
+/* That pointer; NULL if none was set, the connection has ended or it is asked for on another thread.
+ * Thread: loop. Since: 0.1 */
+HEARTH_API void *hearth_connection_context(hearth_connection connection);
+
 /* The rooms it is in; a list as hearth_server_rooms gives. Since: 0.1 */
 HEARTH_API int64_t hearth_connection_rooms(hearth_connection connection, char *buffer, size_t capacity);
 

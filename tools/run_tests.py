@@ -46,6 +46,13 @@ def count_pytest(output: str) -> tuple[int, int]:
     return counts.get("passed", 0), failed
 
 
+def count_tap(output: str) -> tuple[int, int]:
+    """What `node --test` says at its end."""
+    lines = re.findall(r"^# (pass|fail) (\d+)$", output, re.MULTILINE)
+    counts = {word: int(count) for word, count in lines}
+    return counts.get("pass", 0), counts.get("fail", 0)
+
+
 def count_lines(output: str) -> tuple[int, int]:
     """Each line "NAME passed" or "NAME FAILED" is a test."""
     words = LINE_RESULT.findall(output)
@@ -120,6 +127,13 @@ def pytest(*folders: str):
     ]
 
 
+def node_tests():
+    """Each file in a process of its own. The tests need the WebSocket client that Node 20 has by a flag."""
+    flag = ["--experimental-websocket"]
+    files = sorted(str(path) for path in (ROOT / "bindings/node/test").glob("*.test.js"))
+    return [["node", *flag, "--test", "--test-reporter=tap", *files]]
+
+
 def all_parts():
     docs = [
         [PYTHON if path.suffix == ".py" else "bash", str(path)]
@@ -138,6 +152,7 @@ def all_parts():
             count_pytest,
             library,
         ),
+        "node": ("Node", node_tests(), count_tap, {}),
         "docs": ("Documents", docs, count_one, library),
         "demo": ("Demo in a browser", [["script/demo", "--check"]], count_one, {}),
         "fuzz": ("Fuzzing", [["script/fuzz", "10"]], count_lines, {}),

@@ -96,6 +96,11 @@ public func hearth_connection_set_context(
 }
 
 @c @implementation
+public func hearth_connection_context(_ connection: hearth_connection) -> UnsafeMutableRawPointer! {
+    Connections.context(ConnectionID(raw: connection))
+}
+
+@c @implementation
 public func hearth_connection_rooms(
     _ connection: hearth_connection, _ buffer: UnsafeMutablePointer<CChar>!, _ capacity: Int
 ) -> Int64 {

@@ -204,6 +204,17 @@ package enum Connections {
         return Status(rawValue: Int32(result)) ?? .invalid
     }
 
+    package static func context(_ id: ConnectionID) -> UnsafeMutableRawPointer? {
+        var context: UnsafeMutableRawPointer?
+        _ = reach(id) { _, place in
+            context = place.pointee.context
+            return 0
+        } elsewhere: { _, _ in
+            .answer(answer(.thread))
+        }
+        return context
+    }
+
     /// Metadata, user, rooms, address: copied under the lock under which they change.
     package static func metadata(_ id: ConnectionID, _ body: ([UInt8]) -> Int64) -> Int64 {
         copied(id, body) { _, place in place.pointee.metadata }

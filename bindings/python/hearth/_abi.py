@@ -220,6 +220,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "connection_set_metadata": (c_int, c_uint64, c_void_p, c_size_t),
     "connection_metadata": (c_int64, c_uint64, c_void_p, c_size_t),
     "connection_set_context": (c_int, c_uint64, c_void_p),
+    "connection_context": (c_void_p, c_uint64),
     "connection_rooms": (c_int64, c_uint64, c_char_p, c_size_t),
     "connection_address": (c_int64, c_uint64, c_char_p, c_size_t),
     "connection_tls": (c_int64, c_uint64, c_char_p, c_size_t),
@@ -302,6 +303,7 @@ class Functions:
     connection_set_metadata: Callable[..., Any]
     connection_metadata: Callable[..., Any]
     connection_set_context: Callable[..., Any]
+    connection_context: Callable[..., Any]
     connection_rooms: Callable[..., Any]
     connection_address: Callable[..., Any]
     connection_tls: Callable[..., Any]

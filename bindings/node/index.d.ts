@@ -1,0 +1,188 @@
+/// <reference types="node" />
+import { EventEmitter } from "node:events";
+import { IncomingMessage } from "node:http";
+import { Duplex } from "node:stream";
+
+export type Data = string | Buffer | ArrayBuffer | ArrayBufferView;
+/** A duration is a number of seconds or "500ms"; a size a number of bytes or "64KiB". */
+export type Setting = string | number | boolean | bigint | readonly string[];
+
+/** Keys of the configuration in camelCase (docs/configuration.md), and host and port. */
+export interface ServerOptions {
+  /** Addresses by commas: "127.0.0.1:8000", "[::1]:8000", "unix:/run/name.sock". */
+  listen?: string | readonly string[];
+  host?: string;
+  /** 0, the default with host: a free one. Without listen, host and port it listens nowhere: see handleUpgrade. */
+  port?: number;
+  pingInterval?: Setting;
+  pingTimeout?: Setting;
+  maxMessageSize?: Setting;
+  maxConnections?: Setting;
+  outboxMaxBytes?: Setting;
+  slowConsumer?: "close" | "drop_oldest" | "drop_newest" | "latest";
+  compression?: boolean | "on" | "off";
+  tlsCertificate?: string;
+  tlsPrivateKey?: string;
+  [key: string]: Setting | undefined;
+}
+
+export interface RouteOptions {
+  /** true: the capture {room}, or the path; else a template such as "chat:{id}". */
+  join?: boolean | string;
+  /** A message of a member goes to its rooms without JavaScript: to the others, or to all. */
+  relay?: boolean | "others" | "all";
+  /** Message events in spite of relay. */
+  event?: boolean;
+  subprotocols?: string | readonly string[];
+  /** Decides who may connect: false or a Rejection refuses, a string or { user } says who it is. */
+  authorize?: (request: ConnectRequest) => Decision | Promise<Decision>;
+}
+
+export type Decision = void | null | boolean | string | { user?: string; subprotocol?: string };
+
+export interface HTTPRouteOptions {
+  methods: string | readonly string[];
+}
+
+export type Answer =
+  | void
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | { status?: number; headers?: Record<string, string>; body?: string | Uint8Array }
+  | { status?: number; headers?: Record<string, string>; json: unknown };
+
+export interface RequestHead {
+  readonly method: string;
+  readonly pathname: string;
+  /** Values of the captures of the route's pattern. */
+  readonly path: Record<string, string>;
+  readonly query: URLSearchParams;
+  readonly headers: Record<string, string>;
+  readonly address: string;
+}
+
+export interface ConnectRequest extends RequestHead {
+  readonly subprotocols: string[];
+  accept(options?: { user?: string; subprotocol?: string }): void;
+  reject(status: number, reason?: string): void;
+}
+
+export interface HTTPRequest extends RequestHead {
+  readonly body: Buffer;
+  respond(answer?: { status?: number; headers?: Record<string, string>; body?: string | Uint8Array }): void;
+}
+
+/** An error of the library; code is its name in the C header, such as "HEARTH_ERR_GONE". */
+export class HearthError extends Error {
+  readonly code: string;
+}
+
+/** Thrown by authorize: an HTTP status (400 to 599) or a close code (1000 to 4999). */
+export class Rejection extends HearthError {
+  constructor(status: number, reason?: string);
+  readonly status: number;
+  readonly reason: string;
+}
+
+export interface ConnectionInfo {
+  openedAt: number;
+  lastReceivedAt: number;
+  /** Seconds, of the last ping that was answered; null before. */
+  latency: number | null;
+  messagesReceived: number;
+  messagesSent: number;
+  bufferedAmount: number;
+  rooms: number;
+}
+
+/** One open WebSocket of a server. Messages come by the event or by `for await`. */
+export class Connection extends EventEmitter implements AsyncIterable<string | Buffer> {
+  static readonly OPEN: 1;
+  static readonly CLOSING: 2;
+  static readonly CLOSED: 3;
+  readonly server: Server;
+  readonly id: bigint;
+  readonly route: number;
+  readonly user: string | null;
+  readonly subprotocol: string;
+  readonly readyState: 1 | 2 | 3;
+  readonly isOpen: boolean;
+  readonly path: Record<string, string>;
+  readonly pathname: string;
+  readonly query: URLSearchParams;
+  readonly headers: Record<string, string>;
+  readonly address: string;
+  readonly rooms: string[];
+  readonly info: ConnectionInfo;
+  readonly latency: number | null;
+  readonly bufferedAmount: number;
+  data: any;
+  send(data: Data): boolean;
+  sendJSON(value: unknown): boolean;
+  close(code?: number, reason?: string): void;
+  join(room: string): this;
+  leave(room: string): boolean;
+  setUser(user: string | null): void;
+  [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer>;
+  on(event: "message", listener: (data: string | Buffer, isBinary: boolean) => void): this;
+  on(event: "close", listener: (code: number, reason: string) => void): this;
+  on(event: "join" | "leave", listener: (room: string) => void): this;
+  on(event: "drop", listener: (count: number) => void): this;
+  on(event: "error", listener: (error: Error) => void): this;
+}
+
+export interface BroadcastOptions {
+  except?: Connection;
+}
+
+export interface Room {
+  readonly name: string;
+  readonly members: Connection[];
+  readonly users: string[];
+  readonly size: number;
+  broadcast(data: Data, options?: BroadcastOptions): void;
+  broadcastJSON(value: unknown, options?: BroadcastOptions): void;
+}
+
+export interface User {
+  readonly id: string;
+  readonly connections: Connection[];
+  readonly isOnline: boolean;
+  send(data: Data, options?: BroadcastOptions): void;
+  sendJSON(value: unknown, options?: BroadcastOptions): void;
+}
+
+/** A WebSocket server on this thread's event loop. */
+export class Server extends EventEmitter implements AsyncDisposable {
+  constructor(options?: ServerOptions);
+  readonly isListening: boolean;
+  readonly port: number;
+  readonly addresses: string[];
+  readonly connections: Connection[];
+  readonly connectionCount: number;
+  readonly userCount: number;
+  readonly roomCount: number;
+  readonly rooms: string[];
+  route(pattern: string, handler?: (connection: Connection) => void | Promise<void>): this;
+  route(pattern: string, options: HTTPRouteOptions, handler: (request: HTTPRequest) => Answer | Promise<Answer>): this;
+  route(pattern: string, options: RouteOptions, handler?: (connection: Connection) => void | Promise<void>): this;
+  listen(): Promise<this>;
+  close(reason?: string): Promise<void>;
+  ref(): this;
+  unref(): this;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head?: Buffer): void;
+  room(name: string): Room;
+  user(id: string): User;
+  broadcast(data: Data, options?: BroadcastOptions): void;
+  broadcastJSON(value: unknown, options?: BroadcastOptions): void;
+  sendTo(user: string, data: Data, options?: BroadcastOptions): void;
+  [Symbol.asyncDispose](): Promise<void>;
+  on(event: "connection", listener: (connection: Connection) => void): this;
+  on(event: "close", listener: (connection: Connection, code: number, reason: string) => void): this;
+  on(event: "userJoin" | "userLeave", listener: (room: string, user: string) => void): this;
+  on(event: "error", listener: (error: Error, connection?: Connection) => void): this;
+}
+
+/** Of the library, of Node's libuv, and of the OpenSSL that the library uses. */
+export const versions: Readonly<{ hearth: string; libuv: string; openssl: string; runtime: string }>;

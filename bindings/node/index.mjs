@@ -1,0 +1,3 @@
+import hearth from "./index.cjs";
+
+export const { Connection, HearthError, Rejection, Server, versions } = hearth;

@@ -1,0 +1,246 @@
+"use strict";
+
+// The engine of this thread: events in, messages out. The layout of both is in src/events.c.
+
+const { native } = require("./native.js");
+const { HearthError, translating } = require("./errors.js");
+
+const EVENT = Object.freeze({
+  connect: 1,
+  open: 2,
+  message: 3,
+  close: 4,
+  joined: 5,
+  left: 6,
+  userJoined: 7,
+  userLeft: 8,
+  httpRequest: 9,
+  serverStopped: 10,
+  dropped: 11,
+  presenceUpdated: 12,
+});
+const TO = Object.freeze({ connection: 1, room: 2, server: 3, user: 4 });
+const TEXT = 1;
+const BINARY = 2;
+const HEADER = 64;
+const FLAG_ASCII = 4;
+const OUT_HEADER = 24;
+/** Longer messages do not go through the outbox. */
+const OUT_BYTES_MAX = 64 << 10;
+
+/** One event, read where it lies: good until the handler returns. */
+class EventReader {
+  constructor() {
+    this.words = null;
+    this.buffer = null;
+    this.payloads = null;
+    this.at = 0;
+  }
+
+  get type() { return this.words[this.at + 1] & 0xff; }
+  get flags() { return (this.words[this.at + 1] >>> 8) & 0xff; }
+  get index() { return this.words[this.at + 2]; }
+  get idLow() { return this.words[this.at + 3] | 0; }
+  get idHigh() { return this.words[this.at + 4] | 0; }
+  get server() { return this.words[this.at + 5]; }
+  get code() { return this.words[this.at + 6] | 0; }
+  get route() { return this.words[this.at + 7] | 0; }
+  get time() { return this.words[this.at + 13] + this.words[this.at + 14] * 4294967296; }
+
+  /** Where the bytes of the payload, room, user, path or info begin; each comes behind the one before. */
+  start(part) {
+    const { words, at } = this;
+    let start = at * 4 + HEADER;
+    if (part > 0 && words[at + 15] === 0) start += words[at + 12];
+    for (let index = 1; index < part; index++) start += words[at + 7 + index];
+    return start;
+  }
+
+  string(part) {
+    const start = this.start(part);
+    return this.buffer.utf8Slice(start, start + this.words[this.at + 7 + part]);
+  }
+
+  get room() { return this.string(1); }
+  get user() { return this.string(2); }
+  get path() { return this.string(3); }
+
+  /** The payload as a string or as a Buffer of its own. */
+  get payload() {
+    const { words, at } = this;
+    const head = words[at + 1];
+    const external = words[at + 15];
+    const isText = head >>> 16 === TEXT;
+    if (external !== 0) {
+      const buffer = this.payloads[external - 1];
+      return isText ? buffer.toString() : buffer;
+    }
+    const start = at * 4 + HEADER;
+    const end = start + words[at + 12];
+    if (!isText) return Buffer.from(this.buffer.subarray(start, end));
+    const isASCII = (head >>> 8) & FLAG_ASCII;
+    return isASCII ? this.buffer.latin1Slice(start, end) : this.buffer.utf8Slice(start, end);
+  }
+
+  /** The payload as text, where it is a reason or a name. */
+  get text() {
+    const start = this.at * 4 + HEADER;
+    return this.buffer.utf8Slice(start, start + this.words[this.at + 12]);
+  }
+
+  get isBinary() { return this.words[this.at + 1] >>> 16 === BINARY; }
+
+  /** The payload as bytes of its own, whatever it is. */
+  get bytes() {
+    const start = this.at * 4 + HEADER;
+    return Buffer.from(this.buffer.subarray(start, start + this.words[this.at + 12]));
+  }
+
+  /** Path and info of a request as they are, one character for a byte: RequestHead reads them. */
+  get head() {
+    const start = this.start(3);
+    return this.buffer.latin1Slice(start, start + this.words[this.at + 10] + this.words[this.at + 11]);
+  }
+
+  get pathLength() { return this.words[this.at + 10]; }
+
+  get presenceVersion() { return Number(this.buffer.readBigUInt64LE(this.start(4))); }
+}
+
+class Engine {
+  constructor() {
+    this.servers = [];
+    /** Connections by the index that the addon gave them. */
+    this.connections = [];
+    this.reader = new EventReader();
+    /** Large payloads of the batch that is being read. */
+    this.payloads = [];
+    this.views = new Map();
+    this.addon = translating(() => native.attach(this, this.dispatch));
+    this.out = Buffer.from(this.outbox);
+    this.outWords = new Uint32Array(this.outbox);
+    this.references = 0;
+    native.keepAlive(this.addon, 0);
+  }
+
+  /** What holds the process: listening servers that were not unref'ed. */
+  hold(count) {
+    this.references += count;
+    native.keepAlive(this.addon, this.references > 0 ? 1 : 0);
+  }
+
+  get errorSentence() { return native.engineError(this.addon); }
+
+  viewsOf(memory) {
+    let views = this.views.get(memory);
+    if (!views) {
+      // There are two at a time; larger ones take their place.
+      if (this.views.size > 3) this.views.clear();
+      views = { words: new Uint32Array(memory), buffer: Buffer.from(memory) };
+      this.views.set(memory, views);
+    }
+    return views;
+  }
+
+  /** Called by the addon once a turn, with all that happened. */
+  dispatch(memory, bytes) {
+    const { reader } = this;
+    const { words, buffer } = this.viewsOf(memory);
+    const payloads = this.payloads;
+    this.payloads = [];
+    const end = bytes >>> 2;
+    let at = 0;
+    while (at < end) {
+      reader.words = words;
+      reader.buffer = buffer;
+      reader.payloads = payloads;
+      reader.at = at;
+      const size = words[at] >>> 2;
+      try {
+        this.handle(reader);
+      } catch (error) {
+        // Handlers are caught where they are called: this is a fault of ours, or of an error handler.
+        process.nextTick(() => { throw error; });
+      }
+      at += size;
+    }
+  }
+
+  handle(event) {
+    if (event.type === EVENT.message) {
+      this.connections[event.index]?.receive(event);
+      return;
+    }
+    this.servers[event.server]?.handle(event);
+  }
+
+  /** Queues a message; all that is queued leaves in this turn of the loop. */
+  send(kind, target, except, name, data) {
+    let opcode = BINARY;
+    let length;
+    if (typeof data === "string") {
+      opcode = TEXT;
+      length = data.length * 3;
+    } else {
+      data = bytesOf(data);
+      length = data.length;
+    }
+    const nameLength = name === null ? 0 : name.length;
+    const needed = OUT_HEADER + nameLength + 1 + length + 3;
+    if (length > OUT_BYTES_MAX) return this.sendAlone(kind, opcode, target, except, name, data);
+    let used = this.outWords[0];
+    if (used + needed > this.out.length) {
+      native.flush(this.addon);
+      used = 4;
+    }
+    const { out, outWords } = this;
+    let place = used + OUT_HEADER;
+    if (nameLength > 0) {
+      out.set(name, place);
+      place += nameLength;
+    }
+    out[place++] = 0;
+    if (opcode === TEXT) {
+      length = out.utf8Write(data, place);
+    } else {
+      out.set(data, place);
+    }
+    const size = (place - used + length + 3) & ~3;
+    const at = used >>> 2;
+    outWords[at] = size;
+    outWords[at + 1] = kind | (opcode << 8);
+    outWords[at + 2] = target;
+    outWords[at + 3] = except;
+    outWords[at + 4] = nameLength;
+    outWords[at + 5] = length;
+    outWords[0] = used + size;
+    return true;
+  }
+
+  sendAlone(kind, opcode, target, except, name, data) {
+    const bytes = opcode === TEXT ? Buffer.from(data) : data;
+    const text = name === null ? null : name.toString();
+    return native.send(this.addon, kind, target, except, text, opcode, bytes) >= 0;
+  }
+}
+
+/** A Buffer over what can be sent as binary. */
+function bytesOf(data) {
+  if (Buffer.isBuffer(data)) return data;
+  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return Buffer.from(data);
+  throw new HearthError(
+    "HEARTH_ERR_INVALID",
+    "a message is a string, a Buffer, a typed array or an ArrayBuffer; for an object there is sendJSON"
+  );
+}
+
+let engine;
+
+/** The engine of this thread, made when it is first needed. */
+function theEngine() {
+  engine ??= new Engine();
+  return engine;
+}
+
+module.exports = { EVENT, TO, bytesOf, theEngine };

@@ -1,0 +1,154 @@
+"use strict";
+
+const assert = require("node:assert/strict");
+const { test } = require("node:test");
+const { HearthError, Server } = require("../index.cjs");
+const { Peer, runProgram, withServer } = require("./help.js");
+
+const refused = (code, pattern) => (error) => {
+  assert.ok(error instanceof HearthError, `${error?.stack}`);
+  assert.equal(error.code, code);
+  assert.match(error.message, pattern);
+  return true;
+};
+
+test("a misspelled option is named with the one that was meant", () => {
+  assert.throws(
+    () => new Server({ pinginterval: 20 }),
+    refused("HEARTH_ERR_UNKNOWN_KEY", /unknown option "pinginterval": did you mean "pingInterval"\?/)
+  );
+  assert.throws(
+    () => new Server({ ping_interval: 20 }),
+    refused("HEARTH_ERR_UNKNOWN_KEY", /did you mean "pingInterval"/)
+  );
+  const server = new Server({});
+  assert.throws(
+    () => server.route("/", { joins: true }),
+    refused("HEARTH_ERR_UNKNOWN_KEY", /did you mean "join"/)
+  );
+});
+
+test("wrong values and types are refused with a sentence", () => {
+  assert.throws(
+    () => new Server({ pingInterval: "soon" }),
+    refused("HEARTH_ERR_INVALID_VALUE", /ping_interval/)
+  );
+  assert.throws(() => new Server({ pingInterval: {} }), refused("HEARTH_ERR_INVALID_VALUE", /pingInterval/));
+  assert.throws(() => new Server({ port: 70000 }), refused("HEARTH_ERR_INVALID", /port/));
+  assert.throws(() => new Server(null), refused("HEARTH_ERR_INVALID", /object/));
+  const server = new Server({});
+  assert.throws(() => server.route("no slash"), refused("HEARTH_ERR_INVALID_VALUE", /./));
+  assert.throws(() => server.route("/", "handler"), refused("HEARTH_ERR_INVALID", /./));
+  assert.throws(() => server.route("/", {}, 1), refused("HEARTH_ERR_INVALID", /function/));
+  assert.throws(() => server.room(""), refused("HEARTH_ERR_INVALID", /empty/));
+  assert.throws(() => server.room("a\0b"), refused("HEARTH_ERR_INVALID", /NUL/));
+  assert.throws(() => server.broadcast({ a: 1 }), refused("HEARTH_ERR_INVALID", /sendJSON/));
+  assert.throws(() => server.broadcast("x", { except: "me" }), refused("HEARTH_ERR_INVALID", /Connection/));
+});
+
+test("a port that is taken is said so", async () => {
+  await withServer({}, () => {}, async (server) => {
+    const second = new Server({ port: server.port });
+    await assert.rejects(second.listen(), refused("HEARTH_ERR_ADDRESS_IN_USE", /cannot listen/));
+  });
+});
+
+test("calls after the end answer GONE, and close may be called again", () =>
+  withServer({}, (server) => server.route("/"), async (server, url) => {
+    const peer = await Peer.open(url);
+    const [connection] = server.connections;
+    await peer.close();
+    while (connection.readyState !== 3) await new Promise((resolve) => setTimeout(resolve, 2));
+    assert.throws(() => connection.send("late"), refused("HEARTH_ERR_GONE", /closed/));
+    assert.throws(() => connection.join("room"), refused("HEARTH_ERR_GONE", /closed/));
+    assert.throws(() => connection.info, refused("HEARTH_ERR_GONE", /closed/));
+    assert.deepEqual(connection.rooms, []);
+    assert.equal(connection.bufferedAmount, 0);
+    connection.close();
+    server.broadcast("to nobody", { except: connection });
+  }));
+
+test("an exception in a handler is an error event and closes that connection with 1011", () =>
+  withServer({}, (server) => {
+    server.route("/throws", (connection) => connection.on("message", () => { throw new Error("thrown"); }));
+    const reject = async () => { throw new Error("rejected"); };
+    server.route("/rejects", (connection) => connection.on("message", reject));
+    server.route("/opens", () => { throw new Error("at once"); });
+    server.route("/good", (connection) => connection.on("message", (data) => connection.send(data)));
+  }, async (server, url) => {
+    const errors = [];
+    server.on("error", (error, connection) => errors.push([error.message, connection.pathname]));
+    const good = await Peer.open(`${url}/good`);
+    for (const path of ["/throws", "/rejects"]) {
+      const peer = await Peer.open(`${url}${path}`);
+      peer.send("now");
+      assert.equal((await peer.closed).code, 1011);
+    }
+    assert.equal((await (await Peer.open(`${url}/opens`)).closed).code, 1011);
+    good.send("still here");
+    assert.equal(await good.next(), "still here");
+    assert.deepEqual(errors, [["thrown", "/throws"], ["rejected", "/rejects"], ["at once", "/opens"]]);
+    await good.close();
+  }));
+
+test("messages that nobody takes from an iteration end the connection, not the process", () =>
+  withServer({ maxMessageSize: "2MiB" }, (server) => server.route("/", async (connection) => {
+    const iterator = connection[Symbol.asyncIterator]();
+    await iterator.next();
+  }), async (server, url) => {
+    const peer = await Peer.open(url);
+    for (let number = 0; number < 8; number++) peer.send("x".repeat(1 << 20));
+    assert.equal((await peer.closed).code, 1013);
+  }));
+
+const serving = `
+const server = new Server({ port: 0 });
+server.route("/", (connection) => connection.on("message", (data) => onMessage(connection, data)));
+server.listen().then(() => {
+  const socket = new WebSocket("ws://127.0.0.1:" + server.port);
+  socket.onopen = () => socket.send("go");
+  globalThis.socket = socket;
+});
+`;
+
+test("nothing keeps the process alive after close(), or when it is unref'ed", async () => {
+  const closed = await runProgram(`${serving}
+    function onMessage() { socket.close(); server.close().then(() => console.log("closed")); }`);
+  assert.deepEqual([closed.code, closed.signal, closed.output.trim()], [0, null, "closed"]);
+  const unreferenced = await runProgram(`
+    new Server({ port: 0 }).unref().listen().then(() => console.log("listens"));`);
+  assert.deepEqual([unreferenced.code, unreferenced.output.trim()], [0, "listens"]);
+});
+
+test("process.exit in a handler exits, with a connection open", async () => {
+  const { code, signal } = await runProgram(`${serving} function onMessage() { process.exit(7); }`);
+  assert.deepEqual([code, signal], [7, null]);
+});
+
+test("SIGINT ends a program that serves, and one that closes in its handler ends by itself", async () => {
+  const plain = await runProgram(`${serving} function onMessage() { console.log("ready"); }`, {
+    onLine: (line, child) => line.includes("ready") && child.kill("SIGINT"),
+  });
+  assert.equal(plain.signal, "SIGINT");
+  const polite = await runProgram(`${serving}
+    process.on("SIGINT", () => server.close().then(() => console.log("bye")));
+    function onMessage() { console.log("ready"); }`, {
+    onLine: (line, child) => line.includes("ready") && child.kill("SIGINT"),
+  });
+  assert.equal(polite.code, 0);
+  assert.match(polite.output, /bye/);
+});
+
+test("an uncaught exception of a timer is the program's, as always", async () => {
+  const { code, output } = await runProgram(`${serving}
+    function onMessage() { setTimeout(() => { throw new Error("from a timer"); }); }`);
+  assert.equal(code, 1);
+  assert.match(output, /from a timer/);
+});
+
+test("servers that nobody holds are collected without a crash", async () => {
+  const { code, output } = await runProgram(`
+    for (let round = 0; round < 50; round++) new Server({ port: 0 }).unref().listen();
+    setTimeout(() => { globalThis.gc?.(); console.log("fine"); }, 50);`);
+  assert.deepEqual([code, output.trim()], [0, "fine"]);
+});
