@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import ssl
 import subprocess
+import tempfile
 
 import pytest
 from conftest import ROOT
@@ -43,14 +44,17 @@ def trust(certificates, **options):
 
 
 async def run(*command, stdin=b""):
-    """What a program prints, both outputs together."""
-    process = await asyncio.create_subprocess_exec(
-        *[str(part) for part in command],
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await asyncio.wait_for(process.communicate(stdin), 20)
+    """What a program prints, both outputs together. Its input is a file: it may end without reading it."""
+    with tempfile.TemporaryFile() as file:
+        file.write(stdin)
+        file.seek(0)
+        process = await asyncio.create_subprocess_exec(
+            *[str(part) for part in command],
+            stdin=file,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), 20)
     return output.decode(errors="replace")
 
 
