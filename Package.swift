@@ -96,7 +96,8 @@ if isCLibrary {
 if isFuzzing {
     // libFuzzer brings its own main: script/fuzz links each of these libraries with it.
     let names = [
-        "ClientHandshake", "Configuration", "Extension", "Frames", "Handshake", "Inflate", "JSON", "Proxy",
+        "ClientHandshake", "Configuration", "Envelope", "Extension", "Frames", "Handshake", "Inflate", "JSON",
+        "Proxy",
         "Tokens", "UTF8",
     ]
     for name in names {

@@ -25,7 +25,7 @@ package enum HTTPDate {
     }
 
     /// The Gregorian date, counted in eras of 400 years that begin on the first of March.
-    private static func civilDate(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
+    static func civilDate(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = days + 719_468
         let era = shifted / 146_097
         let dayOfEra = shifted % 146_097
@@ -37,7 +37,7 @@ package enum HTTPDate {
         return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
     }
 
-    private static func appendTwoDigits(_ number: Int, to text: inout [UInt8]) {
+    static func appendTwoDigits(_ number: Int, to text: inout [UInt8]) {
         text.append(UInt8(ascii: "0") + UInt8(number / 10))
         text.append(UInt8(ascii: "0") + UInt8(number % 10))
     }
