@@ -126,7 +126,8 @@ typedef enum hearth_event_type {
     HEARTH_EVENT_CONNECT = 1,
     /* The connection is open. Same fields as CONNECT, but data is the subprotocol chosen; user. */
     HEARTH_EVENT_OPEN = 2,
-    /* A message arrived: opcode, data. */
+    /* A message arrived: opcode, data. On a route with dialect=json a text is an event: event_name,
+     * and data is the JSON of its data ("" for none; all of it with json_data_key empty). */
     HEARTH_EVENT_MESSAGE = 3,
     /* The connection has ended: code, data (reason), user, HEARTH_EVENT_CLEAN.
      * Its LEFT events came before. */
@@ -196,6 +197,8 @@ typedef struct hearth_event {
                                         * trusted_proxies whom that names, with port 0 if it names none */
     size_t address_length;
     uint64_t presence_version;         /* of the room, see hearth_room_presence; else 0 */
+    const char *event_name;            /* MESSAGE of the json dialect: the name of the event */
+    size_t event_name_length;
 } hearth_event;
 
 /* Called on the thread of the loop that owns the connection; with threads=N, on N
@@ -391,10 +394,10 @@ HEARTH_API int64_t hearth_engine_poll(hearth_engine *engine, hearth_event *event
  *     uint32 record size with strings and padding, uint16 type, uint16 flags,
  *     uint64 connection, uint32 server (hearth_server_number), int32 code,
  *     uint32 opcode, int32 route, uint32 length of data, room, user, path,
- *     uint32 length of info, uint32 0, uint64 time_ms
+ *     uint32 length of info, uint32 length of event_name, uint64 time_ms
  * `info` holds, for CONNECT, OPEN and HTTP_REQUEST, five uint32 lengths and then the five
  * parts: method, query, address, headers, captures (the last two as lists of name NUL value NUL);
- * for USER_JOINED, USER_LEFT and PRESENCE_UPDATED it is the uint64 presence_version.
+ * for USER_JOINED, USER_LEFT and PRESENCE_UPDATED it is the uint64 presence_version. event_name comes last.
  * *data is borrowed until the next poll. Returns: how many events. Since: 0.1 */
 HEARTH_API int64_t hearth_engine_poll_packed(hearth_engine *engine, const uint8_t **data, size_t *length,
                                              int timeout_ms);
@@ -435,6 +438,13 @@ HEARTH_API int hearth_server_number(hearth_server *server);
  *   event=on                    MESSAGE events in spite of relay
  *   accept=auto | accept=ask    ask: a CONNECT event decides
  *   subprotocols=a|b            the ones this route speaks, in order of preference
+ *   dialect=raw | dialect=json  raw: a message is bytes as they are. json: texts are events, objects with
+ *                               a name and data (keys json_event_key, json_data_key); ping is answered,
+ *                               what is no event is answered with an error event, up to json_error_budget
+ *   events=join+leave+message+typing+presence   with dialect=json: events that the library handles by
+ *                               itself, see docs/topics/dialects.md; event=on tells them to the host too
+ *   echo=on | echo=off          whether a room's message comes back to its sender
+ *   rooms=NAME+PREFIX*          rooms that join events may name; all without it
  *   http=GET|POST|…             not WebSocket: requests of these methods are HTTP_REQUEST events
  * A server without WebSocket routes accepts every path.
  * Thread: before hearth_server_start. Returns: the number of the route, or an error
@@ -515,6 +525,11 @@ HEARTH_API int64_t hearth_server_health(hearth_server *server, char *buffer, siz
 HEARTH_API int64_t hearth_server_broadcast(hearth_server *server, uint32_t opcode, const void *data, size_t length,
                                            const hearth_except *except);
 
+/* Sends an event to every open connection: in its envelope to those that speak JSON, its data to the others.
+ * Everything else as for hearth_room_send_event. Since: 0.1 */
+HEARTH_API int64_t hearth_server_send_event(hearth_server *server, const char *name, const void *data, size_t length,
+                                            const hearth_except *except);
+
 /* How many there are. Since: 0.1 */
 HEARTH_API int64_t hearth_server_connection_count(hearth_server *server);
 HEARTH_API int64_t hearth_server_user_count(hearth_server *server);
@@ -558,6 +573,14 @@ HEARTH_API int hearth_connection_reject(hearth_connection connection, int code, 
  * its close began; HEARTH_ERR_TOO_LARGE). Posted from another thread it answers 1. Since: 0.1 */
 HEARTH_API int64_t hearth_connection_send(hearth_connection connection, uint32_t opcode, const void *data,
                                           size_t length);
+
+/* Sends one event: {"type":name,"data":data} to a connection of the json dialect, the data alone to one of
+ * the raw dialect. data is one JSON value in UTF-8, an object if json_data_key is empty; NULL with length 0 for
+ * none, which a raw connection does not get. name: 1 to 255 bytes.
+ * Returns: as hearth_connection_send; HEARTH_ERR_INVALID if data is not that (hearth_engine_error says where).
+ * With batch_interval set, 1 says that it was collected. Since: 0.1 */
+HEARTH_API int64_t hearth_connection_send_event(hearth_connection connection, const char *name, const void *data,
+                                                size_t length);
 
 /* Begins the closing handshake; what was sent before goes out first. code: 1000, 1001, 1003,
  * 1007 to 1014 or 3000 to 4999. reason: at most 123 bytes, NULL for none. The CLOSE event follows when the
@@ -617,6 +640,12 @@ HEARTH_API int hearth_connection_get_info(hearth_connection connection, hearth_c
 HEARTH_API int64_t hearth_room_broadcast(hearth_server *server, const char *room, uint32_t opcode, const void *data,
                                          size_t length, const hearth_except *except);
 
+/* Sends an event to every member of a room, each in its dialect: the envelope is made once, however many
+ * there are. name, data and errors as for hearth_connection_send_event; except may be NULL.
+ * Returns: for how many it was queued or collected, 0 for a room that does not exist. Since: 0.1 */
+HEARTH_API int64_t hearth_room_send_event(hearth_server *server, const char *room, const char *name, const void *data,
+                                          size_t length, const hearth_except *except);
+
 /* The members, at most capacity. Returns: how many there are. Since: 0.1 */
 HEARTH_API int64_t hearth_room_members(hearth_server *server, const char *room, hearth_connection *connections,
                                        size_t capacity);
@@ -642,6 +671,10 @@ HEARTH_API int hearth_user_set_presence(hearth_server *server, const char *user,
 /* Sends to every connection of a user. Since: 0.1 */
 HEARTH_API int64_t hearth_user_send(hearth_server *server, const char *user, uint32_t opcode, const void *data,
                                     size_t length, const hearth_except *except);
+
+/* Sends an event to every connection of a user. Everything else as for hearth_room_send_event. Since: 0.1 */
+HEARTH_API int64_t hearth_user_send_event(hearth_server *server, const char *user, const char *name, const void *data,
+                                          size_t length, const hearth_except *except);
 
 /* The user's connections, at most capacity. Returns: how many there are, 0: not here. Since: 0.1 */
 HEARTH_API int64_t hearth_user_connections(hearth_server *server, const char *user, hearth_connection *connections,

@@ -121,7 +121,7 @@ public func hearth_server_adopt(
 // MARK: Messages
 
 /// Who is left out; nil: the struct is not well formed.
-private func exception(_ except: UnsafePointer<hearth_except>?) -> Exception? {
+func exception(_ except: UnsafePointer<hearth_except>?) -> Exception? {
     guard let except else { return Exception(connection: ConnectionID(raw: 0), user: nil) }
     guard Int(except.pointee.size) >= MemoryLayout<hearth_except>.size, except.pointee.reserved == 0 else {
         return nil

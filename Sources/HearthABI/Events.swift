@@ -34,6 +34,8 @@ final class EventTarget {
         translated.data = event.pointee.data.base
         translated.data_length = event.pointee.data.count
         if event.pointee.type != .message { fillTexts(&translated, event) }
+        translated.event_name = characters(event.pointee.eventName)
+        translated.event_name_length = event.pointee.eventName.count
         withUnsafePointer(to: &translated) { callback(context, $0) }
     }
 
@@ -105,6 +107,9 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
             (event.address, event.address_length) = reader.next(lengths.length(8))
             (event.headers, event.headers_length) = reader.next(lengths.length(12))
             (event.captures, event.captures_length) = reader.next(lengths.length(16))
+        }
+        if record.length(52) > 0 {
+            (event.event_name, event.event_name_length) = reader.next(record.length(52))
         }
         events[index] = event
     }

@@ -5,7 +5,7 @@ internal import HearthPlatform
 internal import HearthWire
 
 enum Command {
-    case send(ConnectionID, Opcode, [UInt8])
+    case send(ConnectionID, OwnedMessage)
     case close(ConnectionID, code: UInt16, reason: [UInt8])
     case join(ConnectionID, ByteString)
     case leave(ConnectionID, ByteString)
@@ -15,10 +15,10 @@ enum Command {
     case accept(ConnectionID, user: ByteString?, subprotocol: [UInt8]?)
     case reject(ConnectionID, code: Int, reason: [UInt8])
     case respond(ConnectionID, status: Int, headers: [UInt8], body: [UInt8])
-    case publish(server: Server, room: ByteString, Opcode, [UInt8], Exception)
-    case broadcast(server: Server, Opcode, [UInt8], Exception)
+    case publish(server: Server, room: ByteString, OwnedMessage, Exception)
+    case broadcast(server: Server, OwnedMessage, Exception)
+    case sendToUser(server: Server, user: ByteString, OwnedMessage, Exception)
     case kick(server: Server, user: ByteString, code: UInt16, reason: [UInt8])
-    case sendToUser(server: Server, user: ByteString, Opcode, [UInt8], Exception)
     case startListening(server: Server)
     case adopt(server: Server, descriptor: Int32, address: PeerAddress, [UInt8])
     case drainServer(server: Server, Farewell)

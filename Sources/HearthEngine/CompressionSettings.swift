@@ -58,9 +58,31 @@ final class Compression {
     }
 }
 
-// Groups 1 to 7 are compressed with windows of 9 to 15 bits.
+// Each dialect has eight groups, beginning with the raw one's: number 0 of them is not compressed, 1 to 7 are
+// with windows of 9 to 15 bits.
 extension FrameGroups {
     static func compressed(windowBits: Int) -> FrameGroups { .group(windowBits - 8) }
 
-    var windowBits: Int? { number >= 1 && number <= 7 ? number + 8 : nil }
+    /// Of a single group that others share.
+    var windowBits: Int? { number & 7 > 0 ? (number & 7) + 8 : nil }
+
+    var dialect: Dialect { Dialect(rawValue: UInt8(number / 8)) ?? .raw }
+
+    /// A raw group's counterpart.
+    func of(_ dialect: Dialect) -> FrameGroups {
+        self == .individual ? self : .group((number & 7) + Int(dialect.rawValue) * 8)
+    }
+
+    /// With the same compression.
+    var ofEveryDialect: FrameGroups {
+        var groups = of(.raw)
+        groups.insert(of(.json))
+        return groups
+    }
+
+    static func all(of dialect: Dialect) -> FrameGroups {
+        var groups = FrameGroups.none
+        for number in 0..<8 { groups.insert(.group(Int(dialect.rawValue) * 8 + number)) }
+        return groups
+    }
 }

@@ -54,6 +54,7 @@ struct Connection: ~Copyable {
     /// A route's relay, copied here for the hot path.
     var relay = Relay.none
     var emitsMessages = true
+    var dialect = Dialect.raw
     var route: Int32 = -1
     let endpoint: Unmanaged<Endpoint>
     let counters: Counters
@@ -65,9 +66,10 @@ struct Connection: ~Copyable {
     var address: PeerAddress
     /// Only where rates are limited, from the opening to the release.
     var limiter: UnsafeMutablePointer<Limiter>?
-    /// What only some connections have: a request in progress, metadata.
+    /// What only some connections have: a request in progress, events of the json dialect, metadata.
     var exchange: Exchange?
     var tls: TLSStream?
+    var speaker: Speaker?
     var metadata: [UInt8] = []
     /// permessage-deflate, if it was agreed on.
     var compression: Compression?

@@ -22,6 +22,8 @@ package class Endpoint: @unchecked Sendable {
     final let closeTimeout: UInt64
     final let outboxBytesMax: Int
     final let policy: SlowConsumerPolicy
+    /// Events for its JSON connections are collected and leave as arrays. Set before it starts.
+    final var batches = false
     final let compression: CompressionSettings
     final var callback: EventCallback?
     final var callbackContext: UnsafeMutableRawPointer?

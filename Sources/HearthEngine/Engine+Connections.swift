@@ -12,7 +12,7 @@ package enum Connections {
     /// `here` on the loop's own thread; else `elsewhere` under the port's lock, which may answer with a
     /// command to post.
     @inline(__always)
-    private static func reach(
+    static func reach(
         _ id: ConnectionID, here: (Loop, UnsafeMutablePointer<Connection>) -> Int64,
         elsewhere: (Loop, UnsafeMutablePointer<Connection>) -> Elsewhere
     ) -> Int64 {
@@ -28,7 +28,7 @@ package enum Connections {
         }
     }
 
-    private enum Elsewhere {
+    enum Elsewhere {
         case answer(Int64)
         case post(Command, answer: Int64)
     }
@@ -66,7 +66,7 @@ package enum Connections {
             return result
         } elsewhere: { _, place in
             place.pointee.isOpenFlag.load(ordering: .relaxed)
-                ? .post(.send(id, kind, Array(payload)), answer: 1) : .answer(answer(.gone))
+                ? .post(.send(id, OwnedMessage(Outgoing(kind, payload))), answer: 1) : .answer(answer(.gone))
         }
     }
 

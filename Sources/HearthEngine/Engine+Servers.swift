@@ -18,7 +18,9 @@ extension Server {
     package func addRoute(pattern: [UInt8], options: [UInt8]) -> Int32 {
         guard state.load(ordering: .relaxed) == .idle else { return notIdle("routes are added").rawValue }
         do throws(Route.Fault) {
-            return Int32(add(try Route(pattern: pattern, options: options)))
+            let route = try Route(pattern: pattern, options: options)
+            if route.dialect == .json { try events.check() }
+            return Int32(add(route))
         } catch {
             return engine.fail(error.status, error.sentence).rawValue
         }

@@ -50,6 +50,7 @@ package struct EngineEvent {
     package var address = Borrowed.empty
     /// Of the room's presence.
     package var version: UInt64 = 0
+    package var eventName = Borrowed.empty
 
     @inline(__always)
     init(_ type: EventType, _ endpoint: Unmanaged<Endpoint>, wallMilliseconds: UInt64) {

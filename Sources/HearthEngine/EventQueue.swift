@@ -149,7 +149,9 @@ package final class EventQueue: @unchecked Sendable {
             hasInfo
             ? 20 + event.method.count + event.query.count + event.address.count + event.headers.count
                 + event.captures.count : hasVersion ? 8 : 0
-        let strings = event.data.count + event.room.count + event.user.count + event.path.count + info
+        let strings =
+            event.data.count + event.room.count + event.user.count + event.path.count + info
+            + event.eventName.count
         let size = (Self.recordHeaderBytes + strings + 7) & ~7
         let start = filling.count
         put(UInt32(size))
@@ -165,7 +167,7 @@ package final class EventQueue: @unchecked Sendable {
         put(UInt32(event.user.count))
         put(UInt32(event.path.count))
         put(UInt32(info))
-        put(UInt32(0))
+        put(UInt32(event.eventName.count))
         put(event.wallMilliseconds)
         put(event.data)
         put(event.room)
@@ -184,6 +186,7 @@ package final class EventQueue: @unchecked Sendable {
             put(event.captures)
         }
         if hasVersion { put(event.version) }
+        put(event.eventName)
         while filling.count < start + size { filling.append(0) }
     }
 

@@ -217,9 +217,11 @@ extension Loop {
         hub.close(slot)
         port.lock.unlock()
         wheel.remove(slot)
+        eventWheel.remove(slot)
         place.pointee.exchange = nil
         stopLimiting(place)
         place.pointee.compression = nil
+        place.pointee.speaker = nil
         Watcher.close(watcher(of: place))
         Socket.close(place.pointee.descriptor)
         let server = place.pointee.server.takeUnretainedValue()

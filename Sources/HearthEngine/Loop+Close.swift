@@ -11,6 +11,9 @@ extension Loop {
     /// Begins the closing handshake.
     func close(_ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8]) -> Status {
         if !isDispatching { events.updateTime() }
+        if place.pointee.dialect == .json, place.pointee.phase == .open, !place.pointee.isTooSlow {
+            flushBatch(place)
+        }
         guard place.pointee.phase == .open, place.pointee.session.close(now: now) else { return .gone }
         place.pointee.isOpenFlag.store(false, ordering: .relaxed)
         hub.stopMessages(place.pointee.slot)

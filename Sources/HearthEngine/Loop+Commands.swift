@@ -10,9 +10,9 @@ internal import Synchronization
 extension Loop {
     func apply(_ command: Command) {
         switch command {
-        case .send(let id, let opcode, let payload):
+        case .send(let id, let message):
             guard let place = place(of: id) else { return }
-            payload.withUnsafeBufferPointer { _ = send(place, opcode, $0) }
+            message.lend { _ = send(place, $0) }
         case .close(let id, let code, let reason):
             guard let place = place(of: id) else { return }
             _ = close(place, code: code, reason: reason)
@@ -52,14 +52,12 @@ extension Loop {
 
     private func applyToServer(_ command: Command) {
         switch command {
-        case .publish(let server, let room, let opcode, let payload, let exception):
-            payload.withUnsafeBufferPointer {
-                _ = publish(server, room: room.bytes.span, opcode, $0, exception)
-            }
-        case .broadcast(let server, let opcode, let payload, let exception):
-            payload.withUnsafeBufferPointer { _ = broadcast(server, opcode, $0, exception) }
-        case .sendToUser(let server, let user, let opcode, let payload, let exception):
-            payload.withUnsafeBufferPointer { _ = send(server, user: user.bytes.span, opcode, $0, exception) }
+        case .publish(let server, let room, let message, let exception):
+            message.lend { _ = publish(server, room: room.bytes.span, $0, exception) }
+        case .broadcast(let server, let message, let exception):
+            message.lend { _ = broadcast(server, $0, exception) }
+        case .sendToUser(let server, let user, let message, let exception):
+            message.lend { _ = send(server, user: user.bytes.span, $0, exception) }
         case .setPresence(let server, let user, let data):
             _ = setPresence(server, user: user.bytes.span, data)
         case .startListening(let server): listen(server)

@@ -52,7 +52,7 @@ extension Loop {
         if !farewell.message.isEmpty {
             farewell.message.withUnsafeBufferPointer {
                 guard let kind = Connections.messageOpcode(farewell.opcode, $0) else { return }
-                _ = broadcast(server, kind, $0, .nobody)
+                _ = broadcast(server, Outgoing(kind, $0), .nobody)
             }
         }
         var total = 0

@@ -126,6 +126,7 @@ extension Loop {
 
     /// A change that is no connection's.
     private func tell(_ type: EventType, _ server: Server, _ change: PresenceChange) {
+        publishPresence(type, server, change)
         var event = PendingEvent(type: type, endpoint: server, connection: .none, context: nil, route: -1)
         event.fill(change)
         emitInOrder(event)

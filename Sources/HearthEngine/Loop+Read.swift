@@ -126,6 +126,7 @@ extension Loop {
         if let limiter = place.pointee.limiter, !isWithinRates(place, limiter, bytes: payload.count) {
             return
         }
+        if place.pointee.dialect == .json, opcode == .text { return receiveEvent(place, payload) }
         if place.pointee.relay != .none { relay(place, opcode, payload) }
         guard place.pointee.emitsMessages, place.pointee.phase == .open else { return }
         var event = event(.message, place)

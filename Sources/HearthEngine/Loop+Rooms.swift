@@ -1,4 +1,4 @@
-// Rooms and users: joining, leaving, and messages to many: the hot path outward.
+// Rooms and users: joining, leaving, and what members are told of it.
 
 internal import HearthBytes
 internal import HearthHub
@@ -11,6 +11,13 @@ extension Loop {
     // MARK: Membership
 
     func join(_ place: UnsafeMutablePointer<Connection>, _ name: ByteString) -> Status {
+        join(place, name, isAnswered: false)
+    }
+
+    /// `isAnswered`: the peer asked for it by an event and gets one back.
+    func join(
+        _ place: UnsafeMutablePointer<Connection>, _ name: ByteString, isAnswered: Bool
+    ) -> Status {
         guard place.pointee.phase == .open, place.pointee.session.state == .open else { return .gone }
         let slot = place.pointee.slot
         let server = place.pointee.server.takeUnretainedValue()
@@ -18,12 +25,15 @@ extension Loop {
         let result = hub.join(slot, room: name, roomsMax: server.roomsMax)
         port.lock.unlock()
         switch result {
-        case .alreadyThere: return .ok
+        case .alreadyThere:
+            if isAnswered { sendRoomEvent(place, ascii("join"), name) { _, _ in } }
+            return .ok
         case .limitReached: return .limit
         case .joined: break
         }
         let user = hub.user(of: slot).map { hub.userName($0) }
         let change = user.flatMap { joinPresence(server, room: name, user: $0) }
+        if place.pointee.dialect == .json { greet(place, server, name, isAnswered: isAnswered) }
         emittingAfter {
             tell(.joined, place, name, user)
             if let change { tell(.userJoined, place, change) }
@@ -47,6 +57,9 @@ extension Loop {
     func leaveRoom(_ place: UnsafeMutablePointer<Connection>, _ room: UInt32, isLost: Bool) {
         let slot = place.pointee.slot
         let name = hub.roomName(room)
+        if place.pointee.dialect == .json {
+            stopTyping(place, place.pointee.server.takeUnretainedValue(), name)
+        }
         port.lock.lock()
         let wasMember = hub.leave(slot, room: room)
         port.lock.unlock()
@@ -74,6 +87,7 @@ extension Loop {
             rooms.append(hub.roomName($0))
             return true
         }
+        if place.pointee.dialect == .json { for room in rooms { stopTyping(place, server, room) } }
         assignUser(place, name)
         emittingAfter {
             for room in rooms {
@@ -100,6 +114,7 @@ extension Loop {
     private func tell(
         _ type: EventType, _ place: UnsafeMutablePointer<Connection>, _ change: PresenceChange
     ) {
+        publishPresence(type, place.pointee.server.takeUnretainedValue(), change)
         var event = pending(type, place)
         event.fill(change)
         emitInOrder(event)
@@ -108,212 +123,5 @@ extension Loop {
     private func joinPresence(_ server: Server, room: ByteString, user: ByteString) -> PresenceChange? {
         let wall = wallMilliseconds
         return server.withPresence { $0.join(room: room, user: user, at: wall) }
-    }
-
-    // MARK: Messages
-
-    /// A message of the host's for one connection of this loop.
-    @inline(__always)
-    func send(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
-    ) -> Int64 {
-        if place.pointee.phase != .open { return Int64(Status.gone.rawValue) }
-        let slot = place.pointee.slot
-        let isPlain = hub.group(of: slot) == .plain
-        let frame = isPlain ? hub.encode(opcode, payload) : encode(opcode, payload, for: place)
-        let result = hub.append(frame, to: slot)
-        noteQueued()
-        switch result {
-        case .queued: return 1
-        case .flushFirst: return sendAfterFlush(place, frame)
-        case .dropped: return 0
-        case .tooSlow:
-            closeTooSlow(place)
-            return Int64(Status.queueFull.rawValue)
-        case .closed: return Int64(Status.gone.rawValue)
-        }
-    }
-
-    private func sendAfterFlush(_ place: UnsafeMutablePointer<Connection>, _ frame: Segment) -> Int64 {
-        flush(place.pointee.slot)
-        if place.pointee.phase != .open { return Int64(Status.gone.rawValue) }
-        return retry(frame, to: place.pointee.slot) ? 1 : 0
-    }
-
-    /// Appends once more after a flush: what is full now is full for good.
-    private func retry(_ frame: Segment, to slot: UInt32) -> Bool {
-        let place = connections.place(slot)
-        if place.pointee.phase != .open { return false }
-        switch hub.append(frame, to: slot) {
-        case .queued: return true
-        case .flushFirst, .tooSlow:
-            closeTooSlow(place)
-            return false
-        case .dropped, .closed: return false
-        }
-    }
-
-    /// Those whose outbox was full in the fan-out: flush and try once more. Returns how many took it.
-    func retryOverflowing(_ frame: Segment) -> Int {
-        if hub.overflowing.isEmpty { return 0 }
-        let slots = hub.overflowing
-        hub.overflowing.removeAll(keepingCapacity: true)
-        var count = 0
-        for slot in slots {
-            if !hub.isBlocked(slot) { flush(slot) }
-            if retry(frame, to: slot) { count += 1 }
-        }
-        return count
-    }
-
-    /// A member's message to its rooms, without the host.
-    func relay(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
-    ) {
-        let slot = place.pointee.slot
-        if hub.roomsOfConnection(slot) == 0 { return }
-        noteBroadcast(place.pointee.counters)
-        let leftOut = place.pointee.relay == .others ? slot : nil
-        if hub.roomsOfConnection(slot) == 1, loopCount == 1, let room = hub.anyRoom(slot) {
-            if isSentPlain(payload, by: place.pointee.endpoint) {
-                // The same as below, without what a closure costs.
-                let frame = hub.encode(opcode, payload)
-                _ = hub.publish(frame, room: room, exceptSlot: leftOut, exceptUser: nil)
-                _ = retryOverflowing(frame)
-            } else {
-                _ = fanOut(place.pointee.endpoint, opcode, payload, first: hub.anyGroup(room)) {
-                    hub.publish($0, for: $1, room: room, exceptSlot: leftOut, exceptUser: nil)
-                }
-            }
-            return noteQueued()
-        }
-        var rooms: [UInt32] = []
-        hub.forEachRoom(slot) {
-            rooms.append($0)
-            return true
-        }
-        let exception = Exception(connection: leftOut == nil ? .none : place.pointee.id, user: nil)
-        let server = place.pointee.server.takeUnretainedValue()
-        _ = fanOut(place.pointee.endpoint, opcode, payload, first: hub.anyGroup(rooms[0])) { frame, groups in
-            for room in rooms {
-                _ = hub.publish(frame, for: groups, room: room, exceptSlot: leftOut, exceptUser: nil)
-            }
-            return 0
-        }
-        for room in rooms {
-            let name = hub.roomName(room)
-            engine.postToOtherLoops(than: self) {
-                .publish(server: server, room: name, opcode, Array(payload), exception)
-            }
-        }
-        noteQueued()
-    }
-
-    @inline(__always)
-    private func noteBroadcast(_ counters: Counters) {
-        counters.add(.broadcasts)
-        broadcastsOfTurn &+= 1
-        if broadcastsBegan == 0 {
-            broadcastsBegan = commandsPosted == 0 ? Clock.monotonicNanoseconds() : commandsPosted
-        }
-    }
-
-    /// What was broadcast in this turn is with the system.
-    func recordBroadcasts() {
-        let now = Clock.monotonicNanoseconds()
-        meter.broadcastLatency.record(
-            nanoseconds: now > broadcastsBegan ? now - broadcastsBegan : 0, times: broadcastsOfTurn)
-        broadcastsOfTurn = 0
-        broadcastsBegan = 0
-    }
-
-    /// Sends to the members of a room on this loop. Returns for how many it was queued.
-    func publish(
-        _ server: Server, room name: borrowing Span<UInt8>, _ opcode: Opcode,
-        _ payload: UnsafeBufferPointer<UInt8>,
-        _ exception: Exception
-    ) -> Int {
-        guard let room = hub.findRoom(server: server.number, name) else { return 0 }
-        noteBroadcast(server.counters(ofLoop: index))
-        let leftOut = slot(of: exception.connection)
-        let leftOutUser = exception.user.flatMap { hub.findUser(server: server.number, $0.bytes.span) }
-        let count = fanOut(reference(to: server), opcode, payload, first: hub.anyGroup(room)) {
-            hub.publish($0, for: $1, room: room, exceptSlot: leftOut, exceptUser: leftOutUser)
-        }
-        noteQueued()
-        return count
-    }
-
-    /// Sends to all open connections of a server on this loop.
-    func broadcast(
-        _ server: Server, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>, _ exception: Exception
-    ) -> Int {
-        noteBroadcast(server.counters(ofLoop: index))
-        let leftOut = slot(of: exception.connection)
-        let leftOutUser = exception.user.flatMap { hub.findUser(server: server.number, $0.bytes.span) }
-        let endpoint = reference(to: server)
-        let count = fanOut(endpoint, opcode, payload, first: anyGroup(of: endpoint)) { frame, groups in
-            var count = 0
-            for index in 0..<connections.endIndex {
-                let slot = UInt32(index)
-                guard isOpen(slot, of: endpoint), slot != leftOut else { continue }
-                if let leftOutUser, hub.user(of: slot) == leftOutUser { continue }
-                if hub.isIn(groups, slot) { count += append(frame, to: slot) }
-            }
-            return count
-        }
-        noteQueued()
-        return count
-    }
-
-    /// Sends to a user's connections on this loop.
-    func send(
-        _ server: Server, user name: borrowing Span<UInt8>, _ opcode: Opcode,
-        _ payload: UnsafeBufferPointer<UInt8>,
-        _ exception: Exception
-    ) -> Int {
-        guard let user = hub.findUser(server: server.number, name) else { return 0 }
-        if let other = exception.user, hub.userName(user) == other { return 0 }
-        let leftOut = slot(of: exception.connection)
-        let first = hub.group(of: hub.connection(user: user, at: 0))
-        let count = fanOut(reference(to: server), opcode, payload, first: first) { frame, groups in
-            var count = 0
-            for index in 0..<hub.connectionCount(user: user) {
-                let slot = hub.connection(user: user, at: index)
-                if slot != leftOut, hub.isIn(groups, slot) { count += append(frame, to: slot) }
-            }
-            return count
-        }
-        noteQueued()
-        return count
-    }
-
-    private func reference(to server: Server) -> Unmanaged<Endpoint> { .passUnretained(server) }
-
-    private func isOpen(_ slot: UInt32, of endpoint: Unmanaged<Endpoint>) -> Bool {
-        connections.contains(slot) && connections[slot].phase == .open
-            && connections[slot].endpoint.toOpaque() == endpoint.toOpaque()
-    }
-
-    /// The group of one of the endpoint's open connections.
-    private func anyGroup(of endpoint: Unmanaged<Endpoint>) -> FrameGroups {
-        for index in 0..<connections.endIndex where isOpen(UInt32(index), of: endpoint) {
-            return hub.group(of: UInt32(index))
-        }
-        return .plain
-    }
-
-    func append(_ frame: Segment, to slot: UInt32) -> Int {
-        switch hub.append(frame, to: slot) {
-        case .queued: return 1
-        case .flushFirst, .tooSlow:
-            hub.overflowing.append(slot)
-            return 0
-        case .dropped, .closed: return 0
-        }
-    }
-
-    private func slot(of id: ConnectionID) -> UInt32? {
-        id.raw != 0 && id.loop == port.number ? place(of: id)?.pointee.slot : nil
     }
 }

@@ -212,6 +212,7 @@ extension Loop {
         if routeIndex >= 0 {
             place.pointee.relay = server.routes[routeIndex].relay
             place.pointee.emitsMessages = server.routes[routeIndex].emitsMessages
+            setDialect(place, server, server.routes[routeIndex].dialect)
         }
         // Bytes behind the head belong to the frame parser. The host's OPEN comes first, so they are kept
         // meanwhile.
@@ -239,6 +240,17 @@ extension Loop {
         }
         if place.pointee.id != id || place.pointee.phase != .open { return }
         if let room { _ = join(place, room) }
+    }
+
+    /// The compression was agreed on before.
+    private func setDialect(
+        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ dialect: Dialect
+    ) {
+        if dialect == .raw { return }
+        let slot = place.pointee.slot
+        place.pointee.dialect = dialect
+        place.pointee.speaker = Speaker()
+        hub.setGroup(slot, server.batches ? .individual : hub.group(of: slot).of(dialect))
     }
 
     /// `fields` are lines of the response. Returns the subprotocol chosen, empty: none.

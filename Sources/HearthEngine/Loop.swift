@@ -23,8 +23,13 @@ final class Loop: @unchecked Sendable {
     let events: EventLoop
     let hub: Hub
     var wheel: TimingWheel
+    /// Batches to be sent, users who stop typing.
+    var eventWheel: TimingWheel
     let connections = Slab<Connection>()
     let input: UnsafeMutablePointer<UInt8>
+    /// The name of the event that is being received.
+    let eventName: UnsafeMutablePointer<UInt8>
+    var identifiers: MessageIdentifiers
     let pieces: UnsafeMutableBufferPointer<Piece>
     /// Many sends at once, where the kernel has it; nil for ever after it refused. Unmanaged, as each turn
     /// would retain it.
@@ -110,6 +115,9 @@ final class Loop: @unchecked Sendable {
         events = try EventLoop(origin)
         hub = Hub(seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
         wheel = TimingWheel(granuleMilliseconds: granule, now: events.now)
+        eventWheel = TimingWheel(granuleMilliseconds: Self.eventGranule, now: events.now)
+        identifiers = MessageIdentifiers(seed: Crypto.randomUInt64())
+        eventName = .allocate(capacity: Self.eventNameMax + 1)
         input = .allocate(capacity: Self.inputBytes)
         pieces = .allocate(capacity: Socket.piecesMax)
         pieces.initialize(repeating: Piece(base: nil, count: 0))
@@ -118,6 +126,7 @@ final class Loop: @unchecked Sendable {
 
     deinit {
         input.deallocate()
+        eventName.deallocate()
         pieces.deallocate()
         stagedSlots.deallocate()
         meter.deallocate()
@@ -257,6 +266,7 @@ final class Loop: @unchecked Sendable {
     /// Sets the timer for the next deadline, if it is not set for it already.
     private func armTimer() {
         var due = wheel.nextDue()
+        if let earlier = eventWheel.nextDue(), due == nil || earlier < due! { due = earlier }
         for stopping in stoppingServers where due == nil || stopping.deadline < due! {
             due = stopping.deadline
         }
@@ -288,6 +298,9 @@ final class Loop: @unchecked Sendable {
         for index in 0..<expired.count { deadlineReached(expired[index]) }
         expireDepartures()
         if !drains.isEmpty { goOnDraining() }
+        expired.removeAll(keepingCapacity: true)
+        eventWheel.expire(now: now, into: &expired)
+        for index in 0..<expired.count { eventDeadlineReached(expired[index]) }
         cutOverdueServers()
         if !watchedServers.isEmpty, now >= nextWatch { watchCertificates() }
         for acceptor in acceptors where acceptor.pointee.retryAt > 0 && now >= acceptor.pointee.retryAt {

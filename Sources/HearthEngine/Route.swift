@@ -24,6 +24,8 @@ struct Route {
     var relay = Relay.none
     var emitsMessages = true
     var asksHost = false
+    var dialect = Dialect.raw
+    var events = RouteEvents()
     var subprotocols: [[UInt8]] = []
 
     /// Why a route was not understood.
@@ -56,7 +58,15 @@ struct Route {
             try apply(trimmed, &setsEvent)
         }
         if relay != .none, !setsEvent { emitsMessages = false }
-        if isHTTP, room != nil || joinsPath || relay != .none || asksHost || !subprotocols.isEmpty {
+        events.areTold = setsEvent && emitsMessages
+        if dialect != .json, events.isSet {
+            throw Fault(
+                .invalidValue, [ascii("route options events, echo and rooms need dialect=json")])
+        }
+        if isHTTP,
+            room != nil || joinsPath || relay != .none || asksHost || !subprotocols.isEmpty
+                || dialect != .raw
+        {
             throw Fault(.invalidValue, [ascii("route option http=… goes with no other option")])
         }
     }
@@ -93,6 +103,16 @@ struct Route {
                         ascii("\" has a character that no subprotocol may have"),
                     ])
             }
+        case matches(name, "dialect"):
+            dialect = try isFirst(value, name, "json", "raw") ? .json : .raw
+        case matches(name, "events"):
+            try events.setBuiltIns(value)
+        case matches(name, "echo"):
+            events.isSet = true
+            events.echoes = try isFirst(value, name, "on", "off")
+        case matches(name, "rooms"):
+            events.isSet = true
+            events.openRooms = split(value, at: UInt8(ascii: "+")).filter { !$0.isEmpty }
         case matches(name, "http"):
             isHTTP = true
             methods = split(value, at: UInt8(ascii: "|")).filter { !$0.isEmpty }
@@ -105,7 +125,8 @@ struct Route {
                 .unknownKey,
                 [
                     ascii("no route option \""), name,
-                    ascii("\": there are join, relay, event, accept, subprotocols and http"),
+                    ascii("\": there are join, relay, event, accept, subprotocols, dialect, "),
+                    ascii("events, echo, rooms and http"),
                 ])
         }
     }

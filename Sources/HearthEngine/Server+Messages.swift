@@ -15,13 +15,20 @@ extension Server {
         room: UnsafeBufferPointer<UInt8>, _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>,
         _ exception: Exception
     ) -> Int64 {
-        fanOut(opcode, payload) { loop, kind in
-            loop.publish(self, room: room.span, kind, payload, exception)
-        } elsewhere: { loop, kind in
+        withMessage(opcode, payload) { publish(room: room, $0, exception) }
+    }
+
+    func publish(
+        room: UnsafeBufferPointer<UInt8>, _ outgoing: Outgoing, _ exception: Exception
+    ) -> Int64 {
+        spread { loop in
+            loop.publish(self, room: room.span, outgoing, exception)
+        } elsewhere: { loop in
             guard let found = loop.hub.findRoom(server: number, room.span) else { return nil }
-            let count = loop.countMembers(found, exception)
             return (
-                .publish(server: self, room: ByteString(Array(room)), kind, Array(payload), exception), count
+                .publish(
+                    server: self, room: ByteString(Array(room)), OwnedMessage(outgoing), exception),
+                loop.countMembers(found, exception)
             )
         }
     }
@@ -29,10 +36,17 @@ extension Server {
     package func broadcast(
         _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>, _ exception: Exception
     ) -> Int64 {
-        fanOut(opcode, payload) { loop, kind in
-            loop.broadcast(self, kind, payload, exception)
-        } elsewhere: { loop, kind in
-            (.broadcast(server: self, kind, Array(payload), exception), loop.countOpen(self, exception))
+        withMessage(opcode, payload) { broadcast($0, exception) }
+    }
+
+    func broadcast(_ outgoing: Outgoing, _ exception: Exception) -> Int64 {
+        spread { loop in
+            loop.broadcast(self, outgoing, exception)
+        } elsewhere: { loop in
+            (
+                .broadcast(server: self, OwnedMessage(outgoing), exception),
+                loop.countOpen(self, exception)
+            )
         }
     }
 
@@ -40,37 +54,48 @@ extension Server {
         user: UnsafeBufferPointer<UInt8>, _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>,
         _ exception: Exception
     ) -> Int64 {
-        fanOut(opcode, payload) { loop, kind in
-            loop.send(self, user: user.span, kind, payload, exception)
-        } elsewhere: { loop, kind in
+        withMessage(opcode, payload) { send(user: user, $0, exception) }
+    }
+
+    func send(
+        user: UnsafeBufferPointer<UInt8>, _ outgoing: Outgoing, _ exception: Exception
+    ) -> Int64 {
+        spread { loop in
+            loop.send(self, user: user.span, outgoing, exception)
+        } elsewhere: { loop in
             guard let found = loop.hub.findUser(server: number, user.span) else { return nil }
-            let count = loop.hub.connectionCount(user: found)
             return (
-                .sendToUser(server: self, user: ByteString(Array(user)), kind, Array(payload), exception),
-                count
+                .sendToUser(
+                    server: self, user: ByteString(Array(user)), OwnedMessage(outgoing), exception),
+                loop.hub.connectionCount(user: found)
             )
         }
     }
 
-    private func fanOut(
-        _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>, here: (Loop, Opcode) -> Int,
-        elsewhere: (Loop, Opcode) -> (Command, Int)?
+    @inline(__always)
+    private func withMessage(
+        _ opcode: UInt32, _ payload: UnsafeBufferPointer<UInt8>, _ body: (Outgoing) -> Int64
     ) -> Int64 {
         guard let kind = Connections.messageOpcode(opcode, payload) else {
             return Int64(Status.invalid.rawValue)
         }
         if payload.count > Int(Int32.max) - 16 { return Int64(Status.tooLarge.rawValue) }
+        return body(Outgoing(kind, payload))
+    }
+
+    /// On this thread's loop at once, on the others by a command with a copy.
+    private func spread(here: (Loop) -> Int, elsewhere: (Loop) -> (Command, Int)?) -> Int64 {
         var count = 0
         for loop in engine.currentLoops {
             if loop.port.isCurrent {
                 if loop.isRetired || !loop.hub.knows(server: number) { continue }
-                count += here(loop, kind)
+                count += here(loop)
                 loop.relieveArena()
                 continue
             }
             // What the loop has is read under its lock; the posting takes the lock by itself.
             loop.port.lock.lock()
-            let found = loop.hub.knows(server: number) ? elsewhere(loop, kind) : nil
+            let found = loop.hub.knows(server: number) ? elsewhere(loop) : nil
             loop.port.lock.unlock()
             guard let (command, queued) = found, queued > 0 else { continue }
             if loop.port.post(command) { count += queued }

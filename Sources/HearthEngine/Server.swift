@@ -34,6 +34,11 @@ package final class Server: Endpoint, @unchecked Sendable {
     /// After how long, at least, those who are sent away may come back.
     let drainRetry: UInt64
     let connectionsMax: Int
+    let events: EventSettings
+    /// One of the routes has the json dialect.
+    private(set) var speaksJSON = false
+    /// One of the routes tells members who comes and goes.
+    private(set) var tellsPresence = false
     let roomsMax: Int
     let roomNameMax: Int
     let userNameMax: Int
@@ -91,6 +96,7 @@ package final class Server: Endpoint, @unchecked Sendable {
         drainCloseCode = configuration.choice(.drainCloseCode) == 0 ? 1001 : 1012
         drainRetry = configuration.milliseconds(.drainRetry)
         connectionsMax = configuration.integer(.maxConnections)
+        events = EventSettings(configuration)
         roomsMax = configuration.integer(.maxRoomsPerConnection)
         roomNameMax = configuration.integer(.maxRoomName)
         userNameMax = configuration.integer(.maxUserName)
@@ -136,6 +142,11 @@ package final class Server: Endpoint, @unchecked Sendable {
     func add(_ route: Route) -> Int {
         routes.append(route)
         if !route.isHTTP { hasWebSocketRoutes = true }
+        if route.dialect == .json {
+            speaksJSON = true
+            batches = events.batchInterval > 0
+        }
+        if route.events.builtIns.contains(.presence) { tellsPresence = true }
         return routes.count - 1
     }
 

@@ -71,10 +71,11 @@ extension Hub {
     }
 
     /// Queues a frame for every member of a room that is in one of the groups, but the ones left out. Returns
-    /// for how many; those that are full are in `overflowing`, not counted.
+    /// for how many; those that are full are in `overflowing`, not counted. What is ephemeral is not for
+    /// members that have enough to read.
     package func publish(
         _ frame: Segment, for groups: FrameGroups = .all, room: UInt32, exceptSlot: UInt32?,
-        exceptUser: UInt32?
+        exceptUser: UInt32?, isEphemeral: Bool = false
     ) -> Int {
         var count = 0
         let leftOut = exceptSlot ?? Outbox.none
@@ -83,6 +84,7 @@ extension Hub {
             if slot == leftOut { continue }
             if let exceptUser, members[Int(slot)].user == exceptUser { continue }
             if !isIn(groups, slot) { continue }
+            if isEphemeral, !isIdle(slot) { continue }
             switch append(frame, to: slot) {
             case .queued: count += 1
             case .flushFirst, .tooSlow: overflowing.append(slot)

@@ -66,6 +66,24 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case tlsClientAuthorities
     case tlsMaxHandshakeSize
     case tlsWatch
+    case jsonEventKey
+    case jsonDataKey
+    case jsonRoomKey
+    case jsonIDKey
+    case jsonUserKey
+    case jsonTimeKey
+    case jsonTextKey
+    case jsonErrors
+    case jsonEvents
+    case jsonMaxSize
+    case jsonMaxDepth
+    case jsonMaxEventName
+    case jsonMaxCharacters
+    case jsonErrorBudget
+    case typingTimeout
+    case batchInterval
+    case batchMaxMessages
+    case batchMaxBytes
 
     /// The key of that name, nil if there is none.
     package static func named(_ name: [UInt8]) -> ConfigurationKey? {

@@ -94,6 +94,8 @@ class hearth_event(Structure):
         ("address", c_void_p),
         ("address_length", c_size_t),
         ("presence_version", c_uint64),
+        ("event_name", c_void_p),
+        ("event_name_length", c_size_t),
     ]
 
 
@@ -201,6 +203,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "server_metrics": (c_int64, c_void_p, c_char_p, c_size_t),
     "server_health": (c_int64, c_void_p, c_char_p, c_size_t),
     "server_broadcast": (c_int64, c_void_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
+    "server_send_event": (c_int64, c_void_p, c_char_p, c_void_p, c_size_t, POINTER(hearth_except)),
     "server_connection_count": (c_int64, c_void_p),
     "server_user_count": (c_int64, c_void_p),
     "server_room_count": (c_int64, c_void_p),
@@ -212,6 +215,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "connection_accept": (c_int, c_uint64, c_char_p, c_char_p),
     "connection_reject": (c_int, c_uint64, c_int, c_char_p),
     "connection_send": (c_int64, c_uint64, c_uint32, c_void_p, c_size_t),
+    "connection_send_event": (c_int64, c_uint64, c_char_p, c_void_p, c_size_t),
     "connection_close": (c_int, c_uint64, c_int, c_char_p),
     "connection_join": (c_int, c_uint64, c_char_p),
     "connection_leave": (c_int, c_uint64, c_char_p),
@@ -226,11 +230,13 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "connection_tls": (c_int64, c_uint64, c_char_p, c_size_t),
     "connection_get_info": (c_int, c_uint64, POINTER(hearth_connection_info)),
     "room_broadcast": (c_int64, c_void_p, c_char_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
+    "room_send_event": (c_int64, c_void_p, c_char_p, c_char_p, c_void_p, c_size_t, POINTER(hearth_except)),
     "room_members": (c_int64, c_void_p, c_char_p, POINTER(c_uint64), c_size_t),
     "room_users": (c_int64, c_void_p, c_char_p, c_char_p, c_size_t),
     "room_presence": (c_int64, c_void_p, c_char_p, c_void_p, c_void_p, c_size_t),
     "user_set_presence": (c_int, c_void_p, c_char_p, c_void_p, c_size_t),
     "user_send": (c_int64, c_void_p, c_char_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
+    "user_send_event": (c_int64, c_void_p, c_char_p, c_char_p, c_void_p, c_size_t, POINTER(hearth_except)),
     "user_connections": (c_int64, c_void_p, c_char_p, POINTER(c_uint64), c_size_t),
     "user_kick": (c_int64, c_void_p, c_char_p, c_int, c_char_p),
     "http_respond": (c_int, c_uint64, c_int, c_char_p, c_void_p, c_size_t),
@@ -284,6 +290,7 @@ class Functions:
     server_metrics: Callable[..., Any]
     server_health: Callable[..., Any]
     server_broadcast: Callable[..., Any]
+    server_send_event: Callable[..., Any]
     server_connection_count: Callable[..., Any]
     server_user_count: Callable[..., Any]
     server_room_count: Callable[..., Any]
@@ -295,6 +302,7 @@ class Functions:
     connection_accept: Callable[..., Any]
     connection_reject: Callable[..., Any]
     connection_send: Callable[..., Any]
+    connection_send_event: Callable[..., Any]
     connection_close: Callable[..., Any]
     connection_join: Callable[..., Any]
     connection_leave: Callable[..., Any]
@@ -309,11 +317,13 @@ class Functions:
     connection_tls: Callable[..., Any]
     connection_get_info: Callable[..., Any]
     room_broadcast: Callable[..., Any]
+    room_send_event: Callable[..., Any]
     room_members: Callable[..., Any]
     room_users: Callable[..., Any]
     room_presence: Callable[..., Any]
     user_set_presence: Callable[..., Any]
     user_send: Callable[..., Any]
+    user_send_event: Callable[..., Any]
     user_connections: Callable[..., Any]
     user_kick: Callable[..., Any]
     http_respond: Callable[..., Any]
