@@ -39,6 +39,9 @@ public struct BorrowedEvent: ~Copyable {
     /// Payload as text.
     public var text: String { String(decoding: payload, as: UTF8.self) }
 
+    /// Name of an event of the json dialect, whose data is the payload; "" for other messages.
+    public var eventName: String { copyText(event.pointee.event_name, event.pointee.event_name_length) }
+
     public var room: String { copyText(event.pointee.room, event.pointee.room_length) }
 
     public var user: String { copyText(event.pointee.user, event.pointee.user_length) }

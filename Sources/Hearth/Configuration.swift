@@ -86,6 +86,9 @@ public struct Configuration: Sendable {
     public var listenBacklog: Int?
     public var ipv6Only: Bool?
 
+    /// Routes with `dialect: .json`.
+    public var json = JSONDialect()
+
     /// Prefix of environment variables that are read last, and so win; "WS_" for WS_PING_INTERVAL=30.
     public var environmentPrefix: String?
 
@@ -168,6 +171,7 @@ extension Configuration {
         add("compression_level", compressionLevel)
         add("listen_backlog", listenBacklog)
         add("ipv6_only", ipv6Only)
+        list += json.settings
         return list
     }
 

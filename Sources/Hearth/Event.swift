@@ -10,6 +10,8 @@ public enum Event: Sendable {
     case connect(Connection, Request)
     case open(Connection, Request, user: String?)
     case message(Connection, Message)
+    /// An event of the json dialect came. data: its data as JSON, empty for none.
+    case named(Connection, name: String, data: String)
     case close(Connection, Closing)
     case joined(Connection, Room, user: String?)
     case left(Connection, Room, user: String?)
@@ -58,6 +60,11 @@ extension Event {
         switch kind {
         case .connect: self = .connect(connection, Request(event))
         case .open: self = .open(connection, Request(event), user: user)
+        case .message where event.pointee.event_name_length > 0:
+            self = .named(
+                connection, name: copyText(event.pointee.event_name, event.pointee.event_name_length),
+                data: String(
+                    decoding: copyBytes(event.pointee.data, event.pointee.data_length), as: UTF8.self))
         case .message: self = .message(connection, Message(event))
         case .close: self = .close(connection, Closing(event, user: user))
         case .joined: self = .joined(connection, Room(event), user: user)

@@ -25,6 +25,31 @@ public enum RouteAccept: Sendable {
     case ask
 }
 
+/// How messages on a route are wrapped.
+public enum RouteDialect: Sendable {
+    /// Bytes as they are.
+    case raw
+    /// Texts are events: JSON objects with a name and data. handling: events that the library handles by
+    /// itself. echo: whether a room's message comes back to its sender. rooms: those that peers may join by
+    /// events, a last * for any rest; empty for all.
+    case json(handling: [BuiltInEvent] = [], echo: Bool = true, rooms: [String] = [])
+}
+
+/// Events that the library can handle by itself.
+public enum BuiltInEvent: String, Sendable {
+    case join, leave, message, typing, presence
+}
+
+func routeOptions(_ dialect: RouteDialect) throws(HearthError) -> String {
+    guard case .json(let events, let echo, let rooms) = dialect else { return "" }
+    var options = ["", "dialect=json"]
+    if !events.isEmpty { options.append("events=" + events.map(\.rawValue).joined(separator: "+")) }
+    if !echo { options.append("echo=off") }
+    for name in rooms { _ = try checked(name) }
+    if !rooms.isEmpty { options.append("rooms=" + rooms.joined(separator: "+")) }
+    return options.joined(separator: ",")
+}
+
 func routeOptions(
     join: RouteJoin, relay: RouteRelay, reportsRelayed: Bool, accept: RouteAccept, subprotocols: [String]
 ) throws(HearthError) -> String {

@@ -69,20 +69,19 @@ public final class Server: Sendable {
     /// Adds a WebSocket route, tried in order of adding. {name} stands for one segment of the path and
     /// {name*}, at the end, for the rest. A server without WebSocket routes accepts every path.
     ///
-    /// - reportsRelayed: whether messages that the library relays are events too.
+    /// - reportsRelayed: whether messages that the library relays or handles are events too.
     /// - subprotocols: what this route speaks, in order of preference.
     /// - Returns: the number of the route.
     @discardableResult
     public func route(
         _ pattern: String, join: RouteJoin = .nothing, relay: RouteRelay = .nobody,
         reportsRelayed: Bool = false,
-        accept: RouteAccept = .auto, subprotocols: [String] = []
+        accept: RouteAccept = .auto, subprotocols: [String] = [], dialect: RouteDialect = .raw
     ) throws(HearthError) -> Int {
-        try add(
-            pattern,
-            try routeOptions(
-                join: join, relay: relay, reportsRelayed: reportsRelayed, accept: accept,
-                subprotocols: subprotocols))
+        let options = try routeOptions(
+            join: join, relay: relay, reportsRelayed: reportsRelayed, accept: accept,
+            subprotocols: subprotocols)
+        return try add(pattern, options + (try routeOptions(dialect)))
     }
 
     /// Adds a route whose requests of these methods are `Event.http`.

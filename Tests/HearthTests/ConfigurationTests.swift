@@ -145,7 +145,31 @@ struct ConfigurationTests {
         all.tls.watchesFiles = true
         all.listenBacklog = 16
         all.ipv6Only = true
+        all.json = completeJSON
         return all
+    }
+
+    private var completeJSON: Configuration.JSONDialect {
+        var json = Configuration.JSONDialect()
+        json.eventKey = "event"
+        json.dataKey = "payload"
+        json.roomKey = "channel"
+        json.idKey = "message_id"
+        json.userKey = "sender"
+        json.timeKey = "timestamp"
+        json.textKey = "content"
+        json.errors = .data
+        json.events = ["a", "b"]
+        json.maxSize = 1000
+        json.maxDepth = 8
+        json.maxEventName = 32
+        json.maxCharacters = 500
+        json.errorBudget = 3
+        json.typingTimeout = .seconds(3)
+        json.batchInterval = .milliseconds(100)
+        json.batchMaxMessages = 10
+        json.batchMaxBytes = 1000
+        return json
     }
 
     private var limits: Configuration.Limits {

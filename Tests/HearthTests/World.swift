@@ -37,6 +37,7 @@ extension Event {
         case .userJoined: "userJoined"
         case .userLeft: "userLeft"
         case .presenceUpdated: "presenceUpdated"
+        case .named: "named"
         case .http: "http"
         case .dropped: "dropped"
         case .limited: "limited"

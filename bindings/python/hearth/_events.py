@@ -28,7 +28,7 @@ logger = logging.getLogger("hearth")
 
 # The record of include/hearth.h, hearth_engine_poll_packed. A message needs only some of its fields.
 _RECORD = struct.Struct("<IHHQIiIiIIIIIIQ")
-_MESSAGE_RECORD = struct.Struct("<IH2xQ8xI4xI")
+_MESSAGE_RECORD = struct.Struct("<IH2xQ8xI4xI16xI")
 _RECORD_SIZE = _RECORD.size
 _MESSAGE = _abi.EVENT_MESSAGE
 
@@ -97,12 +97,16 @@ class Dispatcher:
         unpack = _MESSAGE_RECORD.unpack_from
         offset = 0
         while offset < length:
-            size, kind, ident, opcode, data_length = unpack(view, offset)
+            size, kind, ident, opcode, data_length, name_length = unpack(view, offset)
             if kind == _MESSAGE:
                 start = offset + _RECORD_SIZE
                 connection = connections.get(ident)
                 if connection is not None:
-                    message = Message(view[start : start + data_length].tobytes(), opcode)
+                    end = start + data_length
+                    message = Message(view[start:end].tobytes(), opcode)
+                    if name_length and self._event(connection, message, view[end : end + name_length]):
+                        offset += size
+                        continue
                     inbox = connection._inbox
                     if inbox is not None:
                         if not inbox.put(message):
@@ -117,6 +121,21 @@ class Dispatcher:
                 if handle is not None:
                     handle(Record(view, offset))
             offset += size
+
+    def _event(self, connection: Connection, message: Message, name: memoryview) -> bool:
+        """Gives the message its event's name, and both to the handler of that, if there is one."""
+        message.event = str(name, "utf-8")
+        handler = self._handlers.events.get(message.event)
+        if handler is None:
+            return False
+        try:
+            data = message.json() if message.data else None
+        except ValueError as error:
+            # Valid JSON that Python does not read, such as a number of too many digits.
+            logger.warning("the data of event %r is not read: %s", message.event, error)
+            return True
+        self._call(handler, connection, connection, data)
+        return True
 
     def connection(self, ident: int) -> Connection:
         """The object of a connection, or one that only carries its id if it has none (yet, or any more)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any, Awaitable, Callable, Optional, Sequence, TypeVar, Union
+from typing import Any, Awaitable, Callable, Dict, Optional, Sequence, TypeVar, Union
 
 from .connection import Connection
 from .message import Message
@@ -30,6 +30,10 @@ class Route:
     event: Optional[bool] = None
     accept: Optional[str] = None
     subprotocols: Sequence[str] = ()
+    dialect: Optional[str] = None
+    events: Sequence[str] = ()
+    echo: Optional[bool] = None
+    rooms: Sequence[str] = ()
     methods: Sequence[str] = ()
     inbox_messages_max: int = 0
     inbox_bytes_max: int = 0
@@ -51,6 +55,10 @@ class Route:
                 ("event", "on" if event else None),
                 ("accept", accept),
                 ("subprotocols", "|".join(self.subprotocols) or None),
+                ("dialect", self.dialect),
+                ("events", "+".join(self.events) or None),
+                ("echo", None if self.echo is None else "on" if self.echo else "off"),
+                ("rooms", "+".join(self.rooms) or None),
             ]
             pairs = [(name, value) for name, value in given if value is not None]
         for name, value in pairs:
@@ -74,6 +82,8 @@ class Handlers:
     dropped: Optional[Callable[[Connection, int], Any]] = None
     limited: Optional[Callable[[Connection, str, int], Any]] = None
     presence: Optional[Callable[..., Any]] = None
+    # By the name of the event.
+    events: Dict[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
 
     def register(self, name: str, handler: HandlerT) -> HandlerT:
         if not callable(handler):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Deque, Dict, List, NamedTuple, Optional
 
 from . import _abi
 from ._library import c_number, c_string, check, optional_c_string, raise_error, read_bytes, read_names
-from .message import Message, Sendable, json_text, payload_of
+from .message import NOTHING, Message, Sendable, event_data, json_text, payload_of
 from .request import Head, Headers
 
 if TYPE_CHECKING:
@@ -237,6 +237,16 @@ class Connection:
 
     def send_json(self, value: Any) -> bool:
         return self.send(json_text(value))
+
+    def send_event(self, name: str, data: Any = NOTHING) -> bool:
+        """Sends an event with something as JSON for its data: in the envelope of the json dialect, or, to a
+        connection of the raw dialect, the data alone. False: as for send."""
+        payload = event_data(data)
+        result: int = self._server._functions.connection_send_event(
+            self.id, c_string(name), payload, len(payload)
+        )
+        self._server._sent()
+        return check(result) != 0
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Begins the closing handshake; what was sent before goes out first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Tuple, Union
+from typing import Any, Optional, Tuple, Union
 
 from . import _abi
 
@@ -12,15 +12,20 @@ _BINARY = _abi.BINARY
 
 
 class Message:
-    """One message of a peer. `data` is its payload, `opcode` 1 for text and 2 for binary."""
+    """One message of a peer. `data` is its payload, `opcode` 1 for text and 2 for binary.
 
-    __slots__ = ("data", "opcode")
+    On a route with dialect="json" a text is an event: `event` is its name, and `data` the JSON of its
+    data, empty for none.
+    """
 
-    def __init__(self, data: bytes, opcode: int) -> None:
+    __slots__ = ("data", "opcode", "event")
+
+    def __init__(self, data: bytes, opcode: int, event: Optional[str] = None) -> None:
         if data.__class__ is not bytes:
             raise TypeError(f"the payload of a message is bytes, not {type(data).__name__}")
         self.data = data
         self.opcode = opcode
+        self.event = event
 
     @property
     def is_text(self) -> bool:
@@ -50,13 +55,15 @@ class Message:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
             return NotImplemented
-        return self.opcode == other.opcode and self.data == other.data
+        return self.opcode == other.opcode and self.data == other.data and self.event == other.event
 
     def __hash__(self) -> int:
-        return hash((self.opcode, self.data))
+        return hash((self.opcode, self.data, self.event))
 
     def __repr__(self) -> str:
         kind = "text" if self.is_text else "binary"
+        if self.event is not None:
+            kind = f"event {self.event!r}"
         shown = self.data if len(self.data) <= 64 else self.data[:64] + b"..."
         return f"<Message {kind} {len(self.data)} bytes {shown!r}>"
 
@@ -75,6 +82,21 @@ def payload_of(data: Sendable) -> Tuple[int, bytes]:
     if isinstance(data, (bytearray, memoryview)):
         return _BINARY, bytes(data)
     raise TypeError(f"a message is str or bytes, not {type(data).__name__}; send_json sends other values")
+
+
+class _Nothing:
+    """Stands for no data, which is another thing than null."""
+
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+
+NOTHING = _Nothing()
+
+
+def event_data(value: Any) -> bytes:
+    """The data of an event, as JSON; b"" for NOTHING."""
+    return b"" if value is NOTHING else json_text(value).encode()
 
 
 def json_text(value: Any) -> str:

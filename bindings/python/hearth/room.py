@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, List, Optional, Union
 from . import _abi
 from ._library import c_string, check, read_ids, read_names
 from .connection import Connection
-from .message import Sendable, json_text, payload_of
+from .message import NOTHING, Sendable, event_data, json_text, payload_of
 from .presence import Presence, read_presence
 
 if TYPE_CHECKING:
@@ -52,6 +52,17 @@ class Room:
 
     def broadcast_json(self, value: Any, except_: Except = None) -> int:
         return self.broadcast(json_text(value), except_)
+
+    def broadcast_event(self, name: str, data: Any = NOTHING, except_: Except = None) -> int:
+        """Sends an event to every member but the exception, each in its dialect: see Connection.send_event.
+        Answers for how many it was queued."""
+        payload = event_data(data)
+        server = self._server
+        result: int = server._functions.room_send_event(
+            server._handle, self._key, c_string(name), payload, len(payload), except_reference(except_)
+        )
+        server._sent()
+        return check(result)
 
     @property
     def members(self) -> List[Connection]:

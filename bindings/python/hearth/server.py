@@ -22,7 +22,7 @@ from ._pump import Pump
 from ._routes import HandlerT, Handlers, HTTPHandlerT, MessageHandlerT, Route, SessionT
 from .connection import Connection
 from .errors import NotFoundError
-from .message import Sendable, json_text, payload_of
+from .message import NOTHING, Sendable, event_data, json_text, payload_of
 from .room import Except, Room, except_reference
 
 Listen = Union[str, Sequence[str], None]
@@ -72,6 +72,10 @@ class Server:
         event: Optional[bool] = None,
         accept: Optional[str] = None,
         subprotocols: Sequence[str] = (),
+        dialect: Optional[str] = None,
+        events: Sequence[str] = (),
+        echo: Optional[bool] = None,
+        rooms: Sequence[str] = (),
         inbox_messages_max: int = 1024,
         inbox_bytes_max: int = 4 * 1024 * 1024,
     ) -> Callable[[SessionT], SessionT]:
@@ -82,10 +86,11 @@ class Server:
         1013 when more than inbox_messages_max messages or inbox_bytes_max bytes wait.
         """
         self._forbid_running()
-        if isinstance(subprotocols, str):
-            raise TypeError("subprotocols is a list of names")
+        for name, value in (("subprotocols", subprotocols), ("events", events), ("rooms", rooms)):
+            if isinstance(value, str):
+                raise TypeError(f"{name} is a list of names")
         route = Route(
-            pattern, join, relay, event, accept, subprotocols,
+            pattern, join, relay, event, accept, subprotocols, dialect, events, echo, rooms,
             inbox_messages_max=inbox_messages_max, inbox_bytes_max=inbox_bytes_max,
         )  # fmt: skip
         self._routes.append(route)
@@ -127,6 +132,21 @@ class Server:
     def on_message(self, handler: MessageHandlerT) -> MessageHandlerT:
         """handler(connection, message), a plain function, gets the messages on routes without a session."""
         return self._handlers.register("message", handler)
+
+    def on(self, event: str) -> Callable[[HandlerT], HandlerT]:
+        """@server.on("chat"): handler(connection, data), plain or async, gets the events of that name on
+        routes with dialect="json", their data read as JSON, None for none. What no handler is for goes
+        where other messages go, with its name in Message.event."""
+
+        def decorate(handler: HandlerT) -> HandlerT:
+            if not callable(handler):
+                raise TypeError(f"an event takes a function, not {type(handler).__name__}")
+            if event in self._handlers.events:
+                raise ValueError(f"the event {event!r} has a handler already")
+            self._handlers.events[event] = handler
+            return handler
+
+        return decorate
 
     def on_close(self, handler: HandlerT) -> HandlerT:
         """handler(connection) is called once when it has ended; see its close_code and close_reason."""
@@ -318,6 +338,26 @@ class Server:
 
     def broadcast_json(self, value: Any, except_: Except = None) -> int:
         return self.broadcast(json_text(value), except_)
+
+    def broadcast_event(self, name: str, data: Any = NOTHING, except_: Except = None) -> int:
+        """Sends an event to every open connection but the exception: see Connection.send_event."""
+        payload = event_data(data)
+        result: int = self._functions.server_send_event(
+            self._handle, c_string(name), payload, len(payload), except_reference(except_)
+        )
+        self._sent()
+        return check(result)
+
+    def send_event_to_user(
+        self, user: str, name: str, data: Any = NOTHING, except_: Except = None
+    ) -> int:
+        """Sends an event to every connection of a user: see Connection.send_event."""
+        payload = event_data(data)
+        result: int = self._functions.user_send_event(
+            self._handle, c_string(user), c_string(name), payload, len(payload), except_reference(except_)
+        )
+        self._sent()
+        return check(result)
 
     def send_to_user(self, user: str, data: Sendable, except_: Except = None) -> int:
         """Sends to every connection of a user. Answers for how many it was queued; 0: not here."""
