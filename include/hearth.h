@@ -154,12 +154,16 @@ typedef enum hearth_event_type {
      * its rates; code = how many of its messages were dropped since the last such event, 0 for the first
      * one too many, which is a warning and was delivered. While messages are dropped one event comes each
      * second. After rate_limit_drops_max the connection is closed with 4105. */
-    HEARTH_EVENT_LIMITED = 13
+    HEARTH_EVENT_LIMITED = 13,
+    /* Send one message over the transport of a channel: opcode, data, path (the name of the channel) and
+     * the connections to which it goes; connection is the first of them. See hearth_server_channel. */
+    HEARTH_EVENT_CHANNEL_SEND = 14
 } hearth_event_type;
 
 /* Bits of hearth_event.flags. */
 #define HEARTH_EVENT_CLEAN 1u          /* CLOSE: both sides sent a close frame */
 #define HEARTH_EVENT_BY_PEER 2u        /* CLOSE: the peer began it */
+#define HEARTH_EVENT_CHANNEL 4u        /* OPEN, CLOSE: the connection is one of a channel */
 
 /* One event. The struct only ever grows at its end: `size` says how far this library
  * filled it in. Strings are NUL-terminated and also carry their length; a field that an
@@ -199,6 +203,8 @@ typedef struct hearth_event {
     uint64_t presence_version;         /* of the room, see hearth_room_presence; else 0 */
     const char *event_name;            /* MESSAGE of the json dialect: the name of the event */
     size_t event_name_length;
+    const hearth_connection *connections; /* CHANNEL_SEND: to whom; else NULL */
+    size_t connections_length;         /* how many */
 } hearth_event;
 
 /* Called on the thread of the loop that owns the connection; with threads=N, on N
@@ -266,6 +272,24 @@ typedef struct hearth_drain {
     size_t length;
     const char *why;                   /* at most 90 bytes of UTF-8; NULL: "draining" */
 } hearth_drain;
+
+/* Whether a channel can reach a recipient: HEARTH_OK, or the error that hearth_server_connect_channel is to
+ * answer. Called on the thread of that call, with no lock held. */
+typedef int (*hearth_channel_check_fn)(void *context, const char *recipient);
+
+/* A new connection of a channel. Set size to sizeof(hearth_channel_peer); every pointer but path may be NULL. */
+typedef struct hearth_channel_peer {
+    uint32_t size;
+    uint32_t reserved;                 /* 0 */
+    const char *recipient;             /* what the host calls it: a chat number, an address */
+    const char *path;                  /* what a peer would have asked for: decides the route */
+    const char *query;                 /* without the question mark */
+    const char *headers;               /* lines "Name: value\r\n" */
+    const char *user;
+    const char *address;               /* "203.0.113.9", with or without a port: counted by the limits */
+    const char *subprotocol;
+    void *connection_context;          /* as hearth_connection_set_context sets it, from OPEN on */
+} hearth_channel_peer;
 
 /* --------------------------------------------------------- version and errors */
 
@@ -397,7 +421,8 @@ HEARTH_API int64_t hearth_engine_poll(hearth_engine *engine, hearth_event *event
  *     uint32 length of info, uint32 length of event_name, uint64 time_ms
  * `info` holds, for CONNECT, OPEN and HTTP_REQUEST, five uint32 lengths and then the five
  * parts: method, query, address, headers, captures (the last two as lists of name NUL value NUL);
- * for USER_JOINED, USER_LEFT and PRESENCE_UPDATED it is the uint64 presence_version. event_name comes last.
+ * for USER_JOINED, USER_LEFT and PRESENCE_UPDATED it is the uint64 presence_version; for CHANNEL_SEND
+ * it is the uint64 ids of all connections. event_name comes last.
  * *data is borrowed until the next poll. Returns: how many events. Since: 0.1 */
 HEARTH_API int64_t hearth_engine_poll_packed(hearth_engine *engine, const uint8_t **data, size_t *length,
                                              int timeout_ms);
@@ -632,6 +657,61 @@ HEARTH_API int64_t hearth_connection_tls(hearth_connection connection, char *buf
 
 /* Fills in what is known. From another thread than the loop's the numbers may be a turn old. Since: 0.1 */
 HEARTH_API int hearth_connection_get_info(hearth_connection connection, hearth_connection_info *info);
+
+/* ------------------------------------------------------------------- channels */
+
+/* Registers a transport that the host brings: connections that have no socket of ours, as those of another
+ * server in this process, of a chat service, or of a test. They have users, rooms, relays, limits, presence
+ * and metadata like any other; what is sent to them leaves once per turn, by the host.
+ *
+ * With send, that is called on the loop's thread with CHANNEL_SEND events, and with the CLOSE of each
+ * connection of the channel, after the server's own callback. With NULL, CHANNEL_SEND events go where the
+ * server's events go. A message to many connections of a channel is one event for all of them, where
+ * nothing else waited for them. With check, recipients are asked for before a connection is made.
+ *
+ * Options, comma-separated; NULL for none:
+ *   acknowledge=on     at most 64 KiB, or one message, of each connection are in the host's hands until it
+ *                      calls hearth_channel_sent; what waits behind is its outbox, with outbox_max_bytes
+ *                      and slow_consumer. Off: what was told is sent.
+ *   liveness=on        a connection of which nothing was heard for ping_interval + ping_timeout ends with
+ *                      1011, as a peer that answers no ping. hearth_channel_receive and _alive are signs of
+ *                      life. Off: the host knows when it ends.
+ * Thread: before hearth_server_start. Returns: HEARTH_ERR_INVALID for an empty name, HEARTH_ERR_STATE for
+ * one that is registered, HEARTH_ERR_UNKNOWN_KEY or _INVALID_VALUE for an option. Since: 0.1 */
+HEARTH_API int hearth_server_channel(hearth_server *server, const char *name, const char *options,
+                                     hearth_event_fn send, hearth_channel_check_fn check, void *context);
+
+/* A connection of a channel begins: it is open at once, on the route that the path matches; accept=ask asks
+ * nobody, as the host has decided already. The OPEN event comes before this returns (or waits in the queue
+ * then), with HEARTH_EVENT_CHANNEL. On a loop's thread it is made there; elsewhere this waits until a loop
+ * has made it, at most open_timeout: do not hold a lock for which a callback waits.
+ * Returns: HEARTH_ERR_NOT_FOUND for the channel or the route, HEARTH_ERR_INVALID for a path, header or address
+ * that is none, HEARTH_ERR_LIMIT, HEARTH_ERR_TOO_LARGE for a user over max_user_name, HEARTH_ERR_STATE if the
+ * server is not started or its engine does not run, or what check answered. Since: 0.1 */
+HEARTH_API int hearth_server_connect_channel(hearth_server *server, const char *channel,
+                                             const hearth_channel_peer *peer, hearth_connection *connection);
+
+/* A message came from the connection of a channel. Returns: HEARTH_ERR_GONE if it has ended or is closing,
+ * HEARTH_ERR_TOO_LARGE over max_message_size, HEARTH_ERR_QUEUE_FULL while the host does not fetch its
+ * events, HEARTH_ERR_INVALID for a text that is not UTF-8, HEARTH_ERR_STATE for a connection of no channel.
+ * Since: 0.1 */
+HEARTH_API int hearth_channel_receive(hearth_connection connection, uint32_t opcode, const void *data,
+                                      size_t length);
+
+/* The transport has let go of so many bytes of messages, for acknowledge=on. Since: 0.1 */
+HEARTH_API int hearth_channel_sent(hearth_connection connection, size_t bytes);
+
+/* A sign of life, for liveness=on. Since: 0.1 */
+HEARTH_API int hearth_channel_alive(hearth_connection connection);
+
+/* The transport has ended: CLOSE follows with this code (0: 1006) and reason (NULL for none), and
+ * HEARTH_EVENT_BY_PEER. A connection that the library closes ends by itself once what waits was told; the host
+ * ends its transport upon CLOSE. Since: 0.1 */
+HEARTH_API int hearth_channel_closed(hearth_connection connection, int code, const char *reason);
+
+/* What the host called it. HEARTH_ERR_STATE: it is of no channel. Buffer and result as for
+ * hearth_config_get. Since: 0.1 */
+HEARTH_API int64_t hearth_connection_recipient(hearth_connection connection, char *buffer, size_t capacity);
 
 /* -------------------------------------------------------------- rooms and users */
 

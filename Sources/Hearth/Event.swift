@@ -27,6 +27,8 @@ public enum Event: Sendable {
     /// The peer sends more than the rate of a key allows; `dropped`: how many of its messages since the last
     /// such event. Zero, with a key: a warning; the key is empty where it is within its rates again.
     case limited(Connection, key: String, dropped: Int)
+    /// A message for connections of a channel, to be sent by the program.
+    case channelSend(Message, to: [Connection], channel: String)
     /// Every connection has ended. cut: how many did not close in time.
     case stopped(cut: Int)
 }
@@ -47,7 +49,7 @@ public struct Closing: Hashable, Sendable {
 public enum EventKind: UInt32, Sendable {
     case connect = 1
     case open, message, close, joined, left, userJoined, userLeft, http, stopped, dropped
-    case presenceUpdated, limited
+    case presenceUpdated, limited, channelSend
 }
 
 extension Event {
@@ -82,6 +84,12 @@ extension Event {
         case .http: self = .http(HTTPRequest(event))
         case .stopped: self = .stopped(cut: Int(event.pointee.code))
         case .dropped: self = .dropped(connection, count: Int(event.pointee.code))
+        case .channelSend:
+            let ids = UnsafeBufferPointer(
+                start: event.pointee.connections, count: event.pointee.connections_length)
+            self = .channelSend(
+                Message(event), to: ids.map(Connection.init(id:)),
+                channel: copyText(event.pointee.path, event.pointee.path_length))
         case .limited:
             let key = copyBytes(event.pointee.data, event.pointee.data_length)
             self = .limited(

@@ -33,10 +33,22 @@ final class EventTarget {
         translated.route = event.pointee.route
         translated.data = event.pointee.data.base
         translated.data_length = event.pointee.data.count
-        if event.pointee.type != .message { fillTexts(&translated, event) }
         translated.event_name = characters(event.pointee.eventName)
         translated.event_name_length = event.pointee.eventName.count
+        switch event.pointee.type {
+        case .message: break
+        case .channelSend: fillConnections(&translated, event)
+        default: fillTexts(&translated, event)
+        }
         withUnsafePointer(to: &translated) { callback(context, $0) }
+    }
+
+    private func fillConnections(_ translated: inout hearth_event, _ event: UnsafePointer<EngineEvent>) {
+        let ids = event.pointee.headers
+        translated.connections = UnsafeRawPointer(ids.base)?.assumingMemoryBound(to: UInt64.self)
+        translated.connections_length = ids.count / 8
+        translated.path = characters(event.pointee.path)
+        translated.path_length = event.pointee.path.count
     }
 
     private func fillTexts(_ translated: inout hearth_event, _ event: UnsafePointer<EngineEvent>) {
@@ -71,12 +83,20 @@ struct Record {
     }
 
     func length(_ offset: Int) -> Int { Int(load(offset, as: UInt32.self)) }
+
+    var isChannelSend: Bool { UInt32(load(4, as: UInt16.self)) == EventType.channelSend.rawValue }
 }
 
 /// Fills the host's structs from records. The strings are copied, each with the NUL that the header promises.
 func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ handle: EngineHandle) {
     var needed = 0
-    for record in records { needed += record.length(0) + 16 }
+    var connections = 0
+    for record in records {
+        needed += record.length(0) + 16
+        if record.isChannelSend { connections += record.length(48) / 8 }
+    }
+    handle.connections.removeAll(keepingCapacity: handle.connections.capacity <= 1 << 16)
+    handle.connections.reserveCapacity(connections)
     handle.texts.reserveCapacity(needed)
     handle.texts.append(0)
     let servers = handle.servers
@@ -98,7 +118,9 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
         (event.room, event.room_length) = reader.next(record.length(36))
         (event.user, event.user_length) = reader.next(record.length(40))
         (event.path, event.path_length) = reader.next(record.length(44))
-        if record.length(48) == 8 {
+        if record.isChannelSend {
+            (event.connections, event.connections_length) = reader.ids(record.length(48) / 8)
+        } else if record.length(48) == 8 {
             event.presence_version = Record(reader.skip(8)).load(0, as: UInt64.self)
         } else if record.length(48) > 0 {
             let lengths = Record(reader.skip(20))
@@ -124,6 +146,14 @@ private struct TextReader {
     mutating func skip(_ count: Int) -> UnsafePointer<UInt8> {
         defer { place += count }
         return place
+    }
+
+    /// Copied to where they are aligned. The target was made large enough before.
+    mutating func ids(_ count: Int) -> (UnsafePointer<UInt64>?, Int) {
+        let source = Record(skip(8 * count))
+        let start = handle.connections.count
+        for index in 0..<count { handle.connections.append(source.load(8 * index, as: UInt64.self)) }
+        return handle.connections.withUnsafeBufferPointer { ($0.baseAddress! + start, count) }
     }
 
     mutating func next(_ count: Int) -> (UnsafePointer<CChar>?, Int) {

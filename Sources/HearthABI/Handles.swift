@@ -128,6 +128,8 @@ final class EngineHandle {
     private let isPolling = Atomic<Bool>(false)
     /// Events taken by hearth_engine_poll, with the NULs that the header promises.
     var texts: [UInt8] = []
+    /// Those of their CHANNEL_SEND events.
+    var connections: [UInt64] = []
 
     init(_ engine: Engine) { self.engine = engine }
 

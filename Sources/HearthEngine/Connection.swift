@@ -64,6 +64,8 @@ struct Connection: ~Copyable {
     var context: UnsafeMutableRawPointer?
     /// Whom a trusted proxy names, or else the socket. Other threads read it under the port's lock.
     var address: PeerAddress
+    /// What it has instead of a socket, if it is of a channel.
+    var link: ChannelLink?
     /// Only where rates are limited, from the opening to the release.
     var limiter: UnsafeMutablePointer<Limiter>?
     /// What only some connections have: a request in progress, events of the json dialect, metadata.

@@ -15,8 +15,10 @@ enum Count: Int {
     case slowConsumersClosed
     /// Peers that sent nothing after a ping.
     case staleRemoved
+    /// Of peers that sent more than their rates.
+    case messagesLimited
 
-    static var count: Int { 10 }
+    static var count: Int { 11 }
 }
 
 /// How a request for a WebSocket was answered.

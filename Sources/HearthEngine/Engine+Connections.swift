@@ -50,7 +50,7 @@ package enum Connections {
         }
     }
 
-    private static func answer(_ status: Status) -> Int64 { Int64(status.rawValue) }
+    static func answer(_ status: Status) -> Int64 { Int64(status.rawValue) }
 
     // MARK: Messages
 

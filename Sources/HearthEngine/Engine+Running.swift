@@ -268,6 +268,7 @@ extension Loop {
 
     /// Takes the loop out of libuv. Its memory lives until libuv has let go of the last watcher.
     func retire() {
+        freeCarried()
         isRetired = true
         retirement = Unmanaged.passRetained(self)
         events.setKeepsRunning(false)

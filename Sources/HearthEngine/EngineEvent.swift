@@ -3,7 +3,7 @@
 
 package enum EventType: UInt32 {
     case connect = 1, open, message, close, joined, left, userJoined, userLeft, httpRequest, serverStopped,
-        dropped, presenceUpdated, limited
+        dropped, presenceUpdated, limited, channelSend
 
     /// Whether it is a change of who is in a room, with a version.
     var isPresence: Bool { self == .userJoined || self == .userLeft || self == .presenceUpdated }
@@ -28,6 +28,7 @@ package struct Borrowed {
 package struct EngineEvent {
     package static var isClean: UInt32 { 1 }
     package static var isByPeer: UInt32 { 2 }
+    package static var isOfChannel: UInt32 { 4 }
 
     package var type: EventType
     package var endpoint: Unmanaged<Endpoint>

@@ -148,7 +148,7 @@ package final class EventQueue: @unchecked Sendable {
         let info =
             hasInfo
             ? 20 + event.method.count + event.query.count + event.address.count + event.headers.count
-                + event.captures.count : hasVersion ? 8 : 0
+                + event.captures.count : hasVersion ? 8 : event.type == .channelSend ? event.headers.count : 0
         let strings =
             event.data.count + event.room.count + event.user.count + event.path.count + info
             + event.eventName.count
@@ -173,6 +173,7 @@ package final class EventQueue: @unchecked Sendable {
         put(event.room)
         put(event.user)
         put(event.path)
+        if event.type == .channelSend { put(event.headers) }
         if hasInfo {
             put(UInt32(event.method.count))
             put(UInt32(event.query.count))

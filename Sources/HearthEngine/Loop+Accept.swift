@@ -194,6 +194,7 @@ extension Loop {
 
     func setInterest(_ place: UnsafeMutablePointer<Connection>, _ interest: Readiness) {
         if place.pointee.interest == interest || place.pointee.phase == .released { return }
+        if place.pointee.link != nil { return }
         place.pointee.interest = interest
         Watcher.watch(watcher(of: place), for: interest)
     }
@@ -222,8 +223,13 @@ extension Loop {
         stopLimiting(place)
         place.pointee.compression = nil
         place.pointee.speaker = nil
-        Watcher.close(watcher(of: place))
-        Socket.close(place.pointee.descriptor)
+        if place.pointee.link != nil {
+            releasedCarried.append(slot)
+            if !isDispatching { requestTurn() }
+        } else {
+            Watcher.close(watcher(of: place))
+            Socket.close(place.pointee.descriptor)
+        }
         let server = place.pointee.server.takeUnretainedValue()
         server.connectionCount.subtract(1, ordering: .relaxed)
         leaveAddressPlace(place, server)

@@ -116,7 +116,7 @@ extension Loop {
             return setPhaseDeadline(place, step)
         }
         exchange.placeRequest = nil
-        if server.state.load(ordering: .relaxed) != .started {
+        if !server.isServing {
             return respondAndClose(place, 503, "the server is stopping", "Retry-After: 5\r\n")
         }
         // A probe that was not answered has moved the time back.
@@ -176,11 +176,14 @@ extension Loop {
         if place.pointee.lastReceivedWall.load(ordering: .relaxed) == receivedAt {
             place.pointee.lastReceivedWall.store(receivedAt &- 1, ordering: .relaxed)
         }
+        // The host of a channel says when one of its connections ends: until then it lives.
+        if place.pointee.link != nil { return noteAlive(place) }
         sendControl(place, .ping, [])
     }
 
     func cutGhost(_ place: UnsafeMutablePointer<Connection>) {
         guard place.pointee.phase == .open else { return }
+        place.pointee.counters.add(.staleRemoved)
         log(.warning, "session", "the peer is gone", place, reason: "its place was wanted, and it was silent")
         hub.stopMessages(place.pointee.slot)
         sendClose(place, OwnCloseCode.evictedAsStale.rawValue, ascii("stale"))

@@ -17,6 +17,7 @@ extension Loop {
         guard place.pointee.phase == .open, place.pointee.session.close(now: now) else { return .gone }
         place.pointee.isOpenFlag.store(false, ordering: .relaxed)
         hub.stopMessages(place.pointee.slot)
+        place.pointee.link?.closing = (code, reason)
         sendClose(place, code, reason)
         setDeadline(place, now + place.pointee.endpoint._withUnsafeGuaranteedRef { $0.closeTimeout })
         return .ok
@@ -110,6 +111,10 @@ extension Loop {
             var event = pending(.close, place)
             event.code = Int32(code)
             event.flags = flags
+            if let link = place.pointee.link {
+                event.flags |= EngineEvent.isOfChannel
+                event.channel = link.channel
+            }
             event.data = reason
             event.user = hub.user(of: slot).map { hub.userName($0) }
             pendingEvents.append(event)

@@ -45,6 +45,8 @@ extension Loop {
                     _ = respond(place, status: status, headers: headers, body: $0)
                 }
             }
+        case .connectChannel, .channelReceive, .channelSent, .channelAlive, .channelClosed:
+            applyToChannel(command)
         default:
             applyToServer(command)
         }
@@ -73,7 +75,9 @@ extension Loop {
         case .stop:
             isStopRequested = true
             events.requestTurn()
-        case .send, .close, .join, .leave, .setUser, .probe, .cutGhost, .accept, .reject, .respond: break
+        case .send, .close, .join, .leave, .setUser, .connectChannel, .channelReceive, .channelSent,
+            .channelAlive, .channelClosed, .probe, .cutGhost, .accept, .reject, .respond:
+            break
         }
     }
 }

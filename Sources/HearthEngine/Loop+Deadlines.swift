@@ -26,6 +26,7 @@ extension Loop {
     }
 
     private func sessionDue(_ place: UnsafeMutablePointer<Connection>) {
+        if place.pointee.link != nil { return carriedDue(place) }
         let slot = place.pointee.slot
         let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
         // What has come and was not read yet, because the host kept the loop or its events waiting, is a sign

@@ -19,6 +19,8 @@ struct PendingEvent {
     var room: ByteString?
     var user: ByteString?
     var data: [UInt8] = []
+    /// Who is told of it as well.
+    var channel: Channel?
     var version: UInt64 = 0
 }
 
@@ -107,6 +109,7 @@ extension Loop {
                     event.data = Borrowed(data.baseAddress, data.count)
                     event.version = pending.version
                     emit(&event)
+                    if let channel = pending.channel, channel.callback != nil { emit(&event, to: channel) }
                 }
             }
         }

@@ -11,6 +11,7 @@ extension Loop {
         while let slot = hub.nextDirty() { flush(slot) }
         hub.arena.endTurn()
         if broadcastsOfTurn > 0 { recordBroadcasts() }
+        batch.lastRun = nil
     }
 
     @inline(__always)
@@ -18,7 +19,7 @@ extension Loop {
         let place = connections.place(slot)
         if place.pointee.phase == .released { return hub.discardOutbox(slot) }
         if hub.isBlocked(slot) {
-            hub.keep(slot)
+            if let link = place.pointee.link { handOver(place, link) } else { hub.keep(slot) }
         } else if place.pointee.isSealed {
             flushSealed(place)
         } else if let piece = hub.singlePiece(slot) {

@@ -83,7 +83,7 @@ extension Loop {
         hub.overflowing.removeAll(keepingCapacity: true)
         var count = 0
         for slot in slots {
-            if !hub.isBlocked(slot) { flush(slot) }
+            if hub.mayFlush(slot) { flush(slot) }
             if retry(frame, to: slot) { count += 1 }
         }
         return count

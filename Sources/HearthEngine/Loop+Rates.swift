@@ -56,8 +56,10 @@ extension Loop {
             tellLimited(place, excess.key, dropped: 0)
             return place.pointee.id == id && place.pointee.phase == .open
         case .drop(let report):
+            place.pointee.counters.add(.messagesLimited)
             if let report { tellLimited(place, excess.key, dropped: report) }
         case .close(let report):
+            place.pointee.counters.add(.messagesLimited)
             log(.warning, "session", "closing a peer that exceeds its rate", place, reason: excess.key)
             tellLimited(place, excess.key, dropped: report)
             if place.pointee.id == id, place.pointee.phase == .open { closeLimited(place, excess) }

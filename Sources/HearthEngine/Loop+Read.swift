@@ -159,6 +159,7 @@ extension Loop {
             guard let place = place(of: id) else { continue }
             setInterest(place, place.pointee.interest.union(.readable))
         }
+        goOnHanding()
     }
 
     // MARK: Ends

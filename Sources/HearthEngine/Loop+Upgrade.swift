@@ -32,7 +32,7 @@ extension Loop {
     }
 
     /// The first WebSocket route that matches; -1: the server takes every path.
-    private func findRoute(_ server: Server, _ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+    func findRoute(_ server: Server, _ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
         if !server.hasWebSocketRoutes { return -1 }
         for index in 0..<server.routes.count where !server.routes[index].isHTTP {
             if server.routes[index].pattern.match(bytes.span, head.path, captures: &captures) { return index }
@@ -221,7 +221,7 @@ extension Loop {
         } else {
             goOnLater(place)
         }
-        setDeadline(place, place.pointee.session.deadline(server.limits.pointee))
+        setDeadline(place, sessionDeadline(place))
         setInterest(place, place.pointee.interest.union(.readable))
         hub.startMessages(slot)
         startLimiting(place, server, user: user)
@@ -230,6 +230,7 @@ extension Loop {
         logOpen(place, user)
         withTerminated(user?.bytes ?? []) { userText in
             var event = event(.open, place)
+            if place.pointee.link != nil { event.flags = EngineEvent.isOfChannel }
             event.user = userText
             lendTexts(to: &event) { event in
                 chosen.withUnsafeBufferPointer {
@@ -295,7 +296,7 @@ extension Loop {
 
     // MARK: Rooms of routes
 
-    private func roomOfRoute(
+    func roomOfRoute(
         _ server: Server, _ route: Route, _ bytes: UnsafeBufferPointer<UInt8>
     ) throws(HTTPFault) -> ByteString? {
         var name: [UInt8] = []

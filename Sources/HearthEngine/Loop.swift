@@ -87,6 +87,12 @@ final class Loop: @unchecked Sendable {
     /// somebody is working on.
     var brokenSlots: [UInt32] = []
     var emptiedSlots: [UInt32] = []
+    /// What the host's transports are to send, told at the end of the turn.
+    var batch = ChannelBatch()
+    /// Connections of channels that wait until the host has fetched its events.
+    var stalledChannels: [ConnectionID] = []
+    /// Slots of connections without a watcher, free at the end of the turn.
+    var releasedCarried: [UInt32] = []
     /// Servers that are served here and have not stopped: as long as there is one, a host's loop is kept
     /// running.
     var served: [Server] = []
@@ -154,6 +160,9 @@ final class Loop: @unchecked Sendable {
         port.lock.withLock {
             port.loop = nil
             for case .adopt(_, let descriptor, _, _) in port.commands { Socket.close(descriptor) }
+            for case .connectChannel(_, _, _, let reply) in port.commands {
+                reply.answer(Int64(Status.state.rawValue))
+            }
             port.commands.removeAll()
         }
     }
@@ -177,7 +186,10 @@ final class Loop: @unchecked Sendable {
         settle()
         wallOfTurn = 0
         events.turnStarted()
-        if !followUps.isEmpty || !emptiedSlots.isEmpty || !brokenSlots.isEmpty || !pendingLogs.isEmpty {
+        freeCarried()
+        if !followUps.isEmpty || !emptiedSlots.isEmpty || !brokenSlots.isEmpty || !pendingLogs.isEmpty
+            || !batch.groups.isEmpty
+        {
             requestTurn()
         }
         armTimer()
@@ -193,7 +205,7 @@ final class Loop: @unchecked Sendable {
     @inline(__always)
     private func settle() {
         if hub.hasDirty { flushAll() }
-        if brokenSlots.isEmpty, emptiedSlots.isEmpty, pendingLogs.isEmpty { return }
+        if brokenSlots.isEmpty, emptiedSlots.isEmpty, pendingLogs.isEmpty, batch.groups.isEmpty { return }
         for _ in 0..<4 { conclude() }
     }
 
@@ -206,6 +218,7 @@ final class Loop: @unchecked Sendable {
             emptiedSlots.removeAll(keepingCapacity: true)
             for slot in emptied where connections.contains(slot) { outboxEmptied(connections.place(slot)) }
         }
+        if !batch.groups.isEmpty { tellChannels() }
         writeLogs()
         if hub.hasDirty { flushAll() }
     }

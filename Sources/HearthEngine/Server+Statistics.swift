@@ -68,6 +68,7 @@ extension Server {
         json.add("outbox_bytes", all.outboxBytes)
         json.add("outbox_bytes_max", all.outboxBytesMax)
         json.add("messages_dropped", all.sums[.messagesDropped])
+        json.add("messages_limited", all.sums[.messagesLimited])
         json.add("slow_consumers_closed", all.sums[.slowConsumersClosed])
         json.add("stale_removed", all.sums[.staleRemoved])
         json.open("handshakes")
@@ -135,6 +136,9 @@ extension Server {
             sums[.broadcasts])
         text.counter(
             "hearth_messages_dropped_total", "Messages dropped for slow consumers.", sums[.messagesDropped])
+        text.counter(
+            "hearth_messages_limited_total", "Messages not delivered, of peers that exceed a rate.",
+            sums[.messagesLimited])
         text.counter(
             "hearth_slow_consumers_closed_total", "Connections closed as too slow.",
             sums[.slowConsumersClosed])

@@ -57,6 +57,7 @@ package final class Server: Endpoint, @unchecked Sendable {
 
     private(set) var routes: [Route] = []
     private(set) var hasWebSocketRoutes = false
+    var channels: [Channel] = []
     private let listeningLock = Lock()
     private var openListenings: [Listening] = []
     /// As they are at the moment.

@@ -48,7 +48,7 @@ extension Hub {
         members[Int(slot)].outbox.chunk = Outbox.none
         members[Int(slot)].outbox.bytes = 0
         members[Int(slot)].outbox.fixedBytes = 0
-        members[Int(slot)].outbox.isBlocked = false
+        members[Int(slot)].outbox.isBlocked = members[Int(slot)].outbox.isCarried
     }
 
     /// The system took `count` bytes and no more: what is left waits until it is writable again.
@@ -134,7 +134,7 @@ extension Hub {
         members[Int(slot)].outbox.isHeld = false
         members[Int(slot)].outbox.bytes = 0
         members[Int(slot)].outbox.fixedBytes = 0
-        members[Int(slot)].outbox.isBlocked = false
+        members[Int(slot)].outbox.isBlocked = members[Int(slot)].outbox.isCarried
     }
 
     // MARK: Parts

@@ -97,7 +97,7 @@ extension Hub {
     // MARK: Full outboxes
 
     private func appendToFull(_ frame: Segment, to slot: UInt32) -> AppendResult {
-        if !members[Int(slot)].outbox.isBlocked { return .flushFirst }
+        if members[Int(slot)].outbox.mayFlush { return .flushFirst }
         switch members[Int(slot)].outbox.policy {
         case .close:
             return .tooSlow

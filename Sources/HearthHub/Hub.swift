@@ -145,7 +145,7 @@ package final class Hub {
     /// Whether a message that nobody waits for may go to the connection: not if others wait already.
     package func isIdle(_ slot: UInt32) -> Bool {
         let outbox = members[Int(slot)].outbox
-        return !outbox.isBlocked && outbox.bytes <= outbox.bytesMax / 2
+        return outbox.mayFlush && outbox.bytes <= outbox.bytesMax / 2
     }
 
     // MARK: The list of those with something to write

@@ -33,8 +33,12 @@ struct Outbox {
     var isOpen = false
     /// In the list of those with something to write.
     var isDirty = false
-    /// The system took no more; a watcher waits until it does.
+    /// The system took no more; a watcher waits until it does. Always of one that somebody else carries.
     var isBlocked = false
+    /// Frames are handed over instead of written to a socket.
+    var isCarried = false
+    /// Who carries them takes no more at the moment.
+    var isStalled = false
     var policy = SlowConsumerPolicy.close
     /// Number of the list with the older runs, or `none`.
     var queue: UInt32 = none
@@ -47,6 +51,9 @@ struct Outbox {
     var nextDirty: UInt32 = none
     /// Messages dropped by the policy and not yet reported.
     var dropped: UInt32 = 0
+
+    /// Whether a flush could make room.
+    var mayFlush: Bool { !isBlocked || isCarried && !isStalled }
 }
 
 /// The older runs of one outbox, in order. Kept for the next outbox that needs one when it is empty.

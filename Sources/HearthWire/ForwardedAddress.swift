@@ -27,7 +27,7 @@ extension RequestHead {
             while let item = takeLastItem(bytes, &rest) {
                 if item.isEmpty { continue }
                 let node = field == .forwarded ? forNode(bytes, item) : item
-                guard let node, let peer = readNode(bytes, node) else { return nearest }
+                guard let node, let peer = ProxiedPeer(bytes, node) else { return nearest }
                 nearest = peer
                 if !trusted.contains(where: { $0.contains(peer.address) }) { return nearest }
             }
@@ -67,25 +67,34 @@ private func forNode(_ bytes: borrowing Span<UInt8>, _ element: Range<Int>) -> R
     return nil
 }
 
-/// "192.0.2.1", "192.0.2.1:4711", "2001:db8::1", "[2001:db8::1]:4711"; a port that is missing is 0.
-private func readNode(_ bytes: borrowing Span<UInt8>, _ node: Range<Int>) -> ProxiedPeer? {
-    if node.isEmpty { return nil }
-    if bytes[node.lowerBound] == UInt8(ascii: "[") {
-        var end = node.lowerBound
-        while end < node.upperBound, bytes[end] != UInt8(ascii: "]") { end += 1 }
-        guard end < node.upperBound, let address = IPAddress(bytes, (node.lowerBound + 1)..<end) else {
-            return nil
+extension ProxiedPeer {
+    /// "192.0.2.1", "192.0.2.1:4711", "2001:db8::1", "[2001:db8::1]:4711"; a port that is missing is 0.
+    package init?(_ bytes: borrowing Span<UInt8>, _ node: Range<Int>) {
+        if node.isEmpty { return nil }
+        if bytes[node.lowerBound] == UInt8(ascii: "[") {
+            var end = node.lowerBound
+            while end < node.upperBound, bytes[end] != UInt8(ascii: "]") { end += 1 }
+            guard end < node.upperBound, let address = IPAddress(bytes, (node.lowerBound + 1)..<end) else {
+                return nil
+            }
+            if end + 1 == node.upperBound {
+                self.init(address: address, port: 0)
+                return
+            }
+            guard bytes[end + 1] == UInt8(ascii: ":"), let port = readPort(bytes, (end + 2)..<node.upperBound)
+            else { return nil }
+            self.init(address: address, port: port)
+            return
         }
-        if end + 1 == node.upperBound { return ProxiedPeer(address: address, port: 0) }
-        guard bytes[end + 1] == UInt8(ascii: ":"), let port = readPort(bytes, (end + 2)..<node.upperBound)
+        if let address = IPAddress(bytes, node) {
+            self.init(address: address, port: 0)
+            return
+        }
+        var colon = node.upperBound - 1
+        while colon > node.lowerBound, bytes[colon] != UInt8(ascii: ":") { colon -= 1 }
+        guard let address = IPAddress(bytes, node.lowerBound..<colon), !address.isIPv6,
+            let port = readPort(bytes, (colon + 1)..<node.upperBound)
         else { return nil }
-        return ProxiedPeer(address: address, port: port)
+        self.init(address: address, port: port)
     }
-    if let address = IPAddress(bytes, node) { return ProxiedPeer(address: address, port: 0) }
-    var colon = node.upperBound - 1
-    while colon > node.lowerBound, bytes[colon] != UInt8(ascii: ":") { colon -= 1 }
-    guard let address = IPAddress(bytes, node.lowerBound..<colon), !address.isIPv6,
-        let port = readPort(bytes, (colon + 1)..<node.upperBound)
-    else { return nil }
-    return ProxiedPeer(address: address, port: port)
 }

@@ -19,6 +19,32 @@ struct RoomTests {
         return (server, record)
     }
 
+    @Test("a channel's connections are like any other")
+    func channel() async throws {
+        let record = Record()
+        let server = try Server(listen: "127.0.0.1:0")
+        try server.route("/{room}", join: .auto, relay: .others)
+        try server.channel("bot")
+        try server.onEvent { record.append($0.copy()) }
+        try server.start()
+        let client = try await Client.open(server.port, "/a")
+        let bot = try server.connect(
+            channel: "bot", ChannelPeer(path: "/a", recipient: "17", user: "bot"))
+        #expect(try bot.recipient == "17" && bot.user == "bot")
+        try await eventually("both are there") { try server.room("a").members.count == 2 }
+        try bot.receive(.text("hello"))
+        #expect(try await client.receive() == .text("hello"))
+        try client.send("hello yourself")
+        try await eventually("it is told") { record.kinds.contains("channelSend") }
+        let told = record.events.compactMap { event -> (Message, [Connection], String)? in
+            if case .channelSend(let message, let to, let name) = event { (message, to, name) } else { nil }
+        }
+        #expect(told.map(\.0) == [.text("hello yourself")] && told[0].1 == [bot] && told[0].2 == "bot")
+        try bot.noteAlive()
+        try bot.noteClosed(code: 1001)
+        try await eventually("it has ended") { record.closings.contains { $0.code == 1001 && $0.isByPeer } }
+    }
+
     @Test("a broadcast leaves out a connection, or all connections of a user")
     func except() async throws {
         let (server, record) = try server()

@@ -41,6 +41,7 @@ extension Event {
         case .http: "http"
         case .dropped: "dropped"
         case .limited: "limited"
+        case .channelSend: "channelSend"
         case .stopped: "stopped"
         }
     }

@@ -47,6 +47,9 @@ int main(int count, char **arguments) {
         dropped += limited->code;
     }
     CHECK_NUMBER(dropped, 4);
+    char statistics[8192];
+    CHECK(hearth_server_stats(world->server, statistics, sizeof statistics) < (int64_t)sizeof statistics);
+    CHECK(strstr(statistics, "\"messages_limited\":4,"));
     /* Nobody else pays for it, unless they share what is limited. */
     client_send_text(reader, "ten bytes!");
     int shares = strcmp(variant, "user") == 0 || strcmp(variant, "address") == 0;

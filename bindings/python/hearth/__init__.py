@@ -13,6 +13,7 @@
 """
 
 from ._library import LibraryNotFoundError, version
+from .channel import Channel
 from .connection import Connection, ConnectionInfo, Reject
 from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
@@ -23,6 +24,7 @@ from .room import Room
 from .server import Server
 
 __all__ = [
+    "Channel",
     "Connection",
     "ConnectionInfo",
     "Headers",

@@ -51,6 +51,7 @@ EVENT_SERVER_STOPPED: Final = 10
 EVENT_DROPPED: Final = 11
 EVENT_PRESENCE_UPDATED: Final = 12
 EVENT_LIMITED: Final = 13
+EVENT_CHANNEL_SEND: Final = 14
 
 # hearth_log_level
 LOG_DEBUG: Final = 0
@@ -61,6 +62,7 @@ LOG_ERROR: Final = 3
 # Bits of hearth_event.flags
 EVENT_CLEAN: Final = 1
 EVENT_BY_PEER: Final = 2
+EVENT_CHANNEL: Final = 4
 
 
 class hearth_event(Structure):
@@ -96,6 +98,8 @@ class hearth_event(Structure):
         ("presence_version", c_uint64),
         ("event_name", c_void_p),
         ("event_name_length", c_size_t),
+        ("connections", c_void_p),
+        ("connections_length", c_size_t),
     ]
 
 
@@ -155,8 +159,24 @@ class hearth_drain(Structure):
     ]
 
 
+class hearth_channel_peer(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("recipient", c_char_p),
+        ("path", c_char_p),
+        ("query", c_char_p),
+        ("headers", c_char_p),
+        ("user", c_char_p),
+        ("address", c_char_p),
+        ("subprotocol", c_char_p),
+        ("connection_context", c_void_p),
+    ]
+
+
 hearth_event_fn = CFUNCTYPE(None, c_void_p, POINTER(hearth_event))
 hearth_log_fn = CFUNCTYPE(None, c_void_p, POINTER(hearth_log_entry))
+hearth_channel_check_fn = CFUNCTYPE(c_int, c_void_p, c_char_p)
 
 
 # The result and the parameters of each function.
@@ -229,6 +249,21 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "connection_address": (c_int64, c_uint64, c_char_p, c_size_t),
     "connection_tls": (c_int64, c_uint64, c_char_p, c_size_t),
     "connection_get_info": (c_int, c_uint64, POINTER(hearth_connection_info)),
+    "server_channel": (
+        c_int,
+        c_void_p,
+        c_char_p,
+        c_char_p,
+        hearth_event_fn,
+        hearth_channel_check_fn,
+        c_void_p,
+    ),
+    "server_connect_channel": (c_int, c_void_p, c_char_p, POINTER(hearth_channel_peer), POINTER(c_uint64)),
+    "channel_receive": (c_int, c_uint64, c_uint32, c_void_p, c_size_t),
+    "channel_sent": (c_int, c_uint64, c_size_t),
+    "channel_alive": (c_int, c_uint64),
+    "channel_closed": (c_int, c_uint64, c_int, c_char_p),
+    "connection_recipient": (c_int64, c_uint64, c_char_p, c_size_t),
     "room_broadcast": (c_int64, c_void_p, c_char_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
     "room_send_event": (c_int64, c_void_p, c_char_p, c_char_p, c_void_p, c_size_t, POINTER(hearth_except)),
     "room_members": (c_int64, c_void_p, c_char_p, POINTER(c_uint64), c_size_t),
@@ -316,6 +351,13 @@ class Functions:
     connection_address: Callable[..., Any]
     connection_tls: Callable[..., Any]
     connection_get_info: Callable[..., Any]
+    server_channel: Callable[..., Any]
+    server_connect_channel: Callable[..., Any]
+    channel_receive: Callable[..., Any]
+    channel_sent: Callable[..., Any]
+    channel_alive: Callable[..., Any]
+    channel_closed: Callable[..., Any]
+    connection_recipient: Callable[..., Any]
     room_broadcast: Callable[..., Any]
     room_send_event: Callable[..., Any]
     room_members: Callable[..., Any]

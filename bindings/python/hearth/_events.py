@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, Optional, Set
 from . import _abi
 from ._library import c_number, check
 from ._routes import Handlers, HTTPHandler, Route, Session
+from .channel import ids_of
 from .connection import Connection, Inbox, Reject
 from .errors import GoneError, HearthError
 from .message import Message
@@ -46,10 +47,12 @@ _OPENING_SECONDS = 60
 class Record:
     """One event other than a message."""
 
-    __slots__ = ("kind", "flags", "connection", "code", "route", "data", "room", "user", "path", "info")
+    __slots__ = (
+        "kind", "flags", "connection", "code", "opcode", "route", "data", "room", "user", "path", "info",
+    )  # fmt: skip
 
     def __init__(self, view: memoryview, offset: int) -> None:
-        (_, self.kind, self.flags, self.connection, _, self.code, _, self.route,
+        (_, self.kind, self.flags, self.connection, _, self.code, self.opcode, self.route,
          data, room, user, path, info, _, _) = _RECORD.unpack_from(view, offset)  # fmt: skip
         start = offset + _RECORD_SIZE
         self.data = bytes(view[start : start + data])
@@ -88,6 +91,7 @@ class Dispatcher:
             _abi.EVENT_SERVER_STOPPED: self._server_stopped,
             _abi.EVENT_DROPPED: self._dropped,
             _abi.EVENT_LIMITED: self._limited,
+            _abi.EVENT_CHANNEL_SEND: self._channel_send,
         }
 
     def deliver(self, view: memoryview, length: int) -> None:
@@ -265,6 +269,8 @@ class Dispatcher:
         connection = self._opening.pop(record.connection, None)
         if connection is None:
             connection = self._new_connection(record)
+        elif record.flags & _abi.EVENT_CHANNEL:
+            connection._open(Head(record.path, record.info), record.route)
         connection._user = record.user or None
         connection._subprotocol = record.data.decode() or None
         self.connections[connection.id] = connection
@@ -340,6 +346,18 @@ class Dispatcher:
         if self._handlers.limited is not None:
             connection = self.connection(record.connection)
             self._call(self._handlers.limited, connection, connection, record.data.decode(), record.code)
+
+    def announce(self, ident: int) -> Connection:
+        """The object of a connection whose OPEN event is on its way."""
+        connection = Connection(self._server, ident)
+        self._opening[ident] = connection
+        return connection
+
+    def _channel_send(self, record: Record) -> None:
+        channel = self._server._channels.get(record.path)
+        if channel is not None:
+            connections = [self.connection(ident) for ident in ids_of(record.info)]
+            self._call(channel.send, None, connections, Message(record.data, record.opcode))
 
     def _server_stopped(self, record: Record) -> None:
         if not self.stopped.done():

@@ -8,7 +8,16 @@ import ctypes
 from typing import TYPE_CHECKING, Any, Deque, Dict, List, NamedTuple, Optional
 
 from . import _abi
-from ._library import c_number, c_string, check, optional_c_string, raise_error, read_bytes, read_names
+from ._library import (
+    c_number,
+    c_string,
+    check,
+    optional_c_string,
+    raise_error,
+    read_bytes,
+    read_names,
+    read_text,
+)
 from .message import NOTHING, Message, Sendable, event_data, json_text, payload_of
 from .request import Head, Headers
 
@@ -190,6 +199,11 @@ class Connection:
         facts = read_names(self._server._functions.connection_tls, self.id)
         return dict(zip(facts[::2], facts[1::2])) if facts else None
 
+    @property
+    def recipient(self) -> str:
+        """What the program called it in Channel.connect. StateError: it is of no channel."""
+        return read_text(self._server._functions.connection_recipient, self.id)
+
     # -------------------------------------------------------------- answering on_connect
 
     def accept(self, user: Optional[str] = None, subprotocol: Optional[str] = None) -> None:
@@ -355,6 +369,12 @@ class Connection:
         info = _abi.hearth_connection_info(size=ctypes.sizeof(_abi.hearth_connection_info))
         result = self._server._functions.connection_get_info(self.id, ctypes.byref(info))
         return bool(result == _abi.OK and info.is_open)
+
+    def _open(self, head: Head, route: int) -> None:
+        """Takes note of the OPEN event, where no CONNECT event came before."""
+        if self._head is _NO_HEAD:
+            self._head = head
+            self.route = route
 
     def _end(self, code: int, reason: str, flags: int) -> None:
         """Takes note of the CLOSE event."""

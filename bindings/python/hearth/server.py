@@ -20,6 +20,7 @@ from ._library import (
 )  # fmt: skip
 from ._pump import Pump
 from ._routes import HandlerT, Handlers, HTTPHandlerT, MessageHandlerT, Route, SessionT
+from .channel import Carrier, Channel
 from .connection import Connection
 from .errors import NotFoundError
 from .message import NOTHING, Sendable, event_data, json_text, payload_of
@@ -55,6 +56,7 @@ class Server:
         self._driven = self._configuration.get("threads") == "1" if driven is None else driven
         self._routes: List[Route] = []
         self._handlers = Handlers()
+        self._channels: Dict[str, Channel] = {}
         self._engine: Optional[Engine] = None
         self._pump: Optional[Pump] = None
         self._dispatcher: Optional[Dispatcher] = None
@@ -184,6 +186,19 @@ class Server:
         set_presence in each room of the user; see Room.presence."""
         return self._handlers.register("presence", handler)
 
+    def channel(
+        self, name: str, send: Carrier, *, acknowledge: bool = False, liveness: bool = False
+    ) -> Channel:
+        """Registers a transport that the program brings; send(connections, message) carries a message.
+
+        acknowledge: at most 64 KiB of a connection are in its hands until it calls Channel.sent.
+        liveness: a connection ends of which nothing is heard for ping_interval + ping_timeout."""
+        self._forbid_running()
+        if name in self._channels:
+            raise ValueError(f"there is a channel {name!r} already")
+        channel = self._channels[name] = Channel(self, name, send, acknowledge, liveness)
+        return channel
+
     # -------------------------------------------------------------- life
 
     async def start(self) -> None:
@@ -219,6 +234,8 @@ class Server:
             options = c_string(route.options(asks))
             number = engine.functions.server_route(engine.server, c_string(route.pattern), options)
             numbered[engine.check(number)] = route
+        for channel in self._channels.values():
+            channel._register(engine)
         return numbered
 
     async def stop(self, reason: Optional[str] = None, *, grace: float = 10.0) -> None:
@@ -462,10 +479,17 @@ class Server:
 
     @property
     def _handle(self) -> int:
+        return self._running_engine().server
+
+    def _running_engine(self) -> Engine:
         engine = self._engine
         if engine is None:
             raise_error(_abi.ERR_STATE, "the server is not running")
-        return engine.server
+        return engine
+
+    def _announce(self, ident: int) -> Connection:
+        dispatcher = self._dispatcher
+        return Connection(self, ident) if dispatcher is None else dispatcher.announce(ident)
 
     def _connection(self, ident: int) -> Connection:
         dispatcher = self._dispatcher

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -309,3 +310,17 @@ async def test_a_stalled_reader_costs_its_connection_and_no_other(tls_server, ce
             await socket.send("served")
             assert await socket.recv() == "served"
         stalled_writer.transport.abort()
+
+
+async def test_a_proxy_header_comes_before_tls(tls_server, certificates):
+    server = tls_server(trusted_proxies="127.0.0.0/8", proxy_protocol="on")
+    opened = asyncio.get_running_loop().create_future()
+    server.on_open(lambda connection: opened.set_result(connection.address))
+    async with server:
+        proxy = socket.create_connection(("127.0.0.1", server.port))
+        proxy.sendall(b"PROXY TCP4 203.0.113.9 127.0.0.1 4711 443\r\n")
+        options = {"ssl": trust(certificates), "sock": proxy, "server_hostname": "localhost"}
+        async with connect(f"wss://localhost:{server.port}/", proxy=None, **options) as peer:
+            await peer.send("hello")
+            assert await asyncio.wait_for(peer.recv(), 20) == "hello"
+        assert await asyncio.wait_for(opened, 20) == "203.0.113.9:4711"
