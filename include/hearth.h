@@ -84,6 +84,7 @@ extern "C" {
 typedef struct hearth_config hearth_config;
 typedef struct hearth_engine hearth_engine;
 typedef struct hearth_server hearth_server;
+typedef struct hearth_client hearth_client;
 
 /* The id of one connection, unique in this process for ever. 0 is no connection.
  * An HTTP request is named by an id of the same kind. */
@@ -102,7 +103,7 @@ typedef enum hearth_error {
     HEARTH_ERR_THREAD = -8,            /* this function must be called on another thread */
     HEARTH_ERR_TOO_LARGE = -9,         /* longer than a limit allows */
     HEARTH_ERR_LIMIT = -10,            /* a named limit is reached: connections, rooms … */
-    HEARTH_ERR_QUEUE_FULL = -11,       /* outbox_max_bytes is reached and the policy keeps what is queued */
+    HEARTH_ERR_QUEUE_FULL = -11,       /* outbox_max_bytes is reached and the policy keeps what is queued; a client's queue_max_… */
     HEARTH_ERR_ADDRESS_IN_USE = -12,   /* another socket listens there */
     HEARTH_ERR_ADDRESS = -13,          /* not an address that this machine can listen on */
     HEARTH_ERR_PERMISSION = -14,       /* the system refuses it */
@@ -110,7 +111,36 @@ typedef enum hearth_error {
     HEARTH_ERR_VERSION = -16,          /* the loaded libuv or OpenSSL is not one this library works with */
     HEARTH_ERR_NOT_FOUND = -17,        /* no such room, route, file or field */
     HEARTH_ERR_UNSUPPORTED = -18,      /* not built into this library */
-    HEARTH_ERR_TLS = -19               /* a certificate, a key or a setting of TLS cannot be used */
+    HEARTH_ERR_TLS = -19,              /* a certificate, a key or a setting of TLS cannot be used */
+    /* Of clients: why a call is refused, an attempt to connect failed, or a connection ended. */
+    HEARTH_ERR_URL = -20,              /* not a ws://, wss:// or unix: address */
+    HEARTH_ERR_NOT_OPEN = -21,         /* the client is not open and the message may not wait */
+    HEARTH_ERR_RESOLVE = -22,          /* the name of the server has no address */
+    HEARTH_ERR_CONNECT = -23,          /* no address of the server takes the connection */
+    HEARTH_ERR_CONNECT_TIMEOUT = -24,  /* no address of the server answered within open_timeout */
+    HEARTH_ERR_NO_ANSWER = -25,        /* connected, and not a byte of an answer within open_timeout */
+    HEARTH_ERR_SLOW_ANSWER = -26,      /* the answer was not whole within open_timeout */
+    HEARTH_ERR_EARLY_CLOSE = -27,      /* the server closed before its answer was whole */
+    HEARTH_ERR_BAD_ANSWER = -28,       /* not an HTTP/1.1 response, or larger than max_header_size */
+    HEARTH_ERR_NOT_UPGRADED = -29,     /* a plain HTTP response, of a status below 400 */
+    HEARTH_ERR_BAD_UPGRADE = -30,      /* 101 without Upgrade: websocket and Connection: Upgrade */
+    HEARTH_ERR_BAD_ACCEPT = -31,       /* 101 with a Sec-WebSocket-Accept that is not of our key */
+    HEARTH_ERR_BAD_SUBPROTOCOL = -32,  /* 101 with a subprotocol that was not offered */
+    HEARTH_ERR_BAD_EXTENSION = -33,    /* 101 with an extension that was not offered */
+    HEARTH_ERR_REDIRECTED = -34,       /* redirected further than follow_redirects allows, or from wss to ws */
+    HEARTH_ERR_UNAUTHORIZED = -35,     /* status 401 */
+    HEARTH_ERR_FORBIDDEN = -36,        /* status 403 */
+    HEARTH_ERR_TOO_MANY_REQUESTS = -37, /* status 429 */
+    HEARTH_ERR_UNAVAILABLE = -38,      /* status 503 */
+    HEARTH_ERR_HTTP_STATUS = -39,      /* another status from 400 on */
+    HEARTH_ERR_PROXY = -40,            /* the proxy did not open the tunnel */
+    HEARTH_ERR_PROXY_AUTH = -41,       /* the proxy wants other credentials: status 407 */
+    HEARTH_ERR_UNPREPARED = -42,       /* CLIENT_PREPARE was not answered within open_timeout */
+    HEARTH_ERR_MASKED_FRAME = -43,     /* the server masked a frame */
+    HEARTH_ERR_PROTOCOL = -44,         /* the server broke the WebSocket protocol otherwise */
+    HEARTH_ERR_LOST = -45,             /* the connection ended without a close frame */
+    HEARTH_ERR_PING_TIMEOUT = -46,     /* nothing came for ping_timeout after a ping */
+    HEARTH_ERR_TLS_HANDSHAKE = -47     /* no TLS with the server: the event's data say why, e.g. its certificate */
 } hearth_error;
 
 /* What kind of message a payload is (RFC 6455 5.6). */
@@ -157,8 +187,42 @@ typedef enum hearth_event_type {
     HEARTH_EVENT_LIMITED = 13,
     /* Send one message over the transport of a channel: opcode, data, path (the name of the channel) and
      * the connections to which it goes; connection is the first of them. See hearth_server_channel. */
-    HEARTH_EVENT_CHANNEL_SEND = 14
+    HEARTH_EVENT_CHANNEL_SEND = 14,
+    /* A client has come into another state; `state` says into which.
+     * CONNECTING: attempt. OPEN: attempt, address, headers of the answer; data is the subprotocol
+     * chosen. RECONNECTING: attempt (the next one), delay_ms, and why: as for CLOSED if a connection
+     * ended, as for GAVE_UP if an attempt failed. CLOSED: code, data (reason), error,
+     * HEARTH_EVENT_CLEAN, HEARTH_EVENT_BY_PEER. GAVE_UP: error, status, data (a sentence). */
+    HEARTH_EVENT_CLIENT_STATE = 15,
+    /* prepare=on: a client is about to connect. Answer with hearth_client_proceed, now or before
+     * open_timeout. attempt, path (the url as it is), error and status of the attempt before. */
+    HEARTH_EVENT_CLIENT_PREPARE = 16,
+    /* The system has taken the last byte of message, and of every message before it that was not
+     * reported as dropped. One event for each write, not for each message. */
+    HEARTH_EVENT_CLIENT_SENT = 17,
+    /* A message was not sent and will not be: message; code is a hearth_drop_reason. */
+    HEARTH_EVENT_CLIENT_DROPPED = 18
 } hearth_event_type;
+
+/* What a client does. */
+typedef enum hearth_client_state {
+    HEARTH_CLIENT_IDLE = 0,            /* made and not opened yet */
+    HEARTH_CLIENT_CONNECTING = 1,      /* an attempt is being made */
+    HEARTH_CLIENT_OPEN = 2,
+    HEARTH_CLIENT_RECONNECTING = 3,    /* it waits for the time of the next attempt */
+    HEARTH_CLIENT_CLOSED = 4,          /* a connection ended, or the program closed it; nothing follows */
+    HEARTH_CLIENT_GAVE_UP = 5          /* an attempt failed and nothing follows */
+} hearth_client_state;
+
+/* Why a message was dropped. */
+typedef enum hearth_drop_reason {
+    HEARTH_DROP_COUNT = 1,             /* queue_max_messages */
+    HEARTH_DROP_BYTES = 2,             /* queue_max_bytes */
+    HEARTH_DROP_AGE = 3,               /* queue_max_age */
+    HEARTH_DROP_CLEARED = 4,           /* hearth_client_queue_clear */
+    HEARTH_DROP_CLOSED = 5,            /* the client was closed or freed, or gave up */
+    HEARTH_DROP_LOST = 6               /* HEARTH_SEND_NO_QUEUE, and the connection broke before it had left */
+} hearth_drop_reason;
 
 /* Bits of hearth_event.flags. */
 #define HEARTH_EVENT_CLEAN 1u          /* CLOSE: both sides sent a close frame */
@@ -205,6 +269,13 @@ typedef struct hearth_event {
     size_t event_name_length;
     const hearth_connection *connections; /* CHANNEL_SEND: to whom; else NULL */
     size_t connections_length;         /* how many */
+    hearth_client *client;             /* NULL: an event of a server. Of a client: server is NULL */
+    uint64_t message;                  /* CLIENT_SENT, CLIENT_DROPPED */
+    uint64_t delay_ms;                 /* CLIENT_STATE: until the next attempt */
+    uint32_t state;                    /* CLIENT_STATE: hearth_client_state */
+    uint32_t attempt;                  /* counted since the last stable connection; 0: the first of all */
+    int32_t error;                     /* hearth_error: why an attempt failed or a connection ended; 0: none */
+    uint32_t status;                   /* HTTP status of the answer that refused; 0: none */
 } hearth_event;
 
 /* Called on the thread of the loop that owns the connection; with threads=N, on N
@@ -290,6 +361,23 @@ typedef struct hearth_channel_peer {
     const char *subprotocol;
     void *connection_context;          /* as hearth_connection_set_context sets it, from OPEN on */
 } hearth_channel_peer;
+
+/* What is known of a client. Set size to sizeof(hearth_client_info). */
+typedef struct hearth_client_info {
+    uint32_t size;
+    uint32_t state;                    /* hearth_client_state */
+    uint32_t attempts;                 /* since the last stable connection */
+    uint32_t opens;                    /* how many times it has been open */
+    int64_t latency_us;                /* of the last ping that was answered; -1: none yet */
+    uint64_t opened_at_ms;             /* wall clock, the last time; 0: never */
+    uint64_t last_received_at_ms;      /* wall clock, of the last message; 0: none */
+    uint64_t messages_received;
+    uint64_t messages_sent;            /* taken by the system */
+    uint64_t messages_dropped;
+    uint64_t queue_messages;           /* that wait for a connection, or for their turn */
+    uint64_t queue_bytes;
+    uint64_t outbox_bytes;             /* handed to the connection and not yet taken by the system */
+} hearth_client_info;
 
 /* --------------------------------------------------------- version and errors */
 
@@ -423,6 +511,9 @@ HEARTH_API int64_t hearth_engine_poll(hearth_engine *engine, hearth_event *event
  * parts: method, query, address, headers, captures (the last two as lists of name NUL value NUL);
  * for USER_JOINED, USER_LEFT and PRESENCE_UPDATED it is the uint64 presence_version; for CHANNEL_SEND
  * it is the uint64 ids of all connections. event_name comes last.
+ * In events of a client the server is 0x80000000 + hearth_client_number. CLIENT_SENT and CLIENT_DROPPED have
+ * message in the place of connection; CLIENT_STATE and CLIENT_PREPARE have attempt << 32 | delay_ms there (at
+ * most 0xFFFFFFFF), state | status << 16 in the place of opcode, error in that of route; CLIENT_STATE has info.
  * *data is borrowed until the next poll. Returns: how many events. Since: 0.1 */
 HEARTH_API int64_t hearth_engine_poll_packed(hearth_engine *engine, const uint8_t **data, size_t *length,
                                              int timeout_ms);
@@ -437,7 +528,7 @@ HEARTH_API int hearth_engine_flush(hearth_engine *engine);
  * Thread: before the engine is started. Since: 0.1 */
 HEARTH_API int hearth_engine_on_log(hearth_engine *engine, hearth_log_fn callback, void *context);
 
-/* The sentence on the last error of a call with this engine or one of its servers, with what
+/* The sentence on the last error of a call with this engine, one of its servers or clients, with what
  * hearth_strerror cannot know (which address, which option). Buffer as for hearth_config_get. Since: 0.1 */
 HEARTH_API int64_t hearth_engine_error(hearth_engine *engine, char *buffer, size_t capacity);
 
@@ -577,6 +668,73 @@ HEARTH_API int64_t hearth_server_list_connections(hearth_server *server, uint64_
                                                   hearth_connection *connections, size_t capacity);
 HEARTH_API int64_t hearth_server_list_rooms(hearth_server *server, uint64_t *cursor, char *buffer, size_t capacity);
 HEARTH_API int64_t hearth_server_list_users(hearth_server *server, uint64_t *cursor, char *buffer, size_t capacity);
+
+/* --------------------------------------------------------------------- clients */
+
+/* Makes a client of the key `url`. It connects when it is opened, and again whenever its connection ends, as
+ * the keys reconnect_… say. An engine may have any number; they share its loops.
+ * Returns: NULL if the configuration does not do (hearth_engine_error says what).
+ * Memory: caller frees with hearth_client_free, or leaves it to hearth_engine_free. Since: 0.1 */
+HEARTH_API hearth_client *hearth_client_new(hearth_engine *engine, hearth_config *config);
+
+/* Cuts its connection and frees it. What waits is reported as dropped, then it is CLOSED; these events come
+ * before it returns or, from another thread, soon after, and name a client that answers HEARTH_ERR_INVALID.
+ * Thread: any, callbacks too. NULL is ignored. Since: 0.1 */
+HEARTH_API int hearth_client_free(hearth_client *client);
+
+/* A number that names the client in packed events, from 1. Since: 0.1 */
+HEARTH_API int hearth_client_number(hearth_client *client);
+
+/* Sets the callback that gets the client's events. Without one they wait for hearth_engine_poll, as
+ * hearth_server_on_event says. Thread: before hearth_client_open. Since: 0.1 */
+HEARTH_API int hearth_client_on_event(hearth_client *client, hearth_event_fn callback, void *context);
+
+/* Begins to connect; CLIENT_STATE events say how that goes. May be called before the engine runs, and
+ * again after CLOSED and GAVE_UP. Returns: HEARTH_ERR_STATE if it is open or opening. Since: 0.1 */
+HEARTH_API int hearth_client_open(hearth_client *client);
+
+/* Ends it for good: no attempt follows. An open connection has its closing handshake after what was sent
+ * before; what waits for a connection is dropped. CLOSED is its last event. code and reason as for
+ * hearth_connection_close. Returns: HEARTH_ERR_STATE if it is not open or opening. Since: 0.1 */
+HEARTH_API int hearth_client_close(hearth_client *client, int code, const char *reason);
+
+/* Bits of flags of hearth_client_send. */
+#define HEARTH_SEND_NO_QUEUE 1u        /* now or never: it does not wait for a connection */
+
+/* Sends one message. While the client is not open it waits, as the keys queue_… allow, and goes out in
+ * order when the client is open. Messages of one loop turn leave in one write. With TEXT, data must be UTF-8.
+ * Returns: the number of the message, from 1 and always larger, which CLIENT_SENT or CLIENT_DROPPED will
+ * name; or HEARTH_ERR_QUEUE_FULL at outbox_max_bytes, queue_max_messages or queue_max_bytes,
+ * HEARTH_ERR_NOT_OPEN if it may not wait, HEARTH_ERR_STATE after CLOSED or GAVE_UP. Since: 0.1 */
+HEARTH_API int64_t hearth_client_send(hearth_client *client, uint32_t opcode, const void *data, size_t length,
+                                      uint32_t flags);
+
+/* Says that the network may be back: a client that waits for its next attempt makes it at once; an open one
+ * asks its server by a ping whether it is there. Since: 0.1 */
+HEARTH_API int hearth_client_poke(hearth_client *client);
+
+/* Answers CLIENT_PREPARE: the attempt begins. url and headers (lines "Name: value", ended by LF or CR LF) take
+ * the place of the keys from now on; NULL: as before. Without a CLIENT_PREPARE to answer they count from the
+ * next attempt on. Returns: HEARTH_ERR_URL (hearth_engine_error says what is wrong, and at which byte) or
+ * HEARTH_ERR_INVALID for headers; HEARTH_ERR_STATE if the client was never opened. Since: 0.1 */
+HEARTH_API int hearth_client_proceed(hearth_client *client, const char *url, const char *headers);
+
+/* Fills in what is known. From another thread than the loop's the numbers may be a turn old. Since: 0.1 */
+HEARTH_API int hearth_client_get_info(hearth_client *client, hearth_client_info *info);
+
+/* Its url, as it was written. Buffer and result as for hearth_config_get. Since: 0.1 */
+HEARTH_API int64_t hearth_client_url(hearth_client *client, char *buffer, size_t capacity);
+
+/* The numbers of the messages that wait, oldest first, at most capacity. Returns: how many wait. Since: 0.1 */
+HEARTH_API int64_t hearth_client_queue(hearth_client *client, uint64_t *messages, size_t capacity);
+
+/* Copies a message that waits, as far as it fits; *opcode (may be NULL) is its opcode.
+ * Returns: its length, or HEARTH_ERR_NOT_FOUND. Since: 0.1 */
+HEARTH_API int64_t hearth_client_queue_message(hearth_client *client, uint64_t message, uint32_t *opcode,
+                                               void *buffer, size_t capacity);
+
+/* Drops all messages that wait; each is reported. Returns: how many there were. Since: 0.1 */
+HEARTH_API int64_t hearth_client_queue_clear(hearth_client *client);
 
 /* --------------------------------------------------------------- connections */
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -54,6 +55,14 @@ static inline int hearth_shim_getsockname(int descriptor, void *address, socklen
 
 static inline int hearth_shim_getpeername(int descriptor, void *address, socklen_t *size) {
     return getpeername(descriptor, (struct sockaddr *)address, size);
+}
+
+/* Runs the function on a thread that nobody joins. 0: it was made. */
+static inline int hearth_shim_detach(void *(*body)(void *), void *context) {
+    pthread_t thread;
+    int status = pthread_create(&thread, NULL, body, context);
+    if (status == 0) pthread_detach(thread);
+    return status;
 }
 
 /* accept4 and pipe2 set the flags in the same step where the system has them. */

@@ -36,6 +36,7 @@ public func hearth_engine_free(_ engine: OpaquePointer!) -> Int32 {
             return status.rawValue
         }
         for server in handle.servers { _ = HandleTable.shared.remove(server, .server) }
+        for client in handle.clients.values { _ = HandleTable.shared.remove(client, .client) }
         HandleTable.shared.discard(engine, .engine)
         return 0
     }

@@ -56,17 +56,7 @@ public func hearth_server_on_event(
 ) -> Int32 {
     Int32(
         withServer(server) { object in
-            guard let callback else { return Int64(object.setCallback(nil, nil).rawValue) }
-            let target = EventTarget(callback, context)
-            let status = object.setCallback(
-                { target, event in
-                    guard let target else { return }
-                    Unmanaged<EventTarget>.fromOpaque(target)._withUnsafeGuaranteedRef {
-                        $0.deliver(event.assumingMemoryBound(to: EngineEvent.self))
-                    }
-                }, Unmanaged.passUnretained(target).toOpaque())
-            if status == .ok { object.callbackOwner = target }
-            return Int64(status.rawValue)
+            Int64(setCallback(callback, context, of: object, object.setCallback).rawValue)
         })
 }
 

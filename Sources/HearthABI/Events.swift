@@ -23,7 +23,12 @@ final class EventTarget {
         var translated = hearth_event()
         translated.size = UInt32(MemoryLayout<hearth_event>.size)
         translated.type = event.pointee.type.rawValue
-        translated.server = event.pointee.endpoint._withUnsafeGuaranteedRef { OpaquePointer($0.handle) }
+        let (kind, handle) = event.pointee.endpoint._withUnsafeGuaranteedRef { ($0.kind, $0.handle) }
+        if kind == .server {
+            translated.server = OpaquePointer(handle)
+        } else {
+            translated.client = OpaquePointer(handle)
+        }
         translated.connection = event.pointee.connection
         translated.connection_context = event.pointee.context
         translated.time_ms = event.pointee.wallMilliseconds
@@ -69,7 +74,31 @@ final class EventTarget {
         translated.address = characters(event.pointee.address)
         translated.address_length = event.pointee.address.count
         translated.presence_version = event.pointee.version
+        translated.message = event.pointee.client.message
+        translated.delay_ms = event.pointee.client.delayMilliseconds
+        translated.state = event.pointee.client.state
+        translated.attempt = event.pointee.client.attempt
+        translated.error = event.pointee.client.error
+        translated.status = event.pointee.client.httpStatus
     }
+}
+
+/// Makes the host's callback that of an endpoint.
+func setCallback(
+    _ callback: hearth_event_fn?, _ context: UnsafeMutableRawPointer?, of endpoint: Endpoint,
+    _ set: (EventCallback?, UnsafeMutableRawPointer?) -> Status
+) -> Status {
+    guard let callback else { return set(nil, nil) }
+    let target = EventTarget(callback, context)
+    let status = set(
+        { target, event in
+            guard let target else { return }
+            Unmanaged<EventTarget>.fromOpaque(target)._withUnsafeGuaranteedRef {
+                $0.deliver(event.assumingMemoryBound(to: EngineEvent.self))
+            }
+        }, Unmanaged.passUnretained(target).toOpaque())
+    if status == .ok { endpoint.callbackOwner = target }
+    return status
 }
 
 /// One record of the queue: see hearth_engine_poll_packed.
@@ -100,6 +129,7 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
     handle.texts.reserveCapacity(needed)
     handle.texts.append(0)
     let servers = handle.servers
+    let clients = handle.clients
     for (index, record) in records.enumerated() {
         var event = hearth_event()
         event.size = UInt32(MemoryLayout<hearth_event>.size)
@@ -108,6 +138,7 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
         event.connection = record.load(8, as: UInt64.self)
         let number = record.length(16)
         event.server = number < servers.count ? servers[number] : nil
+        if number >= 1 << 31 { readClient(record, clients[number & 0x7FFF_FFFF], &event) }
         event.code = record.load(20, as: Int32.self)
         event.opcode = record.load(24, as: UInt32.self)
         event.route = record.load(28, as: Int32.self)
@@ -135,6 +166,24 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
         }
         events[index] = event
     }
+}
+
+/// What events of clients have in the places of what only those of servers have.
+private func readClient(_ record: Record, _ client: OpaquePointer?, _ event: inout hearth_event) {
+    event.client = client
+    let type = hearth_event_type(rawValue: event.type)
+    if type == HEARTH_EVENT_CLIENT_SENT || type == HEARTH_EVENT_CLIENT_DROPPED {
+        event.message = event.connection
+    }
+    event.connection = 0
+    if type != HEARTH_EVENT_CLIENT_STATE, type != HEARTH_EVENT_CLIENT_PREPARE { return }
+    event.delay_ms = record.load(8, as: UInt64.self) & 0xFFFF_FFFF
+    event.attempt = UInt32(truncatingIfNeeded: record.load(8, as: UInt64.self) >> 32)
+    event.state = event.opcode & 0xFFFF
+    event.status = event.opcode >> 16
+    event.error = event.route
+    event.opcode = 0
+    event.route = -1
 }
 
 /// Copies a record's strings one after the other. The target was made large enough before, so it does not

@@ -6,7 +6,7 @@ internal import HearthEngine
 internal import HearthPlatform
 internal import Synchronization
 
-enum HandleKind: UInt { case configuration = 1, engine = 2, server = 3 }
+enum HandleKind: UInt { case configuration = 1, engine = 2, server = 3, client = 4 }
 
 final class HandleTable: @unchecked Sendable {
     nonisolated(unsafe) private(set) static var shared = HandleTable()
@@ -124,6 +124,9 @@ final class EngineHandle {
     private var serverHandles: [OpaquePointer?] = []
     /// By number.
     var servers: [OpaquePointer?] { lock.withLock { serverHandles } }
+    private var clientHandles: [Int: OpaquePointer] = [:]
+    /// By number; those that were freed are not there.
+    var clients: [Int: OpaquePointer] { lock.withLock { clientHandles } }
     /// A thread is in hearth_engine_poll: a second one is refused.
     private let isPolling = Atomic<Bool>(false)
     /// Events taken by hearth_engine_poll, with the NULs that the header promises.
@@ -146,6 +149,14 @@ final class EngineHandle {
     }
 }
 
+extension EngineHandle {
+    func addClient(_ client: OpaquePointer, number: Int) {
+        lock.withLock { clientHandles[number] = client }
+    }
+
+    func removeClient(number: Int) { lock.withLock { _ = clientHandles.removeValue(forKey: number) } }
+}
+
 /// Calls `body` with the object behind a handle, or answers why there is none.
 func withConfiguration(_ handle: OpaquePointer?, _ body: (ConfigurationHandle) -> Int64) -> Int64 {
     switch HandleTable.shared.find(handle, .configuration) {
@@ -166,6 +177,14 @@ func withEngine(_ handle: OpaquePointer?, _ body: (EngineHandle) -> Int64) -> In
 func withServer(_ handle: OpaquePointer?, _ body: (Server) -> Int64) -> Int64 {
     switch HandleTable.shared.find(handle, .server) {
     case .object(let object): body(unsafeDowncast(object, to: Server.self))
+    case .nothing: Int64(Status.invalid.rawValue)
+    case .parents: Int64(Status.forked.rawValue)
+    }
+}
+
+func withClient(_ handle: OpaquePointer?, _ body: (Client) -> Int64) -> Int64 {
+    switch HandleTable.shared.find(handle, .client) {
+    case .object(let object): body(unsafeDowncast(object, to: Client.self))
     case .nothing: Int64(Status.invalid.rawValue)
     case .parents: Int64(Status.forked.rawValue)
     }

@@ -28,3 +28,27 @@ package func unmask(_ bytes: inout MutableSpan<UInt8>, from: Int, to: Int, key: 
         }
     }
 }
+
+/// Copies the bytes masked (RFC 6455 5.3) to `place`, which has as much room. `key` as for `unmask`.
+package func copyMasked(
+    from bytes: UnsafeBufferPointer<UInt8>, to place: UnsafeMutableRawPointer, key: UInt32
+) {
+    guard var source = UnsafeRawPointer(bytes.baseAddress) else { return }
+    let word = (UInt64(key) &* 0x1_0000_0001).littleEndian
+    var target = place
+    var left = bytes.count
+    while left >= 8 {
+        target.storeBytes(of: source.loadUnaligned(as: UInt64.self) ^ word, as: UInt64.self)
+        source += 8
+        target += 8
+        left &-= 8
+    }
+    var rest = UInt64(littleEndian: word)
+    while left > 0 {
+        target.storeBytes(of: source.load(as: UInt8.self) ^ UInt8(truncatingIfNeeded: rest), as: UInt8.self)
+        source += 1
+        target += 1
+        rest &>>= 8
+        left &-= 1
+    }
+}

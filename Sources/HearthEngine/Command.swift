@@ -30,6 +30,7 @@ enum Command {
     case stopServer(server: Server, reason: [UInt8], deadline: UInt64?)
     case cutServer(server: Server)
     case setPresence(server: Server, user: ByteString, [UInt8])
+    case ofClient(Client, ClientCommand)
     case resumeReading
     case stop
 }

@@ -12,6 +12,14 @@ enum Refusal: UInt8 { case none, server, address }
 
 /// Where a connection is in its life.
 enum Phase: UInt8 {
+    /// A client's socket is connecting.
+    case connecting
+    /// A client's: the proxy is asked for a tunnel.
+    case tunnel
+    /// A client's: TLS is being agreed on.
+    case sealing
+    /// A client's: the server is asked for a WebSocket.
+    case handshake
     /// A request head is awaited, or coming.
     case request
     /// The body of a plain HTTP request is coming.
@@ -49,8 +57,10 @@ struct Connection: ~Copyable {
     var refusal = Refusal.none
     /// It is counted among the connections of its address.
     var hasAddressPlace = false
-    /// It came to an address with TLS; `tls` is there from its first bytes on.
+    /// It has TLS; `tls` is there from its first bytes on.
     var isSealed = false
+    /// A client's: its frames out are masked.
+    let isClient: Bool
     /// A route's relay, copied here for the hot path.
     var relay = Relay.none
     var emitsMessages = true
@@ -95,10 +105,18 @@ struct Connection: ~Copyable {
         self.descriptor = descriptor
         self.endpoint = endpoint
         counters = endpoint._withUnsafeGuaranteedRef { endpoint in
-            loop._withUnsafeGuaranteedRef { endpoint.counters(ofLoop: $0.index) }
+            loop._withUnsafeGuaranteedRef {
+                endpoint.kind == .server ? endpoint.counters(ofLoop: $0.index) : $0.clientCounters
+            }
         }
+        isClient = endpoint._withUnsafeGuaranteedRef { $0.kind == .client }
         self.address = address
         session = Session(now: now)
+    }
+
+    /// A client's that is not open yet.
+    var isOfAttempt: Bool {
+        phase == .connecting || phase == .tunnel || phase == .sealing || phase == .handshake
     }
 
     /// Of a connection that was accepted.

@@ -30,15 +30,20 @@ package class Endpoint: @unchecked Sendable {
     /// What the callback needs as long as the endpoint lives.
     package final var callbackOwner: AnyObject?
 
-    /// What each loop counts: addresses, made by the loop itself when it has something to count.
-    private let counterAddresses: UnsafeMutablePointer<Atomic<UInt>>
+    /// What each loop counts: addresses, made by the loop itself when it has something to count. nil: a
+    /// client's, which is counted with the others of its loop.
+    private let counterAddresses: UnsafeMutablePointer<Atomic<UInt>>?
 
     init(_ kind: EndpointKind, engine: Engine, number: Int, configuration: Configuration) {
         self.kind = kind
         self.engine = engine
         self.number = number
-        counterAddresses = .allocate(capacity: ConnectionID.loopCount)
-        for index in 0..<ConnectionID.loopCount { (counterAddresses + index).initialize(to: Atomic<UInt>(0)) }
+        counterAddresses = kind == .server ? .allocate(capacity: ConnectionID.loopCount) : nil
+        if let counterAddresses {
+            for index in 0..<ConnectionID.loopCount {
+                (counterAddresses + index).initialize(to: Atomic<UInt>(0))
+            }
+        }
         let messageMax = configuration.size(.maxMessageSize)
         limits = .allocate(capacity: 1)
         limits.initialize(
@@ -61,7 +66,7 @@ package class Endpoint: @unchecked Sendable {
 
     deinit {
         forEachCounters { $0.cells.deallocate() }
-        counterAddresses.deallocate()
+        counterAddresses?.deallocate()
         limits.deinitialize(count: 1)
         limits.deallocate()
     }
@@ -76,6 +81,7 @@ package class Endpoint: @unchecked Sendable {
 
     /// Thread: the loop's.
     final func counters(ofLoop index: Int) -> Counters {
+        guard let counterAddresses else { preconditionFailure("a client is counted by its loop") }
         let known = counterAddresses[index].load(ordering: .relaxed)
         if known != 0 { return Counters(cells: Cells(known)) }
         let made = Cells(count: Counters.cellCount)
@@ -85,6 +91,7 @@ package class Endpoint: @unchecked Sendable {
 
     /// Thread: any.
     final func forEachCounters(_ body: (Counters) -> Void) {
+        guard let counterAddresses else { return }
         for index in 0..<ConnectionID.loopCount {
             let address = counterAddresses[index].load(ordering: .acquiring)
             if address != 0 { body(Counters(cells: Cells(address))) }

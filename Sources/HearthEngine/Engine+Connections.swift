@@ -20,7 +20,9 @@ package enum Connections {
             if port.isCurrent {
                 guard let loop = port.loop else { return answer(.gone) }
                 return loop._withUnsafeGuaranteedRef { loop in
-                    guard let place = loop.place(of: id) else { return answer(.gone) }
+                    guard let place = loop.place(of: id), !place.pointee.isClient else {
+                        return answer(.gone)
+                    }
                     return here(loop, place)
                 }
             }
@@ -37,7 +39,9 @@ package enum Connections {
         _ id: ConnectionID, _ port: LoopPort, _ body: (Loop, UnsafeMutablePointer<Connection>) -> Elsewhere
     ) -> Int64 {
         port.lock.lock()
-        guard let loop = port.loop?.takeUnretainedValue(), let place = loop.place(of: id) else {
+        guard let loop = port.loop?.takeUnretainedValue(), let place = loop.place(of: id),
+            !place.pointee.isClient
+        else {
             port.lock.unlock()
             return answer(missing(id, port))
         }
@@ -282,7 +286,9 @@ package enum Connections {
         LoopPorts.withPort(id.loop) { port in
             port.lock.lock()
             defer { port.lock.unlock() }
-            guard let loop = port.loop?.takeUnretainedValue(), let place = loop.place(of: id) else {
+            guard let loop = port.loop?.takeUnretainedValue(), let place = loop.place(of: id),
+                !place.pointee.isClient
+            else {
                 return answer(missing(id, port))
             }
             return body(loop, place)

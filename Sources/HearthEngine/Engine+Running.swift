@@ -259,6 +259,7 @@ extension Loop {
                 }
                 loop.expireAllDepartures(of: server)
             }
+            loop.cutClients()
             loop.writeLogs()
         }
         stoppingServers = []

@@ -15,6 +15,10 @@ package final class Engine: @unchecked Sendable {
     /// Under the lock where other threads than the one that starts and ends the engine read it.
     fileprivate(set) var loops: [Loop] = []
     fileprivate(set) var servers: [Server] = []
+    /// Those that were not freed, by number. Under the lock.
+    var clients: [Int: Client] = [:]
+    /// By what they were made of. Under the lock.
+    var clientContexts: [ByteString: TLSContext] = [:]
     private let modeCell = Atomic<Mode>(.idle)
     var mode: Mode { modeCell.load(ordering: .relaxed) }
     /// It ran and was ended: an attached engine that was stopped.
@@ -29,6 +33,7 @@ package final class Engine: @unchecked Sendable {
     /// callback never waits for it: what it may not do is refused before.
     let lifecycle = Lock()
     private var serverCount = 0
+    private var clientCount = 0
     private var errorSentence: [UInt8] = []
 
     /// Throws a sentence that says what the system refused.
@@ -68,6 +73,14 @@ package final class Engine: @unchecked Sendable {
         } catch {
             fail(error.status, error.sentence)
             return nil
+        }
+    }
+
+    /// Clients count from 1.
+    func takeClientNumber() -> Int {
+        lock.withLock {
+            clientCount += 1
+            return clientCount
         }
     }
 
@@ -128,6 +141,7 @@ package final class Engine: @unchecked Sendable {
         lock.lock()
         loops = []
         servers = []
+        clients = [:]
         lock.unlock()
     }
 
@@ -180,6 +194,7 @@ package final class Engine: @unchecked Sendable {
             let status = serve(server)
             if status != .ok { return status }
         }
+        openWantedClients()
         return .ok
     }
 

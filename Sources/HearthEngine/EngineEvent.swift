@@ -3,7 +3,8 @@
 
 package enum EventType: UInt32 {
     case connect = 1, open, message, close, joined, left, userJoined, userLeft, httpRequest, serverStopped,
-        dropped, presenceUpdated, limited, channelSend
+        dropped, presenceUpdated, limited, channelSend, clientState, clientPrepare, clientSent,
+        clientDropped
 
     /// Whether it is a change of who is in a room, with a version.
     var isPresence: Bool { self == .userJoined || self == .userLeft || self == .presenceUpdated }
@@ -52,6 +53,7 @@ package struct EngineEvent {
     /// Of the room's presence.
     package var version: UInt64 = 0
     package var eventName = Borrowed.empty
+    package var client = ClientFields()
 
     @inline(__always)
     init(_ type: EventType, _ endpoint: Unmanaged<Endpoint>, wallMilliseconds: UInt64) {
@@ -59,6 +61,18 @@ package struct EngineEvent {
         self.endpoint = endpoint
         self.wallMilliseconds = wallMilliseconds
     }
+}
+
+/// What only events of clients have.
+package struct ClientFields {
+    package var message: UInt64 = 0
+    package var delayMilliseconds: UInt64 = 0
+    package var state: UInt32 = 0
+    package var attempt: UInt32 = 0
+    package var error: Int32 = 0
+    package var httpStatus: UInt32 = 0
+
+    init() {}
 }
 
 /// How events reach the host: its context and a pointer to an EngineEvent.

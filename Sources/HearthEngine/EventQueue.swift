@@ -143,7 +143,10 @@ package final class EventQueue: @unchecked Sendable {
     // MARK: Records
 
     private func write(_ event: EngineEvent) {
-        let hasInfo = event.type == .connect || event.type == .open || event.type == .httpRequest
+        let isOfClient = event.endpoint._withUnsafeGuaranteedRef { $0.kind == .client }
+        let hasInfo =
+            event.type == .connect || event.type == .open || event.type == .httpRequest
+            || event.type == .clientState
         let hasVersion = event.type.isPresence
         let info =
             hasInfo
@@ -157,11 +160,16 @@ package final class EventQueue: @unchecked Sendable {
         put(UInt32(size))
         put(UInt16(event.type.rawValue))
         put(UInt16(truncatingIfNeeded: event.flags))
-        put(event.connection)
-        put(UInt32(event.endpoint._withUnsafeGuaranteedRef { $0.number }))
-        put(UInt32(bitPattern: event.code))
-        put(event.opcode)
-        put(UInt32(bitPattern: event.route))
+        let number = event.endpoint._withUnsafeGuaranteedRef { UInt32($0.number) }
+        if isOfClient {
+            putFields(ofClient: event)
+        } else {
+            put(event.connection)
+            put(number)
+            put(UInt32(bitPattern: event.code))
+            put(event.opcode)
+            put(UInt32(bitPattern: event.route))
+        }
         put(UInt32(event.data.count))
         put(UInt32(event.room.count))
         put(UInt32(event.user.count))
@@ -189,6 +197,18 @@ package final class EventQueue: @unchecked Sendable {
         if hasVersion { put(event.version) }
         put(event.eventName)
         while filling.count < start + size { filling.append(0) }
+    }
+
+    /// A client's events have other things to say in these places: see hearth_engine_poll_packed.
+    private func putFields(ofClient event: EngineEvent) {
+        let fields = event.client
+        let delay = min(fields.delayMilliseconds, UInt64(UInt32.max))
+        let isState = event.type == .clientState || event.type == .clientPrepare
+        put(isState ? UInt64(fields.attempt) << 32 | delay : fields.message)
+        put(1 << 31 | event.endpoint._withUnsafeGuaranteedRef { UInt32($0.number) })
+        put(UInt32(bitPattern: event.code))
+        put(isState ? fields.state | fields.httpStatus << 16 : event.opcode)
+        put(UInt32(bitPattern: isState ? fields.error : -1))
     }
 
     private func put(_ bytes: Borrowed) {

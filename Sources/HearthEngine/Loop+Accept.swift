@@ -100,20 +100,44 @@ extension Loop {
     private func admit(
         _ descriptor: Int32, _ address: PeerAddress, _ server: Server, isSealed: Bool
     ) -> UnsafeMutablePointer<Connection>? {
+        guard let place = insert(descriptor, address, server) else { return nil }
+        let limit = server.connectionsMax
+        let others = server.connectionCount.add(1, ordering: .relaxed).oldValue
+        // One too many is still read, so that it can be told so.
+        place.pointee.isSealed = isSealed
+        if limit > 0 && others >= limit {
+            place.pointee.refusal = .server
+        } else {
+            countAddress(place, server)
+        }
+        Watcher.watch(watcher(of: place), for: .readable)
+        place.pointee.deadline = now + server.handshakeTimeout
+        setDeadline(place, place.pointee.deadline)
+        return place
+    }
+
+    /// A connection for the descriptor, which is closed if there is none.
+    func insert(
+        _ descriptor: Int32, _ address: PeerAddress, _ endpoint: Endpoint
+    ) -> UnsafeMutablePointer<Connection>? {
         if connections.count >= ConnectionID.slotCount - 1 {
-            log(.error, "server", "connection refused: the loop is full", LogFields())
+            log(.error, "engine", "no connection: the loop is full", LogFields())
             Socket.close(descriptor)
             return nil
         }
-        let limit = server.connectionsMax
+        // A client may be freed before libuv has let go of its last connection.
+        let held =
+            endpoint.kind == .client ? Unmanaged.passRetained(endpoint) : Unmanaged.passUnretained(endpoint)
         port.lock.lock()
         let slot = connections.nextIndex
         let inserted = connections.insert(
             Connection(
                 loop: Unmanaged.passUnretained(self), id: makeID(slot: slot), slot: slot,
-                descriptor: descriptor,
-                endpoint: Unmanaged.passUnretained(server as Endpoint), address: address, now: now))
-        hub.open(slot, server: server.number, bytesMax: server.outboxBytesMax, policy: server.policy)
+                descriptor: descriptor, endpoint: held, address: address,
+                now: now))
+        hub.open(
+            slot, server: endpoint.kind == .server ? endpoint.number : 0, bytesMax: endpoint.outboxBytesMax,
+            policy: endpoint.policy)
         port.lock.unlock()
         assert(inserted == slot)
         let place = connections.place(slot)
@@ -134,25 +158,15 @@ extension Loop {
                 })
         } catch {
             log(
-                .error, "server", "cannot watch a connection", LogFields().adding("error", error.text))
+                .error, "engine", "cannot watch a connection", LogFields().adding("error", error.text))
             Socket.close(descriptor)
             port.lock.withLock {
                 hub.close(slot)
                 connections.remove(slot)
             }
+            if endpoint.kind == .client { held.release() }
             return nil
         }
-        let others = server.connectionCount.add(1, ordering: .relaxed).oldValue
-        // One too many is still read, so that it can be told so.
-        place.pointee.isSealed = isSealed
-        if limit > 0 && others >= limit {
-            place.pointee.refusal = .server
-        } else {
-            countAddress(place, server)
-        }
-        Watcher.watch(watcher(of: place), for: .readable)
-        place.pointee.deadline = now + server.handshakeTimeout
-        setDeadline(place, place.pointee.deadline)
         return place
     }
 
@@ -230,14 +244,17 @@ extension Loop {
             Watcher.close(watcher(of: place))
             Socket.close(place.pointee.descriptor)
         }
+        for acceptor in acceptors where acceptor.pointee.retryAt > 0 { acceptor.pointee.retryAt = now }
+        if place.pointee.isClient { return }
         let server = place.pointee.server.takeUnretainedValue()
         server.connectionCount.subtract(1, ordering: .relaxed)
         leaveAddressPlace(place, server)
-        for acceptor in acceptors where acceptor.pointee.retryAt > 0 { acceptor.pointee.retryAt = now }
         if !stoppingServers.isEmpty { checkStopped(server) }
     }
 
     private func freeSlot(_ slot: UInt32) {
+        let endpoint = connections[slot].isClient ? connections[slot].endpoint : nil
         port.lock.withLock { connections.remove(slot) }
+        endpoint?.release()
     }
 }

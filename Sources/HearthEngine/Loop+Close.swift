@@ -57,12 +57,16 @@ extension Loop {
     func closeReceived(
         _ place: UnsafeMutablePointer<Connection>, _ code: CloseCode?, _ reason: UnsafeBufferPointer<UInt8>
     ) {
-        hub.stopMessages(place.pointee.slot)
-        if let code { sendClose(place, code.rawValue, []) } else { sendControl(place, .close, []) }
+        let mayAnswer = stopMessages(place)
+        if mayAnswer {
+            if let code { sendClose(place, code.rawValue, []) } else { sendControl(place, .close, []) }
+        }
+        let id = place.pointee.id
         end(
             place, code: code?.rawValue ?? CloseCode.noStatus.rawValue, reason: Array(reason),
             flags: EngineEvent.isClean | EngineEvent.isByPeer)
-        finish(place, lingers: false)
+        if place.pointee.isClient, place.pointee.id != id { return }
+        if mayAnswer { finish(place, lingers: place.pointee.isClient) } else { release(place) }
     }
 
     /// The peer answered our close.
@@ -70,16 +74,27 @@ extension Loop {
         end(
             place, code: code?.rawValue ?? CloseCode.noStatus.rawValue, reason: [], flags: EngineEvent.isClean
         )
-        finish(place, lingers: false)
+        // The server ends the TCP connection first (RFC 6455 7.1.1).
+        finish(place, lingers: place.pointee.isClient)
     }
 
     /// The peer broke the protocol: say why by a code, and drop the transport (RFC 6455 7.1.7).
     func protocolFailed(_ place: UnsafeMutablePointer<Connection>, _ error: WireError, sendsClose: Bool) {
         log(.warning, "session", "protocol violation", place, reason: error.sentence)
-        hub.stopMessages(place.pointee.slot)
-        if sendsClose { sendClose(place, error.closeCode.rawValue, ascii(error.sentence)) }
+        let mayWrite = stopMessages(place)
+        if place.pointee.isClient {
+            client(of: place).endError = error == .maskedFrame ? .maskedFrame : .protocolViolation
+        }
+        if sendsClose, mayWrite { sendClose(place, error.closeCode.rawValue, ascii(error.sentence)) }
         end(place, code: error.closeCode.rawValue, reason: ascii(error.sentence), flags: 0)
         finish(place, lingers: true)
+    }
+
+    /// No message goes out any more. Returns whether a close frame may: not in the midst of a client's
+    /// frame that was taken back.
+    func stopMessages(_ place: UnsafeMutablePointer<Connection>) -> Bool {
+        hub.stopMessages(place.pointee.slot)
+        return !place.pointee.isClient || takeBack(place)
     }
 
     func sendClose(_ place: UnsafeMutablePointer<Connection>, _ code: UInt16, _ reason: [UInt8]) {
@@ -89,7 +104,7 @@ extension Loop {
     }
 
     func sendControl(_ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ body: [UInt8]) {
-        body.withUnsafeBufferPointer { hub.appendAlways(hub.encode(opcode, $0), to: place.pointee.slot) }
+        body.withUnsafeBufferPointer { hub.appendAlways(encode(place, opcode, $0), to: place.pointee.slot) }
         noteQueued()
     }
 
@@ -103,6 +118,7 @@ extension Loop {
         place.pointee.session.end()
         let slot = place.pointee.slot
         hub.stopMessages(slot)
+        if place.pointee.isClient { return endOfClient(place, code: code, reason: reason, flags: flags) }
         place.pointee.counters.addClose(Int(code))
         _ = takeDropped(place)
         logEnd(place, code: code, reason: reason, flags: flags)

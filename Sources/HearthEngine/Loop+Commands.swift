@@ -71,6 +71,7 @@ extension Loop {
         case .stopServer(let server, let reason, let deadline):
             stopServer(server, reason: reason, deadline: deadline)
         case .cutServer(let server): cutServer(server)
+        case .ofClient(let client, let command): apply(command, client)
         case .resumeReading: resumeReading()
         case .stop:
             isStopRequested = true

@@ -19,6 +19,7 @@ extension Loop {
         case .released: break
         case .open: sessionDue(place)
         case .finishing, .proxy: release(place)
+        case .connecting, .tunnel, .sealing, .handshake: break
         case .request: requestOverdue(place)
         case .body: respondAndClose(place, 408, "the request took too long", "")
         case .host: answerOverdue(place)
@@ -39,17 +40,15 @@ extension Loop {
         switch action {
         case .none: break
         case .sendPing(let number):
-            withUnsafeBytes(of: number.bigEndian) { payload in
-                let payload = payload.assumingMemoryBound(to: UInt8.self)
-                hub.appendAlways(hub.encode(.ping, payload), to: place.pointee.slot)
-            }
-            noteQueued()
+            sendPing(place, number)
             place.pointee.compression?.releaseIdle()
         case .pingTimedOut:
             log(.warning, "session", "the peer is gone", place, reason: "nothing came after a ping")
             place.pointee.counters.add(.staleRemoved)
-            hub.stopMessages(slot)
-            sendClose(place, CloseCode.internalError.rawValue, ascii("ping timeout"))
+            if place.pointee.isClient { client(of: place).endError = .pingTimeout }
+            if stopMessages(place) {
+                sendClose(place, CloseCode.internalError.rawValue, ascii("ping timeout"))
+            }
             flush(slot)
             end(place, code: CloseCode.internalError.rawValue, reason: ascii("ping timeout"), flags: 0)
             return release(place)
@@ -58,6 +57,21 @@ extension Loop {
             end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: 0)
             return release(place)
         }
+        setDeadline(place, place.pointee.session.deadline(limits.pointee))
+    }
+
+    private func sendPing(_ place: UnsafeMutablePointer<Connection>, _ number: UInt64) {
+        withUnsafeBytes(of: number.bigEndian) { payload in
+            let payload = payload.assumingMemoryBound(to: UInt8.self)
+            hub.appendAlways(encode(place, .ping, payload), to: place.pointee.slot)
+        }
+        noteQueued()
+    }
+
+    /// Asks at once whether the peer is there, instead of after `ping_interval`.
+    func ping(_ place: UnsafeMutablePointer<Connection>) {
+        let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
+        sendPing(place, place.pointee.session.ping(now: now, nanoseconds: Clock.monotonicNanoseconds()))
         setDeadline(place, place.pointee.session.deadline(limits.pointee))
     }
 
@@ -111,7 +125,7 @@ extension Loop {
                 // It was told all there is; only its own end is awaited.
                 if hub.waitingBytes(place.pointee.slot) == 0 { release(place) }
             case .proxy: release(place)
-            case .host, .body, .released: break
+            case .host, .body, .released, .connecting, .tunnel, .sealing, .handshake: break
             }
         }
         checkStopped(server)

@@ -22,6 +22,8 @@ struct PendingEvent {
     /// Who is told of it as well.
     var channel: Channel?
     var version: UInt64 = 0
+    var path: [UInt8] = []
+    var client = ClientFields()
 }
 
 /// A line of the log that waits for a moment at which the host's callback can do no harm.
@@ -53,7 +55,7 @@ extension Loop {
     @inline(__always)
     func event(_ type: EventType, _ place: UnsafeMutablePointer<Connection>) -> EngineEvent {
         var event = EngineEvent(type, place.pointee.endpoint, wallMilliseconds: wallMilliseconds)
-        event.connection = place.pointee.id.raw
+        event.connection = place.pointee.isClient ? 0 : place.pointee.id.raw
         event.context = place.pointee.context
         event.route = place.pointee.route
         return event
@@ -93,6 +95,7 @@ extension Loop {
     }
 
     private func emit(_ pending: PendingEvent) {
+        if pending.endpoint.kind == .client { return emitOfClient(pending) }
         withTerminated(pending.room?.bytes ?? []) { room in
             withTerminated(pending.user?.bytes ?? []) { user in
                 pending.data.withUnsafeBufferPointer { data in
@@ -117,6 +120,22 @@ extension Loop {
         // connection.
         if pending.type == .close, let place = place(of: pending.connection) {
             port.lock.withLock { place.pointee.id = .none }
+        }
+    }
+
+    private func emitOfClient(_ pending: PendingEvent) {
+        withTerminated(pending.path) { path in
+            pending.data.withUnsafeBufferPointer { data in
+                var event = EngineEvent(
+                    pending.type, Unmanaged.passUnretained(pending.endpoint),
+                    wallMilliseconds: wallMilliseconds)
+                event.code = pending.code
+                event.flags = pending.flags
+                event.client = pending.client
+                event.path = path
+                event.data = Borrowed(data.baseAddress, data.count)
+                emit(&event)
+            }
         }
     }
 

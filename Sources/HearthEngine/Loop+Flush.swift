@@ -12,6 +12,7 @@ extension Loop {
         hub.arena.endTurn()
         if broadcastsOfTurn > 0 { recordBroadcasts() }
         batch.lastRun = nil
+        if journal.isUsed { journal.endTurn() }
     }
 
     @inline(__always)
@@ -42,6 +43,7 @@ extension Loop {
             .messagesSent, sent &- place.pointee.messagesSent.load(ordering: .relaxed))
         place.pointee.messagesSent.store(sent, ordering: .relaxed)
         place.pointee.waitingBytes.store(UInt64(hub.waitingBytes(slot)), ordering: .relaxed)
+        if place.pointee.isClient { clientFlushed(place) }
     }
 
     private func flushPieces(_ place: UnsafeMutablePointer<Connection>) {
@@ -59,6 +61,7 @@ extension Loop {
     func sent(_ place: UnsafeMutablePointer<Connection>, _ transfer: Transfer, _ count: Int) {
         let slot = place.pointee.slot
         if case .bytes(let sent) = transfer { place.pointee.counters.add(.bytesSent, UInt64(sent)) }
+        if place.pointee.isClient { noteTaken(place, transfer) }
         switch transfer {
         case .bytes(let sent) where sent == count && count == hub.waitingBytes(slot):
             hub.sentAll(slot)
@@ -86,6 +89,7 @@ extension Loop {
 
     func writable(_ place: UnsafeMutablePointer<Connection>) {
         if place.pointee.phase == .released { return }
+        if place.pointee.phase == .connecting { return connectionDecided(place) }
         setInterest(place, place.pointee.interest.subtracting(.writable))
         hub.unblock(place.pointee.slot)
         extendDeadline(place)
@@ -96,11 +100,12 @@ extension Loop {
 
     /// A response that the peer reads slowly has its time again with each part that it takes.
     private func extendDeadline(_ place: UnsafeMutablePointer<Connection>) {
-        let server = place.pointee.server
         switch place.pointee.phase {
-        case .finishing: setPhaseDeadline(place, server._withUnsafeGuaranteedRef { $0.closeTimeout })
-        case .request: setPhaseDeadline(place, server._withUnsafeGuaranteedRef { $0.keepAliveTimeout })
-        case .host, .body, .open, .released, .proxy: break
+        case .finishing:
+            setPhaseDeadline(place, place.pointee.endpoint._withUnsafeGuaranteedRef { $0.closeTimeout })
+        case .request:
+            setPhaseDeadline(place, place.pointee.server._withUnsafeGuaranteedRef { $0.keepAliveTimeout })
+        case .host, .body, .open, .released, .proxy, .connecting, .tunnel, .sealing, .handshake: break
         }
     }
 
@@ -119,9 +124,8 @@ extension Loop {
     /// Writes are done: let the peer see the end, and, where it may still be sending, read until it has seen
     /// it.
     func finishTransport(_ place: UnsafeMutablePointer<Connection>) {
-        let isStopping = place.pointee.server._withUnsafeGuaranteedRef {
-            !$0.isServing
-        }
+        let isStopping =
+            !place.pointee.isClient && place.pointee.server._withUnsafeGuaranteedRef { !$0.isServing }
         if !place.pointee.lingers || place.pointee.isInputEnded || isStopping { return release(place) }
         if place.pointee.tls != nil, !sayGoodbye(place) { return }
         place.pointee.lingers = false

@@ -19,6 +19,7 @@ extension Loop {
     /// it.
     private func drainBroken(_ place: UnsafeMutablePointer<Connection>) {
         place.pointee.interest = []
+        if place.pointee.phase == .connecting { return connectionDecided(place) }
         while place.pointee.phase != .released, Socket.hasInput(place.pointee.descriptor) {
             if engine.queue.isFull {
                 // When the host has fetched its events it is watched again, and that leads here again.
@@ -54,7 +55,8 @@ extension Loop {
             if place.pointee.exchange != nil { feedLeftover(place) }
             feed(place, bytes, count)
         case .request, .body, .host: receiveHTTP(place, UnsafeBufferPointer(start: bytes, count: count))
-        case .finishing, .released, .proxy: break
+        case .tunnel, .handshake: receiveAnswer(place, UnsafeBufferPointer(start: bytes, count: count))
+        case .finishing, .released, .proxy, .connecting, .sealing: break
         }
     }
 
@@ -82,6 +84,7 @@ extension Loop {
             case .pongReceived:
                 place.pointee.session.recordPong(nanoseconds: Clock.monotonicNanoseconds())
                 place.pointee.latency.store(place.pointee.session.latencyMicroseconds, ordering: .relaxed)
+                if place.pointee.isClient { noteLatency(place) }
                 // The wheel stands at ping_timeout, which is over with the answer: the next ping may be due
                 // before.
                 setDeadline(place, place.pointee.session.deadline(limits.pointee))
@@ -129,6 +132,7 @@ extension Loop {
         if place.pointee.dialect == .json, opcode == .text { return receiveEvent(place, payload) }
         if place.pointee.relay != .none { relay(place, opcode, payload) }
         guard place.pointee.emitsMessages, place.pointee.phase == .open else { return }
+        if place.pointee.isClient, isForClient(place, opcode, payload) { return }
         var event = event(.message, place)
         event.opcode = UInt32(opcode.rawValue)
         event.data = Borrowed(payload.baseAddress, payload.count)
@@ -141,7 +145,7 @@ extension Loop {
         let endpoint = place.pointee.endpoint
         let waiting = hub.waitingBytes(place.pointee.slot)
         if waiting > endpoint._withUnsafeGuaranteedRef({ $0.outboxBytesMax }) { return }
-        hub.appendAlways(hub.encode(.pong, payload), to: place.pointee.slot)
+        hub.appendAlways(encode(place, .pong, payload), to: place.pointee.slot)
         noteQueued()
     }
 
@@ -184,6 +188,7 @@ extension Loop {
         case .request where hub.waitingBytes(place.pointee.slot) > 0:
             // The answer to its last request is still on its way.
             finish(place, lingers: false)
+        case .connecting, .tunnel, .sealing, .handshake: attemptLost(place)
         case .request, .body, .released, .proxy:
             release(place)
         }
@@ -195,6 +200,7 @@ extension Loop {
         if place.pointee.phase == .open {
             end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: EngineEvent.isByPeer)
         }
+        if place.pointee.isOfAttempt { return attemptLost(place) }
         release(place)
     }
 }

@@ -65,7 +65,7 @@ extension Loop {
                 start += receiveBody(place, rest)
             case .host, .open:
                 return keepForLater(place, exchange(of: place), rest)
-            case .finishing, .released, .proxy:
+            case .finishing, .released, .proxy, .connecting, .tunnel, .sealing, .handshake:
                 return
             }
         }

@@ -16,6 +16,7 @@ extension Loop {
         }
         guard let stream = place.pointee.tls, let buffers = tlsBuffers else { return }
         let plainCount = stream.receive(input, count)
+        if place.pointee.phase == .sealing { noteAnswered(place) }
         if stream.agreed == nil, stream.isHandshakeComplete {
             let details = stream.details
             port.lock.withLock { stream.agreed = details }
@@ -24,6 +25,7 @@ extension Loop {
             hub.unblock(place.pointee.slot)
             flush(place.pointee.slot)
         }
+        if place.pointee.phase == .sealing, stream.isHandshakeComplete { sealed(place) }
         if plainCount > 0 { received(place, buffers.plain, plainCount) }
         if place.pointee.phase == .released { return }
         if stream.state == .failed { return tlsFailed(place, stream.fault) }
@@ -76,6 +78,7 @@ extension Loop {
             finish(place, lingers: true)
         case .request: finish(place, lingers: true)
         case .body, .host: release(place)
+        case .connecting, .tunnel, .sealing, .handshake: sealingFailed(place, sentence)
         case .finishing, .released, .proxy: break
         }
     }

@@ -56,6 +56,13 @@ final class Loop: @unchecked Sendable {
     var watchedServers: [Server] = []
     var nextWatch: UInt64 = 0
     /// Servers that are stopping, with the moment at which what is left is cut.
+    var clients: ClientTable
+    let maskKeys = MaskKeys()
+    let journal = Journal()
+    /// Of all clients of the loop.
+    let clientCounters = Counters(cells: Cells(count: Counters.cellCount))
+    /// The answer read last by a client.
+    var answerHead = ReceivedResponse()
     var stoppingServers: [(server: Server, deadline: UInt64)] = []
     var drains: [Drain] = []
     let meter = LoopMeter()
@@ -124,6 +131,7 @@ final class Loop: @unchecked Sendable {
         eventWheel = TimingWheel(granuleMilliseconds: Self.eventGranule, now: events.now)
         identifiers = MessageIdentifiers(seed: Crypto.randomUInt64())
         eventName = .allocate(capacity: Self.eventNameMax + 1)
+        clients = ClientTable(now: events.now)
         input = .allocate(capacity: Self.inputBytes)
         pieces = .allocate(capacity: Socket.piecesMax)
         pieces.initialize(repeating: Piece(base: nil, count: 0))
@@ -134,6 +142,7 @@ final class Loop: @unchecked Sendable {
         input.deallocate()
         eventName.deallocate()
         pieces.deallocate()
+        clientCounters.cells.deallocate()
         stagedSlots.deallocate()
         meter.deallocate()
         if let ownedRing { SpareRings.giveBack(ownedRing) }
@@ -187,11 +196,7 @@ final class Loop: @unchecked Sendable {
         wallOfTurn = 0
         events.turnStarted()
         freeCarried()
-        if !followUps.isEmpty || !emptiedSlots.isEmpty || !brokenSlots.isEmpty || !pendingLogs.isEmpty
-            || !batch.groups.isEmpty
-        {
-            requestTurn()
-        }
+        if !followUps.isEmpty || hasConclusions { requestTurn() }
         armTimer()
         meter.endTurn()
         if isStopRequested {
@@ -205,8 +210,13 @@ final class Loop: @unchecked Sendable {
     @inline(__always)
     private func settle() {
         if hub.hasDirty { flushAll() }
-        if brokenSlots.isEmpty, emptiedSlots.isEmpty, pendingLogs.isEmpty, batch.groups.isEmpty { return }
+        if !hasConclusions { return }
         for _ in 0..<4 { conclude() }
+    }
+
+    private var hasConclusions: Bool {
+        !brokenSlots.isEmpty || !emptiedSlots.isEmpty || !pendingLogs.isEmpty || !clients.listed.isEmpty
+            || !batch.groups.isEmpty
     }
 
     private func conclude() {
@@ -219,6 +229,7 @@ final class Loop: @unchecked Sendable {
             for slot in emptied where connections.contains(slot) { outboxEmptied(connections.place(slot)) }
         }
         if !batch.groups.isEmpty { tellChannels() }
+        if !clients.listed.isEmpty { workOffClients() }
         writeLogs()
         if hub.hasDirty { flushAll() }
     }
@@ -280,6 +291,7 @@ final class Loop: @unchecked Sendable {
     private func armTimer() {
         var due = wheel.nextDue()
         if let earlier = eventWheel.nextDue(), due == nil || earlier < due! { due = earlier }
+        if let other = clients.wheel.nextDue(), due == nil || other < due! { due = other }
         for stopping in stoppingServers where due == nil || stopping.deadline < due! {
             due = stopping.deadline
         }
@@ -314,6 +326,9 @@ final class Loop: @unchecked Sendable {
         expired.removeAll(keepingCapacity: true)
         eventWheel.expire(now: now, into: &expired)
         for index in 0..<expired.count { eventDeadlineReached(expired[index]) }
+        expired.removeAll(keepingCapacity: true)
+        clients.wheel.expire(now: now, into: &expired)
+        for index in 0..<expired.count { clientDue(expired[index]) }
         cutOverdueServers()
         if !watchedServers.isEmpty, now >= nextWatch { watchCertificates() }
         for acceptor in acceptors where acceptor.pointee.retryAt > 0 && now >= acceptor.pointee.retryAt {

@@ -5,6 +5,9 @@ package import HearthBytes
 extension Hub {
     package func waitingBytes(_ slot: UInt32) -> Int { Int(members[Int(slot)].outbox.bytes) }
 
+    /// Whether what was written so far ends with a whole frame.
+    package func isBetweenFrames(_ slot: UInt32) -> Bool { members[Int(slot)].outbox.fixedBytes == 0 }
+
     package func isBlocked(_ slot: UInt32) -> Bool { members[Int(slot)].outbox.isBlocked }
 
     /// All that waits, if it lies in one piece.

@@ -22,6 +22,19 @@ extension Hub {
         return segment
     }
 
+    /// The same of a client: the payload is masked while it is copied.
+    package func encode(
+        _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>, maskKey: UInt32,
+        isCompressed: Bool = false
+    ) -> Segment {
+        let count = payload.count
+        let (segment, place) = arena.reserve(FrameHeader.length(payloadCount: count) + 4 + count)
+        let header = FrameHeader.write(
+            opcode: opcode, isCompressed: isCompressed, payloadCount: count, maskKey: maskKey, into: place)
+        copyMasked(from: payload, to: UnsafeMutableRawPointer(place + header), key: maskKey)
+        return segment
+    }
+
     /// Bytes that are no frame: an HTTP response.
     package func write(_ bytes: UnsafeBufferPointer<UInt8>) -> Segment {
         let (segment, place) = arena.reserve(bytes.count)

@@ -127,9 +127,23 @@ package final class EventLoop {
     }
 
     /// Runs an own loop until libuv has let go of everything, and frees it. A host's loop is the host's to
-    /// run.
+    /// run. A lookup of a name that the system has begun cannot be broken off: then a thread that nobody
+    /// waits for does the rest.
     package func drain() {
         guard isOwn else { return }
+        for _ in 0..<8 where uv_run(handle, UV_RUN_NOWAIT) != 0 {}
+        if handle.pointee.active_reqs.count > 0 {
+            let begun = hearth_shim_detach(
+                { loop in
+                    if let loop { EventLoop.finish(loop.assumingMemoryBound(to: uv_loop_t.self)) }
+                    return nil
+                }, UnsafeMutableRawPointer(handle))
+            if begun == 0 { return }
+        }
+        Self.finish(handle)
+    }
+
+    private static func finish(_ handle: UnsafeMutablePointer<uv_loop_t>) {
         while uv_run(handle, UV_RUN_DEFAULT) != 0 {}
         let status = uv_loop_close(handle)
         precondition(status == 0, "a handle of the loop is still open")

@@ -173,14 +173,14 @@ package enum Socket {
 
     // MARK: Parts of listen
 
-    private static func open(_ family: Int32) throws(SystemError) -> Int32 {
+    static func open(_ family: Int32) throws(SystemError) -> Int32 {
         let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(family, kind, 0)
         if descriptor < 0 { throw SystemError.last }
         return descriptor
     }
 
-    private static func set(
+    static func set(
         _ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32
     ) throws(SystemError) {
         var value = value

@@ -178,6 +178,9 @@ package struct OfflineQueue: ~Copyable {
         messages.removeSubrange(kept...)
     }
 
+    /// A message that never came into the queue, to be reported with the others.
+    package mutating func note(_ drop: QueueDrop) { drops.append(drop) }
+
     /// The next message that was dropped and is not yet reported.
     package mutating func takeDrop() -> QueueDrop? {
         if firstDrop == drops.count {

@@ -142,11 +142,16 @@ package struct Session: ~Copyable {
             state = .ended
             return .pingTimedOut
         }
+        return .sendPing(ping(now: now, nanoseconds: nanoseconds))
+    }
+
+    /// The number of a ping that is to be sent now.
+    package mutating func ping(now: UInt64, nanoseconds: UInt64) -> UInt64 {
         pingNumber &+= 1
         isPingOutstanding = true
         lastPingAt = now
         lastPingNanoseconds = nanoseconds
-        return .sendPing(pingNumber)
+        return pingNumber
     }
 
     private var isSilentSincePing: Bool { isPingOutstanding && lastReceivedAt <= lastPingAt }

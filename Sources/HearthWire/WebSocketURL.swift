@@ -34,6 +34,9 @@ package struct WebSocketURL: Equatable {
         return url
     }
 
+    /// Whether the text is an address with TLS.
+    package static func isSecure(_ text: [UInt8]) -> Bool { (try? parse(text.span))?.isSecure ?? false }
+
     package var isDefaultPort: Bool { port == (isSecure ? 443 : 80) }
 
     /// What the Host field says.

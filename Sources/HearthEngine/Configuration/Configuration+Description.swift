@@ -19,7 +19,7 @@ extension Configuration {
             }
             json.addValues(of: entry.type)
             json.add(",")
-            json.add(member: "scope", entry.scope == .engine ? "engine" : "server")
+            json.add(member: "scope", entry.scope.name)
             json.add(",")
             json.add(member: "help", entry.help)
             json.add("}")
@@ -43,6 +43,20 @@ extension ConfigurationType {
         case .text: "text"
         case .list, .networks: "list"
         case .rate, .byteRate: "rate"
+        case .fraction: "fraction"
+        case .url, .proxy: "url"
+        case .codes: "codes"
+        }
+    }
+}
+
+extension ConfigurationScope {
+    var name: StaticString {
+        switch self {
+        case .engine: "engine"
+        case .server: "server"
+        case .client: "client"
+        case .serverAndClient: "server, client"
         }
     }
 }

@@ -1,4 +1,5 @@
 import HearthBytes
+internal import HearthWire
 
 /// Why a setting was refused, with a sentence for the person who wrote it.
 package struct ConfigurationFault: Error {
@@ -38,6 +39,15 @@ package struct ConfigurationFault: Error {
             sentence.add(" is not a size: write bytes, or a number with KiB, MiB, GiB, KB, MB or GB")
         case .notDuration:
             sentence.add(" is not a duration: write seconds, or a number with ms, s, min, h or d")
+        case .notFraction: sentence.add(" is not a number")
+        case .notCodes:
+            sentence.add(
+                " is not a list of close codes (1000-4999) and HTTP statuses (100-599), as in 1008,4000-4099")
+        case .notURL(let fault):
+            sentence.add(", byte ")
+            sentence.add(decimal: fault.position)
+            sentence.add(": ")
+            sentence.add(fault.sentence)
         case .emptyItem: sentence.add(" has an empty item")
         case .notNetworks:
             sentence.add(" is not a list of addresses, networks like 10.0.0.0/8, or the word unix")
@@ -72,6 +82,9 @@ enum ValueFault: Error {
     case emptyItem
     case notNetworks
     case notRate
+    case notFraction
+    case notCodes
+    case notURL(URLFault)
     case notChoice(StaticString)
     case outOfRange
 }
@@ -114,6 +127,8 @@ private struct Sentence {
     mutating func add(_ text: StaticString) {
         text.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
     }
+
+    mutating func add(decimal value: Int) { append(decimal: value, to: &bytes) }
 
     /// "a|b|c" as "a, b, c".
     mutating func addWords(_ words: StaticString) {

@@ -84,6 +84,34 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case batchInterval
     case batchMaxMessages
     case batchMaxBytes
+    case url
+    case headers
+    case subprotocols
+    case proxy
+    case followRedirects
+    case prepare
+    case sentEvents
+    case jsonPing
+    case reconnectEnabled
+    case reconnectMaxAttempts
+    case reconnectBackoffBase
+    case reconnectBackoffMax
+    case reconnectJitter
+    case reconnectFloor
+    case reconnectStable
+    case reconnectPolicy
+    case reconnectOn
+    case stopOn
+    case queueMaxMessages
+    case queueMaxBytes
+    case queueMaxAge
+    case queueFull
+    case queueFlushRate
+    case tlsAuthorities
+    case tlsOwnCertificate
+    case tlsOwnKey
+    case tlsServerName
+    case tlsInsecure
 
     /// The key of that name, nil if there is none.
     package static func named(_ name: [UInt8]) -> ConfigurationKey? {
@@ -94,10 +122,12 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     package var entry: ConfigurationEntry { Self.table[rawValue] }
 }
 
-/// Who reads a setting: the engine when it is made, or each server.
+/// Who reads a setting: the engine when it is made, each server, each client, or both of the latter.
 package enum ConfigurationScope: Sendable {
     case engine
     case server
+    case client
+    case serverAndClient
 }
 
 /// How the text of a value is read. Numbers that may be "off" have 0 for it.
@@ -113,6 +143,14 @@ package enum ConfigurationType: Sendable {
     /// The words that are allowed, separated by "|".
     case choice(StaticString)
     case text
+    /// From 0 to 1, in thousandths.
+    case fraction
+    /// A WebSocket's address, or nothing.
+    case url
+    /// A proxy's address, or nothing.
+    case proxy
+    /// Close codes and HTTP statuses, single ones and ranges.
+    case codes
     /// Items separated by commas.
     case list
     /// Networks like 10.0.0.0/8, and "unix", separated by commas.

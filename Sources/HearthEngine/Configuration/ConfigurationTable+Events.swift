@@ -49,14 +49,17 @@ extension ConfigurationKey {
             .typingTimeout, "typing_timeout", .duration, standard: "5s", from: "10ms", to: "1h", .server,
             "After this time without another typing event a user types no more."),
         ConfigurationEntry(
-            .batchInterval, "batch_interval", .durationOrOff, standard: "0", from: "0", to: "1min", .server,
-            "How long events for a JSON connection are collected into one array. 0: they are not."),
+            .batchInterval, "batch_interval", .durationOrOff, standard: "0", from: "0", to: "1min",
+            .serverAndClient,
+            "How long events for a JSON connection, or a client's messages, are collected into an array."
+        ),
         ConfigurationEntry(
             .batchMaxMessages, "batch_max_messages", .integer, standard: "100", from: "1", to: "1000000",
-            .server,
-            "So many collected events leave before the time is over."),
+            .serverAndClient,
+            "So many collected events or messages leave before the time is over."),
         ConfigurationEntry(
-            .batchMaxBytes, "batch_max_bytes", .size, standard: "64KiB", from: "1", to: "1GiB", .server,
-            "So many bytes of collected events leave before the time is over."),
+            .batchMaxBytes, "batch_max_bytes", .size, standard: "64KiB", from: "1", to: "1GiB",
+            .serverAndClient,
+            "So many bytes of collected events or messages leave before the time is over."),
     ]
 }

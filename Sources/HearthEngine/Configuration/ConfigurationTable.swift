@@ -1,7 +1,7 @@
 /// The table of all settings, in the order of the cases of `ConfigurationKey`.
 extension ConfigurationKey {
     package static let table: [ConfigurationEntry] =
-        general + limits + operation + compressionEntries + tlsEntries + events
+        general + limits + operation + compressionEntries + tlsEntries + events + clients
 
     private static let general: [ConfigurationEntry] = [
         ConfigurationEntry(
@@ -33,30 +33,38 @@ extension ConfigurationKey {
             .server,
             "Within this time the head of the first request must be complete."),
         ConfigurationEntry(
-            .openTimeout, "open_timeout", .duration, standard: "10s", from: "1ms", to: "24h", .server,
-            "Within this time the host must accept or reject a connection, else it gets status 503."),
+            .openTimeout, "open_timeout", .duration, standard: "10s", from: "1ms", to: "24h",
+            .serverAndClient,
+            "Within this time the host must accept or reject a connection, or a client must be open."
+        ),
         ConfigurationEntry(
-            .closeTimeout, "close_timeout", .duration, standard: "10s", from: "1ms", to: "24h", .server,
+            .closeTimeout, "close_timeout", .duration, standard: "10s", from: "1ms", to: "24h",
+            .serverAndClient,
             "How long the peer may take to answer a close frame before it is cut."),
         ConfigurationEntry(
-            .pingInterval, "ping_interval", .durationOrOff, standard: "20s", from: "0", to: "24h", .server,
+            .pingInterval, "ping_interval", .durationOrOff, standard: "20s", from: "0", to: "24h",
+            .serverAndClient,
             "A peer that sent nothing for this time gets a ping. 0: no pings."),
         ConfigurationEntry(
-            .pingTimeout, "ping_timeout", .duration, standard: "20s", from: "1ms", to: "24h", .server,
+            .pingTimeout, "ping_timeout", .duration, standard: "20s", from: "1ms", to: "24h",
+            .serverAndClient,
             "A peer that sends nothing for this time after a ping is dead and is removed."),
         ConfigurationEntry(
-            .maxMessageSize, "max_message_size", .size, standard: "1MiB", from: "1", to: "1GiB", .server,
+            .maxMessageSize, "max_message_size", .size, standard: "1MiB", from: "1", to: "1GiB",
+            .serverAndClient,
             "Bytes of one message, its fragments together; more close the connection with 1009."),
         ConfigurationEntry(
             .maxFragments, "max_fragments", .integer, standard: "100000", from: "1", to: "1000000000",
-            .server,
+            .serverAndClient,
             "Frames that one message may consist of; more close the connection with 1008."),
         ConfigurationEntry(
-            .maxHeaderSize, "max_header_size", .size, standard: "16KiB", from: "256", to: "1MiB", .server,
-            "Bytes of the head of a request; more get status 431."),
+            .maxHeaderSize, "max_header_size", .size, standard: "16KiB", from: "256", to: "1MiB",
+            .serverAndClient,
+            "Bytes of the head of a request, or of a response; more get status 431 or fail the attempt."),
         ConfigurationEntry(
-            .maxHeaderFields, "max_header_fields", .integer, standard: "100", from: "1", to: "10000", .server,
-            "Header fields of a request; more get status 431."),
+            .maxHeaderFields, "max_header_fields", .integer, standard: "100", from: "1", to: "10000",
+            .serverAndClient,
+            "Header fields of a request or a response; more get status 431 or fail the attempt."),
         ConfigurationEntry(
             .maxBodySize, "max_body_size", .size, standard: "1MiB", from: "0", to: "1GiB", .server,
             "Bytes of the body of a request; more get status 413."),
@@ -85,7 +93,8 @@ extension ConfigurationKey {
             .maxMetadata, "max_metadata", .size, standard: "4KiB", from: "0", to: "16MiB", .server,
             "Bytes that the host may keep with a connection."),
         ConfigurationEntry(
-            .outboxMaxBytes, "outbox_max_bytes", .size, standard: "1MiB", from: "1KiB", to: "1GiB", .server,
+            .outboxMaxBytes, "outbox_max_bytes", .size, standard: "1MiB", from: "1KiB", to: "1GiB",
+            .serverAndClient,
             "Bytes that may wait to be sent to one connection; then slow_consumer decides."),
         ConfigurationEntry(
             .slowConsumer, "slow_consumer", .choice("close|drop_oldest|drop_newest|latest"),

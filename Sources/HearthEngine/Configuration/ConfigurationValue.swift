@@ -21,7 +21,8 @@ enum ConfigurationValue {
         case .list: return .items(try list(text))
         case .networks: return .items(try networks(text))
         case .rate, .byteRate: return .rate(try rate(text, entry.type))
-        case .integer, .integerOrOff, .size, .duration, .durationOrOff:
+        case .url, .proxy, .codes: return .items([try checked(text, entry.type)])
+        case .fraction, .integer, .integerOrOff, .size, .duration, .durationOrOff:
             let value = try number(text, entry.type)
             guard value >= (try number(entry.min.bytes, entry.type)),
                 value <= (try number(entry.max.bytes, entry.type))
@@ -37,7 +38,9 @@ enum ConfigurationValue {
         case .size: return try size(text)
         case .durationOrOff: return isOff(text) ? 0 : try duration(text)
         case .duration: return try duration(text)
-        case .flag, .choice, .text, .list, .networks, .rate, .byteRate: throw .notInteger
+        case .fraction: return try fraction(text)
+        case .flag, .choice, .text, .list, .networks, .rate, .byteRate, .url, .proxy, .codes:
+            throw .notInteger
         }
     }
 
@@ -124,6 +127,33 @@ enum ConfigurationValue {
         guard let quantity, quantity.isWhole, quantity.unit.isEmpty else { throw .notInteger }
         guard let value = quantity.times(1) else { throw .outOfRange }
         return value
+    }
+
+    private static func fraction(_ text: [UInt8]) throws(ValueFault) -> Int {
+        guard let quantity = Quantity(text), quantity.unit.isEmpty else { throw .notFraction }
+        guard let value = quantity.times(1000) else { throw .outOfRange }
+        return value
+    }
+
+    /// Text of a form of its own. Empty: it is not set.
+    private static func checked(
+        _ text: [UInt8], _ type: ConfigurationType
+    ) throws(ValueFault) -> [UInt8] {
+        if text.isEmpty { return text }
+        if case .codes = type {
+            if CodeList(text.span) == nil { throw .notCodes }
+            return text
+        }
+        do throws(URLFault) {
+            if case .proxy = type {
+                _ = try ProxyURL.parse(text.span)
+            } else {
+                _ = try WebSocketURL.parse(text.span)
+            }
+        } catch {
+            throw .notURL(error)
+        }
+        return text
     }
 
     private static func size(_ text: [UInt8]) throws(ValueFault) -> Int {

@@ -32,6 +32,34 @@ ERR_VERSION: Final = -16
 ERR_NOT_FOUND: Final = -17
 ERR_UNSUPPORTED: Final = -18
 ERR_TLS: Final = -19
+ERR_URL: Final = -20
+ERR_NOT_OPEN: Final = -21
+ERR_RESOLVE: Final = -22
+ERR_CONNECT: Final = -23
+ERR_CONNECT_TIMEOUT: Final = -24
+ERR_NO_ANSWER: Final = -25
+ERR_SLOW_ANSWER: Final = -26
+ERR_EARLY_CLOSE: Final = -27
+ERR_BAD_ANSWER: Final = -28
+ERR_NOT_UPGRADED: Final = -29
+ERR_BAD_UPGRADE: Final = -30
+ERR_BAD_ACCEPT: Final = -31
+ERR_BAD_SUBPROTOCOL: Final = -32
+ERR_BAD_EXTENSION: Final = -33
+ERR_REDIRECTED: Final = -34
+ERR_UNAUTHORIZED: Final = -35
+ERR_FORBIDDEN: Final = -36
+ERR_TOO_MANY_REQUESTS: Final = -37
+ERR_UNAVAILABLE: Final = -38
+ERR_HTTP_STATUS: Final = -39
+ERR_PROXY: Final = -40
+ERR_PROXY_AUTH: Final = -41
+ERR_UNPREPARED: Final = -42
+ERR_MASKED_FRAME: Final = -43
+ERR_PROTOCOL: Final = -44
+ERR_LOST: Final = -45
+ERR_PING_TIMEOUT: Final = -46
+ERR_TLS_HANDSHAKE: Final = -47
 
 # hearth_opcode
 TEXT: Final = 1
@@ -52,6 +80,26 @@ EVENT_DROPPED: Final = 11
 EVENT_PRESENCE_UPDATED: Final = 12
 EVENT_LIMITED: Final = 13
 EVENT_CHANNEL_SEND: Final = 14
+EVENT_CLIENT_STATE: Final = 15
+EVENT_CLIENT_PREPARE: Final = 16
+EVENT_CLIENT_SENT: Final = 17
+EVENT_CLIENT_DROPPED: Final = 18
+
+# hearth_client_state
+CLIENT_IDLE: Final = 0
+CLIENT_CONNECTING: Final = 1
+CLIENT_OPEN: Final = 2
+CLIENT_RECONNECTING: Final = 3
+CLIENT_CLOSED: Final = 4
+CLIENT_GAVE_UP: Final = 5
+
+# hearth_drop_reason
+DROP_COUNT: Final = 1
+DROP_BYTES: Final = 2
+DROP_AGE: Final = 3
+DROP_CLEARED: Final = 4
+DROP_CLOSED: Final = 5
+DROP_LOST: Final = 6
 
 # hearth_log_level
 LOG_DEBUG: Final = 0
@@ -63,6 +111,7 @@ LOG_ERROR: Final = 3
 EVENT_CLEAN: Final = 1
 EVENT_BY_PEER: Final = 2
 EVENT_CHANNEL: Final = 4
+SEND_NO_QUEUE: Final = 1
 
 
 class hearth_event(Structure):
@@ -100,6 +149,13 @@ class hearth_event(Structure):
         ("event_name_length", c_size_t),
         ("connections", c_void_p),
         ("connections_length", c_size_t),
+        ("client", c_void_p),
+        ("message", c_uint64),
+        ("delay_ms", c_uint64),
+        ("state", c_uint32),
+        ("attempt", c_uint32),
+        ("error", c_int32),
+        ("status", c_uint32),
     ]
 
 
@@ -174,6 +230,24 @@ class hearth_channel_peer(Structure):
     ]
 
 
+class hearth_client_info(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("state", c_uint32),
+        ("attempts", c_uint32),
+        ("opens", c_uint32),
+        ("latency_us", c_int64),
+        ("opened_at_ms", c_uint64),
+        ("last_received_at_ms", c_uint64),
+        ("messages_received", c_uint64),
+        ("messages_sent", c_uint64),
+        ("messages_dropped", c_uint64),
+        ("queue_messages", c_uint64),
+        ("queue_bytes", c_uint64),
+        ("outbox_bytes", c_uint64),
+    ]
+
+
 hearth_event_fn = CFUNCTYPE(None, c_void_p, POINTER(hearth_event))
 hearth_log_fn = CFUNCTYPE(None, c_void_p, POINTER(hearth_log_entry))
 hearth_channel_check_fn = CFUNCTYPE(c_int, c_void_p, c_char_p)
@@ -232,6 +306,20 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "server_list_connections": (c_int64, c_void_p, c_void_p, POINTER(c_uint64), c_size_t),
     "server_list_rooms": (c_int64, c_void_p, c_void_p, c_char_p, c_size_t),
     "server_list_users": (c_int64, c_void_p, c_void_p, c_char_p, c_size_t),
+    "client_new": (c_void_p, c_void_p, c_void_p),
+    "client_free": (c_int, c_void_p),
+    "client_number": (c_int, c_void_p),
+    "client_on_event": (c_int, c_void_p, hearth_event_fn, c_void_p),
+    "client_open": (c_int, c_void_p),
+    "client_close": (c_int, c_void_p, c_int, c_char_p),
+    "client_send": (c_int64, c_void_p, c_uint32, c_void_p, c_size_t, c_uint32),
+    "client_poke": (c_int, c_void_p),
+    "client_proceed": (c_int, c_void_p, c_char_p, c_char_p),
+    "client_get_info": (c_int, c_void_p, POINTER(hearth_client_info)),
+    "client_url": (c_int64, c_void_p, c_char_p, c_size_t),
+    "client_queue": (c_int64, c_void_p, c_void_p, c_size_t),
+    "client_queue_message": (c_int64, c_void_p, c_uint64, c_void_p, c_void_p, c_size_t),
+    "client_queue_clear": (c_int64, c_void_p),
     "connection_accept": (c_int, c_uint64, c_char_p, c_char_p),
     "connection_reject": (c_int, c_uint64, c_int, c_char_p),
     "connection_send": (c_int64, c_uint64, c_uint32, c_void_p, c_size_t),
@@ -334,6 +422,20 @@ class Functions:
     server_list_connections: Callable[..., Any]
     server_list_rooms: Callable[..., Any]
     server_list_users: Callable[..., Any]
+    client_new: Callable[..., Any]
+    client_free: Callable[..., Any]
+    client_number: Callable[..., Any]
+    client_on_event: Callable[..., Any]
+    client_open: Callable[..., Any]
+    client_close: Callable[..., Any]
+    client_send: Callable[..., Any]
+    client_poke: Callable[..., Any]
+    client_proceed: Callable[..., Any]
+    client_get_info: Callable[..., Any]
+    client_url: Callable[..., Any]
+    client_queue: Callable[..., Any]
+    client_queue_message: Callable[..., Any]
+    client_queue_clear: Callable[..., Any]
     connection_accept: Callable[..., Any]
     connection_reject: Callable[..., Any]
     connection_send: Callable[..., Any]

@@ -86,7 +86,7 @@ class LimitError(HearthError):
 
 
 class QueueFullError(HearthError):
-    """Outbox_max_bytes is reached and the policy keeps what is queued."""
+    """Outbox_max_bytes is reached and the policy keeps what is queued; a client's queue_max_."""
 
     code = -11
     name = "HEARTH_ERR_QUEUE_FULL"
@@ -148,6 +148,202 @@ class TlsError(HearthError):
     name = "HEARTH_ERR_TLS"
 
 
+class UrlError(HearthError):
+    """Not a ws://, wss:// or unix: address."""
+
+    code = -20
+    name = "HEARTH_ERR_URL"
+
+
+class NotOpenError(HearthError):
+    """The client is not open and the message may not wait."""
+
+    code = -21
+    name = "HEARTH_ERR_NOT_OPEN"
+
+
+class ResolveError(HearthError):
+    """The name of the server has no address."""
+
+    code = -22
+    name = "HEARTH_ERR_RESOLVE"
+
+
+class ConnectError(HearthError):
+    """No address of the server takes the connection."""
+
+    code = -23
+    name = "HEARTH_ERR_CONNECT"
+
+
+class ConnectTimeoutError(HearthError):
+    """No address of the server answered within open_timeout."""
+
+    code = -24
+    name = "HEARTH_ERR_CONNECT_TIMEOUT"
+
+
+class NoAnswerError(HearthError):
+    """Connected, and not a byte of an answer within open_timeout."""
+
+    code = -25
+    name = "HEARTH_ERR_NO_ANSWER"
+
+
+class SlowAnswerError(HearthError):
+    """The answer was not whole within open_timeout."""
+
+    code = -26
+    name = "HEARTH_ERR_SLOW_ANSWER"
+
+
+class EarlyCloseError(HearthError):
+    """The server closed before its answer was whole."""
+
+    code = -27
+    name = "HEARTH_ERR_EARLY_CLOSE"
+
+
+class BadAnswerError(HearthError):
+    """Not an HTTP/1.1 response, or larger than max_header_size."""
+
+    code = -28
+    name = "HEARTH_ERR_BAD_ANSWER"
+
+
+class NotUpgradedError(HearthError):
+    """A plain HTTP response, of a status below 400."""
+
+    code = -29
+    name = "HEARTH_ERR_NOT_UPGRADED"
+
+
+class BadUpgradeError(HearthError):
+    """101 without Upgrade: websocket and Connection: Upgrade."""
+
+    code = -30
+    name = "HEARTH_ERR_BAD_UPGRADE"
+
+
+class BadAcceptError(HearthError):
+    """101 with a Sec-WebSocket-Accept that is not of our key."""
+
+    code = -31
+    name = "HEARTH_ERR_BAD_ACCEPT"
+
+
+class BadSubprotocolError(HearthError):
+    """101 with a subprotocol that was not offered."""
+
+    code = -32
+    name = "HEARTH_ERR_BAD_SUBPROTOCOL"
+
+
+class BadExtensionError(HearthError):
+    """101 with an extension that was not offered."""
+
+    code = -33
+    name = "HEARTH_ERR_BAD_EXTENSION"
+
+
+class RedirectedError(HearthError):
+    """Redirected further than follow_redirects allows, or from wss to ws."""
+
+    code = -34
+    name = "HEARTH_ERR_REDIRECTED"
+
+
+class UnauthorizedError(HearthError):
+    """Status 401."""
+
+    code = -35
+    name = "HEARTH_ERR_UNAUTHORIZED"
+
+
+class ForbiddenError(HearthError):
+    """Status 403."""
+
+    code = -36
+    name = "HEARTH_ERR_FORBIDDEN"
+
+
+class TooManyRequestsError(HearthError):
+    """Status 429."""
+
+    code = -37
+    name = "HEARTH_ERR_TOO_MANY_REQUESTS"
+
+
+class UnavailableError(HearthError):
+    """Status 503."""
+
+    code = -38
+    name = "HEARTH_ERR_UNAVAILABLE"
+
+
+class HttpStatusError(HearthError):
+    """Another status from 400 on."""
+
+    code = -39
+    name = "HEARTH_ERR_HTTP_STATUS"
+
+
+class ProxyError(HearthError):
+    """The proxy did not open the tunnel."""
+
+    code = -40
+    name = "HEARTH_ERR_PROXY"
+
+
+class ProxyAuthError(HearthError):
+    """The proxy wants other credentials: status 407."""
+
+    code = -41
+    name = "HEARTH_ERR_PROXY_AUTH"
+
+
+class UnpreparedError(HearthError):
+    """CLIENT_PREPARE was not answered within open_timeout."""
+
+    code = -42
+    name = "HEARTH_ERR_UNPREPARED"
+
+
+class MaskedFrameError(HearthError):
+    """The server masked a frame."""
+
+    code = -43
+    name = "HEARTH_ERR_MASKED_FRAME"
+
+
+class ProtocolError(HearthError):
+    """The server broke the WebSocket protocol otherwise."""
+
+    code = -44
+    name = "HEARTH_ERR_PROTOCOL"
+
+
+class LostError(HearthError):
+    """The connection ended without a close frame."""
+
+    code = -45
+    name = "HEARTH_ERR_LOST"
+
+
+class PingTimeoutError(HearthError):
+    """Nothing came for ping_timeout after a ping."""
+
+    code = -46
+    name = "HEARTH_ERR_PING_TIMEOUT"
+
+
+class TlsHandshakeError(HearthError):
+    """No TLS with the server: the event's data say why, e.g. its certificate."""
+
+    code = -47
+    name = "HEARTH_ERR_TLS_HANDSHAKE"
+
+
 BY_CODE: Dict[int, Type[HearthError]] = {
     -1: InvalidError,
     -2: HearthMemoryError,
@@ -168,6 +364,34 @@ BY_CODE: Dict[int, Type[HearthError]] = {
     -17: NotFoundError,
     -18: UnsupportedError,
     -19: TlsError,
+    -20: UrlError,
+    -21: NotOpenError,
+    -22: ResolveError,
+    -23: ConnectError,
+    -24: ConnectTimeoutError,
+    -25: NoAnswerError,
+    -26: SlowAnswerError,
+    -27: EarlyCloseError,
+    -28: BadAnswerError,
+    -29: NotUpgradedError,
+    -30: BadUpgradeError,
+    -31: BadAcceptError,
+    -32: BadSubprotocolError,
+    -33: BadExtensionError,
+    -34: RedirectedError,
+    -35: UnauthorizedError,
+    -36: ForbiddenError,
+    -37: TooManyRequestsError,
+    -38: UnavailableError,
+    -39: HttpStatusError,
+    -40: ProxyError,
+    -41: ProxyAuthError,
+    -42: UnpreparedError,
+    -43: MaskedFrameError,
+    -44: ProtocolError,
+    -45: LostError,
+    -46: PingTimeoutError,
+    -47: TlsHandshakeError,
 }
 
 __all__ = [
@@ -191,4 +415,32 @@ __all__ = [
     "NotFoundError",
     "UnsupportedError",
     "TlsError",
+    "UrlError",
+    "NotOpenError",
+    "ResolveError",
+    "ConnectError",
+    "ConnectTimeoutError",
+    "NoAnswerError",
+    "SlowAnswerError",
+    "EarlyCloseError",
+    "BadAnswerError",
+    "NotUpgradedError",
+    "BadUpgradeError",
+    "BadAcceptError",
+    "BadSubprotocolError",
+    "BadExtensionError",
+    "RedirectedError",
+    "UnauthorizedError",
+    "ForbiddenError",
+    "TooManyRequestsError",
+    "UnavailableError",
+    "HttpStatusError",
+    "ProxyError",
+    "ProxyAuthError",
+    "UnpreparedError",
+    "MaskedFrameError",
+    "ProtocolError",
+    "LostError",
+    "PingTimeoutError",
+    "TlsHandshakeError",
 ]

@@ -1,0 +1,289 @@
+// Clients of a loop: which there are, what is due for them, and what the program is told.
+
+internal import HearthBytes
+internal import HearthHub
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+/// The clients of one loop, by small numbers for the timing wheel.
+struct ClientTable: ~Copyable {
+    static var granuleMilliseconds: UInt64 { 5 }
+
+    private(set) var clients: [Client?] = []
+    private var free: [UInt32] = []
+    var wheel: TimingWheel
+    /// Those for which something is to be done at the end of the turn.
+    var listed: [Client] = []
+
+    init(now: UInt64) { wheel = TimingWheel(granuleMilliseconds: Self.granuleMilliseconds, now: now) }
+
+    mutating func add(_ client: Client) {
+        if client.slot != nil { return }
+        let slot = free.popLast() ?? UInt32(clients.count)
+        if Int(slot) == clients.count { clients.append(client) } else { clients[Int(slot)] = client }
+        client.slot = slot
+    }
+
+    mutating func remove(_ client: Client) {
+        guard let slot = client.slot else { return }
+        wheel.remove(slot)
+        clients[Int(slot)] = nil
+        free.append(slot)
+        client.slot = nil
+    }
+
+    func at(_ slot: UInt32) -> Client? { Int(slot) < clients.count ? clients[Int(slot)] : nil }
+}
+
+extension Loop {
+    // MARK: Duties
+
+    /// Does something for the client at the end of this turn.
+    func list(_ client: Client, _ duty: ClientDuties) {
+        let isListed = client.duties.contains(.isListed)
+        client.duties.formUnion([duty, .isListed])
+        if !isListed { clients.listed.append(client) }
+        if !isDispatching { requestTurn() }
+    }
+
+    func workOffClients() {
+        let listed = clients.listed
+        clients.listed.removeAll(keepingCapacity: listed.count <= 1024)
+        for client in listed {
+            let duties = client.duties
+            client.duties = []
+            if duties.contains(.drains) { drain(client) }
+            if duties.contains(.tells) { tellMessages(client) }
+            if duties.contains(.ends), let ending = client.ending {
+                client.ending = nil
+                comeToRest(client, ending)
+            }
+            if duties.contains(.connects), let attempt = client.attempt { proceed(client, attempt) }
+            if duties.contains(.starts), !client.isFreed.load(ordering: .relaxed) { beginAttempt(client) }
+        }
+    }
+
+    // MARK: Time
+
+    func setClientDeadline(_ client: Client) {
+        guard let slot = client.slot else { return }
+        var due = client.attempt?.due ?? client.retryAt
+        if let other = outgoingDue(client), due == 0 || other < due { due = other }
+        if due == 0 { return clients.wheel.remove(slot) }
+        clients.wheel.set(slot, due: due)
+        if !isDispatching { requestTurn() }
+    }
+
+    func clientDue(_ slot: UInt32) {
+        guard let client = clients.at(slot) else { return }
+        if let attempt = client.attempt {
+            if now >= attempt.deadline {
+                attemptOverdue(client, attempt)
+            } else if attempt.nextAddressAt != 0, now >= attempt.nextAddressAt {
+                connectNext(client, attempt)
+            }
+        } else if client.retryAt != 0, now >= client.retryAt {
+            client.retryAt = 0
+            beginAttempt(client)
+        }
+        outgoingOverdue(client)
+        setClientDeadline(client)
+    }
+
+    // MARK: What the program asks for
+
+    func openClient(_ client: Client) {
+        if client.isFreed.load(ordering: .relaxed) || client.attempt != nil
+            || client.connection != .none || client.retryAt != 0
+        {
+            return
+        }
+        if !isDispatching { events.updateTime() }
+        clients.add(client)
+        client.loop = self
+        client.reconnect.reset()
+        client.counts.attempts.store(0, ordering: .relaxed)
+        client.isDeliberate = false
+        client.ending = nil
+        client.duties.remove(.ends)
+        applyInbox(client)
+        list(client, .starts)
+    }
+
+    func closeClient(_ client: Client, code: UInt16, reason: [UInt8]) {
+        applyInbox(client)
+        if client.isDeliberate { return }
+        flushBatch(client)
+        client.isDeliberate = true
+        client.closeReason = reason
+        if let place = place(of: client.connection), place.pointee.phase == .open {
+            drain(client)
+            if close(place, code: code, reason: reason) == .ok { return }
+        }
+        client.ending = ClientEnding(state: .closed, code: Int32(code), text: reason)
+        client.duties.remove(.starts)
+        list(client, .ends)
+    }
+
+    /// Tries at once, instead of waiting for its time.
+    func pokeClient(_ client: Client) {
+        if !isDispatching { events.updateTime() }
+        if let place = place(of: client.connection), place.pointee.phase == .open { return ping(place) }
+        if client.attempt != nil || client.retryAt == 0 { return }
+        client.retryAt = 0
+        list(client, .starts)
+    }
+
+    /// The client is no more. What it still had to tell is told.
+    func cutClient(_ client: Client) {
+        if !isDispatching { events.updateTime() }
+        client.isDeliberate = true
+        applyInbox(client)
+        if let place = place(of: client.connection), place.pointee.phase == .open {
+            end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: 0)
+            release(place)
+        }
+        if !client.state.load(ordering: .relaxed).isAtRest || client.ending != nil {
+            let ending = client.ending ?? ClientEnding(code: Int32(CloseCode.abnormal.rawValue))
+            client.ending = nil
+            comeToRest(client, ending)
+        }
+        dropAll(client)
+        tellMessages(client)
+        client.duties = []
+        client.isFreed.store(true, ordering: .relaxed)
+        client.home.store(-1, ordering: .relaxed)
+        clients.remove(client)
+        engine.forget(client)
+    }
+
+    /// The end of the loop.
+    func cutClients() {
+        for slot in 0..<clients.clients.count {
+            if let client = clients.at(UInt32(slot)) { cutClient(client) }
+        }
+        for index in 0..<connections.endIndex where connections.contains(UInt32(index)) {
+            let place = connections.place(UInt32(index))
+            if place.pointee.isClient { release(place) }
+        }
+    }
+
+    // MARK: What becomes of it
+
+    /// An attempt failed.
+    func attemptFailed(_ client: Client, _ ending: ClientEnding, _ cause: EndCause) {
+        abandonAttempt(client)
+        log(
+            .info, "client", "an attempt to connect failed",
+            LogFields().adding("client", UInt64(client.number)).adding("reason", ending.text))
+        conclude(client, ending, cause, stopped: .gaveUp)
+    }
+
+    /// An open connection ended.
+    func connectionEnded(
+        _ client: Client, _ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8],
+        flags: UInt32
+    ) {
+        client.connection = .none
+        if !client.sealedHost.isEmpty, let session = place.pointee.tls?.session, session.isResumable {
+            client.tlsSession = (client.sealedHost, session)
+        }
+        tellMessages(client)
+        var ending = ClientEnding(code: Int32(code), error: client.endError, flags: flags, text: reason)
+        client.endError = .ok
+        if client.isDeliberate, reason.isEmpty { ending.text = client.closeReason }
+        if ending.error == .ok, flags & EngineEvent.isClean == 0, !client.isDeliberate {
+            ending.error = .lost
+        }
+        let hint = ReconnectPolicy.hint(in: reason.span)
+        let cause: EndCause =
+            client.isDeliberate ? .deliberate : .closed(CloseCode(rawValue: code), hint: hint)
+        conclude(client, ending, cause, stopped: .closed)
+    }
+
+    /// `end` of a client's connection.
+    func endOfClient(
+        _ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8], flags: UInt32
+    ) {
+        let client = client(of: place)
+        _ = takeBack(place)
+        if client.connection == place.pointee.id {
+            connectionEnded(client, place, code: code, reason: reason, flags: flags)
+        }
+    }
+
+    private func conclude(
+        _ client: Client, _ ending: ClientEnding, _ cause: EndCause, stopped: ClientState
+    ) {
+        let decision = client.reconnect.ended(
+            cause, now: now, random: Crypto.randomUInt64(), mayRefresh: client.settings.asksBefore,
+            client.settings.reconnect)
+        client.counts.attempts.store(UInt32(clamping: client.reconnect.attempts), ordering: .relaxed)
+        switch decision {
+        case .wait(let milliseconds, let attempt):
+            client.retryAt = now + milliseconds
+            setClientDeadline(client)
+            tellState(client, .reconnecting, ending, attempt: attempt, delay: milliseconds)
+        case .stop:
+            var ending = ending
+            ending.state = stopped
+            comeToRest(client, ending)
+        }
+    }
+
+    /// Nothing goes on any more, until it is opened anew.
+    private func comeToRest(_ client: Client, _ ending: ClientEnding) {
+        abandonAttempt(client)
+        client.retryAt = 0
+        dropAll(client)
+        tellMessages(client)
+        setClientDeadline(client)
+        tellState(client, ending.state, ending, attempt: 0, delay: 0)
+    }
+
+    // MARK: Events
+
+    func tellState(
+        _ client: Client, _ state: ClientState, _ ending: ClientEnding, attempt: Int, delay: UInt64
+    ) {
+        client.state.store(state, ordering: .relaxed)
+        var event = PendingEvent(
+            type: .clientState, endpoint: client, connection: .none, context: nil, route: -1)
+        event.code = ending.code
+        event.flags = ending.flags
+        event.data = ending.text
+        event.client.state = state.rawValue
+        event.client.attempt = UInt32(clamping: attempt)
+        event.client.delayMilliseconds = delay
+        event.client.error = ending.error.rawValue
+        event.client.httpStatus = ending.httpStatus
+        emitInOrder(event)
+    }
+
+    /// Which messages were dropped, and which were sent.
+    func tellMessages(_ client: Client) {
+        while let drop = client.lock.withLock({ client.queue.takeDrop() }) {
+            client.counts.dropped.increase()
+            var event = PendingEvent(
+                type: .clientDropped, endpoint: client, connection: .none, context: nil, route: -1)
+            event.code = Int32(drop.reason.rawValue)
+            event.client.message = drop.id
+            emitInOrder(event)
+        }
+        let last = client.outgoing.lastSent
+        if last <= client.outgoing.lastTold { return }
+        client.outgoing.lastTold = last
+        if !client.settings.tellsSent { return }
+        var event = PendingEvent(
+            type: .clientSent, endpoint: client, connection: .none, context: nil, route: -1)
+        event.client.message = last
+        emitInOrder(event)
+    }
+
+    private func dropAll(_ client: Client) {
+        flushBatch(client)
+        client.lock.withLock { client.queue.clear(.closed) }
+    }
+}
