@@ -463,7 +463,7 @@ HEARTH_API int hearth_engine_run(hearth_engine *engine);
 HEARTH_API int hearth_engine_attach(hearth_engine *engine, void *uv_loop);
 
 /* Whether an attached engine keeps the host's loop alive (uv_run from returning) while a server
- * is started: keeps 1, as at the beginning, or 0.
+ * is started or a client is open or opening: keeps 1, as at the beginning, or 0.
  * Thread: the loop's. Returns: HEARTH_ERR_STATE if it is not attached. Since: 0.1 */
 HEARTH_API int hearth_engine_keep_alive(hearth_engine *engine, int keeps);
 

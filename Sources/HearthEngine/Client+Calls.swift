@@ -280,7 +280,11 @@ extension Engine {
         }
         let number = loops.isEmpty ? -1 : loops[client.number % loops.count].port.number
         client.lock.withLock { client.isWanted = number < 0 }
-        if number >= 0 { client.home.store(number, ordering: .relaxed) }
+        if number >= 0 {
+            client.home.store(number, ordering: .relaxed)
+            // At once, so that a close that follows is one of a client that is opening.
+            client.state.store(.connecting, ordering: .relaxed)
+        }
         lock.unlock()
         return number < 0 || client.ask(.open) ? .ok : .gone
     }

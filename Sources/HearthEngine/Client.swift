@@ -77,6 +77,8 @@ package final class Client: Endpoint, @unchecked Sendable {
     var isDeliberate = false
     /// With that reason.
     var closeReason: [UInt8] = []
+    /// It was opened and has not come to rest.
+    var isActive = false
     /// What the loop does for it at the end of the turn.
     var duties: ClientDuties = []
     /// The next attempt is made then; 0: none is planned.

@@ -17,6 +17,9 @@ struct ClientTable: ~Copyable {
     /// Those for which something is to be done at the end of the turn.
     var listed: [Client] = []
 
+    /// How many are connected, connect, or wait to.
+    var activeCount = 0
+
     init(now: UInt64) { wheel = TimingWheel(granuleMilliseconds: Self.granuleMilliseconds, now: now) }
 
     mutating func add(_ client: Client) {
@@ -102,6 +105,7 @@ extension Loop {
         }
         if !isDispatching { events.updateTime() }
         clients.add(client)
+        setActive(client, true)
         client.loop = self
         client.reconnect.reset()
         client.counts.attempts.store(0, ordering: .relaxed)
@@ -156,6 +160,7 @@ extension Loop {
         client.isFreed.store(true, ordering: .relaxed)
         client.home.store(-1, ordering: .relaxed)
         clients.remove(client)
+        setActive(client, false)
         engine.forget(client)
     }
 
@@ -234,7 +239,16 @@ extension Loop {
     }
 
     /// Nothing goes on any more, until it is opened anew.
+    /// Whether the client keeps a host's loop running.
+    private func setActive(_ client: Client, _ isActive: Bool) {
+        if client.isActive == isActive { return }
+        client.isActive = isActive
+        clients.activeCount += isActive ? 1 : -1
+        updateKeeping()
+    }
+
     private func comeToRest(_ client: Client, _ ending: ClientEnding) {
+        setActive(client, false)
         abandonAttempt(client)
         client.retryAt = 0
         dropAll(client)

@@ -264,7 +264,9 @@ final class Loop: @unchecked Sendable {
 
     /// On a host's loop, says whether what is open keeps it running. Our own runs until it is told to stop.
     func updateKeeping() {
-        if !events.isOwn { events.setKeepsRunning(keepsHostRunning && !served.isEmpty) }
+        if !events.isOwn {
+            events.setKeepsRunning(keepsHostRunning && (!served.isEmpty || clients.activeCount > 0))
+        }
     }
 
     // MARK: Time

@@ -184,5 +184,72 @@ export class Server extends EventEmitter implements AsyncDisposable {
   on(event: "error", listener: (error: Error, connection?: Connection) => void): this;
 }
 
+/** Keys of the configuration in camelCase (docs/configuration.md), headers and prepare. */
+export interface ClientOptions {
+  headers?: Record<string, string>;
+  subprotocols?: string | readonly string[];
+  /** Asked before each attempt; what it answers takes the place of the address and the headers. */
+  prepare?: (attempt: { url: string; attempt: number; status: number }) => Change | Promise<Change>;
+  proxy?: string;
+  openTimeout?: Setting;
+  pingInterval?: Setting;
+  reconnectEnabled?: boolean;
+  /** 0: for ever. */
+  reconnectMaxAttempts?: number;
+  queueMaxMessages?: number;
+  tlsCaFile?: string;
+  [key: string]: unknown;
+}
+
+export type Change = void | null | { url?: string; headers?: Record<string, string> };
+export type ClientState = "idle" | "connecting" | "open" | "reconnecting" | "closed" | "gave_up";
+export type DropReason = "count" | "bytes" | "age" | "cleared" | "closed" | "lost";
+
+export interface ClientInfo {
+  attempts: number;
+  opens: number;
+  latency: number | null;
+  openedAt: number;
+  lastReceivedAt: number;
+  messagesReceived: number;
+  messagesSent: number;
+  messagesDropped: number;
+  queueLength: number;
+  queueBytes: number;
+  bufferedAmount: number;
+}
+
+/** A connection to a server that comes back by itself. */
+export class Client extends EventEmitter implements AsyncIterable<string | Buffer>, AsyncDisposable {
+  constructor(url: string | URL, options?: ClientOptions);
+  readonly state: ClientState;
+  readonly isConnected: boolean;
+  readonly url: string;
+  readonly latency: number | null;
+  readonly info: ClientInfo;
+  readonly opened: Promise<this>;
+  readonly ended: Promise<{ code?: number; reason?: string; error?: HearthError }>;
+  readonly queue: number[];
+  open(): Promise<this>;
+  send(data: Data, options?: { queue?: boolean }): number;
+  sendJSON(value: unknown, options?: { queue?: boolean }): number;
+  poke(): void;
+  clearQueue(): number;
+  close(code?: number, reason?: string): Promise<void>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer>;
+  [Symbol.asyncDispose](): Promise<void>;
+  on(event: "open", listener: (opened: { subprotocol: string }) => void): this;
+  on(event: "message", listener: (data: string | Buffer, isBinary: boolean) => void): this;
+  on(event: "reconnecting", listener: (next: { attempt: number; delay: number; error?: HearthError }) => void): this;
+  on(event: "close", listener: (code: number, reason: string) => void): this;
+  on(event: "giveUp", listener: (error: HearthError) => void): this;
+  on(event: "sent", listener: (id: number) => void): this;
+  on(event: "drop", listener: (id: number, reason: DropReason) => void): this;
+  on(event: "error", listener: (error: Error) => void): this;
+}
+
+/** A client that has begun to connect. */
+export function connect(url: string | URL, options?: ClientOptions): Client;
+
 /** Of the library, of Node's libuv, and of the OpenSSL that the library uses. */
 export const versions: Readonly<{ hearth: string; libuv: string; openssl: string; runtime: string }>;

@@ -1,3 +1,3 @@
 import hearth from "./index.cjs";
 
-export const { Connection, HearthError, Rejection, Server, versions } = hearth;
+export const { Client, Connection, HearthError, Rejection, Server, connect, versions } = hearth;

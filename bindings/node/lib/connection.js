@@ -230,7 +230,8 @@ class Iteration {
     this.#waiting.push(data);
     this.#bytes += data.length;
     if (this.#waiting.length > WAITING_MAX || this.#bytes > WAITING_BYTES_MAX) {
-      this.#connection.close(1013, "messages are not taken");
+      // Of a client it is a promise.
+      Promise.resolve(this.#connection.close(1013, "messages are not taken")).catch(() => {});
     }
   }
 
@@ -274,4 +275,4 @@ function nameOf(name) {
   return name;
 }
 
-module.exports = { Connection, jsonOf, nameOf };
+module.exports = { Connection, Iteration, jsonOf, nameOf };

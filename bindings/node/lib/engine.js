@@ -18,6 +18,10 @@ const EVENT = Object.freeze({
   serverStopped: 10,
   dropped: 11,
   presenceUpdated: 12,
+  clientState: 14,
+  clientPrepare: 15,
+  clientSent: 16,
+  clientDropped: 17,
 });
 const TO = Object.freeze({ connection: 1, room: 2, server: 3, user: 4 });
 const TEXT = 1;
@@ -25,6 +29,8 @@ const BINARY = 2;
 const HEADER = 64;
 const FLAG_ASCII = 4;
 const OUT_HEADER = 24;
+/** In the place of a server's number. */
+const IS_CLIENT = 0x80000000;
 /** Longer messages do not go through the outbox. */
 const OUT_BYTES_MAX = 64 << 10;
 
@@ -104,12 +110,20 @@ class EventReader {
 
   get pathLength() { return this.words[this.at + 10]; }
 
+  /** Of the info of a client's event: state, attempt, error, status; delay (4) and message (6) are wide. */
+  clientWord(index) {
+    const at = this.start(4) + 4 * index;
+    return index < 4 ? this.buffer.readUInt32LE(at) : Number(this.buffer.readBigUInt64LE(at));
+  }
+
   get presenceVersion() { return Number(this.buffer.readBigUInt64LE(this.start(4))); }
 }
 
 class Engine {
   constructor() {
     this.servers = [];
+    this.clients = [];
+    this.freeClients = [];
     /** Connections by the index that the addon gave them. */
     this.connections = [];
     this.reader = new EventReader();
@@ -127,6 +141,18 @@ class Engine {
   hold(count) {
     this.references += count;
     native.keepAlive(this.addon, this.references > 0 ? 1 : 0);
+  }
+
+  addClient(client) {
+    const number = this.freeClients.pop() ?? this.clients.length;
+    this.clients[number] = client;
+    return number;
+  }
+
+  removeClient(number, client = this.clients[number]) {
+    if (this.clients[number] !== client || client === undefined) return;
+    this.clients[number] = undefined;
+    this.freeClients.push(number);
   }
 
   get errorSentence() { return native.engineError(this.addon); }
@@ -167,10 +193,13 @@ class Engine {
   }
 
   handle(event) {
+    const { server } = event;
     if (event.type === EVENT.message) {
-      this.connections[event.index]?.receive(event);
+      const receiver = server >= IS_CLIENT ? this.clients[server - IS_CLIENT] : this.connections[event.index];
+      receiver?.receive(event);
       return;
     }
+    if (server >= IS_CLIENT) return void this.clients[server - IS_CLIENT]?.handle(event);
     this.servers[event.server]?.handle(event);
   }
 

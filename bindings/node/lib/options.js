@@ -61,17 +61,18 @@ function textOf(name, value) {
   throw new HearthError("HEARTH_ERR_INVALID_VALUE", sentence);
 }
 
-/** The flat list [key, value, …] for the addon. `others` are options that are not of the library. */
-function settingsOf(options, scopes, others) {
+/** The flat list [key, value, …] for the addon: keys of "server" or "client"; `others` are ours. */
+function settingsOf(options, reader, others) {
   if (options === null || typeof options !== "object") {
     throw new HearthError("HEARTH_ERR_INVALID", "options are an object");
   }
+  const isFor = ({ scope }) => scope.split(", ").includes(reader);
   const settings = [];
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || others.includes(name)) continue;
     const entry = described.get(snake(name));
-    if (!entry || !scopes.includes(entry.scope) || name.includes("_")) {
-      const known = [...described.values()].filter(({ scope }) => scopes.includes(scope));
+    if (!entry || !isFor(entry) || name.includes("_")) {
+      const known = [...described.values()].filter(isFor);
       throw unknownOption(name, [...known.map(({ key }) => camel(key)), ...others]);
     }
     settings.push(entry.key, textOf(name, value));

@@ -31,7 +31,7 @@ class Server extends EventEmitter {
 
   constructor(options = {}) {
     super();
-    const settings = settingsOf(options, ["server", "shared"], OWN_OPTIONS);
+    const settings = settingsOf(options, "server", OWN_OPTIONS);
     if (options.port !== undefined || options.host !== undefined) {
       if (options.listen !== undefined) throw invalid("either listen or host and port");
       const host = options.host ?? "127.0.0.1";

@@ -29,6 +29,12 @@ static void is_closed(uv_handle_t *handle) {
     if (handle != (uv_handle_t *)&addon->farewell)
         return;
     napi_async_cleanup_hook_handle cleanup = addon->cleanup;
+    while (addon->owners) {
+        struct owner *next = addon->owners->next;
+        free(addon->owners);
+        addon->owners = next;
+    }
+    free(addon->clients);
     free(addon->connections);
     free(addon->free_indices);
     free(addon->closing);
@@ -51,6 +57,7 @@ static void end(napi_async_cleanup_hook_handle handle, void *context) {
     hearth_engine_free(addon->engine);
     uv_close((uv_handle_t *)&addon->prepare, is_closed);
     uv_close((uv_handle_t *)&addon->check, is_closed);
+    uv_close((uv_handle_t *)&addon->pending, is_closed);
     /* From here on it is what keeps the loop turning. */
     addon->turns_left = 4;
     uv_ref((uv_handle_t *)&addon->farewell);
@@ -123,12 +130,14 @@ static napi_value attach(napi_env env, napi_callback_info info) {
      * what JavaScript sends leaves in the same turn. */
     uv_prepare_init(addon->loop, &addon->prepare);
     uv_check_init(addon->loop, &addon->check);
+    uv_idle_init(addon->loop, &addon->pending);
     uv_idle_init(addon->loop, &addon->farewell);
-    addon->prepare.data = addon->check.data = addon->farewell.data = addon;
+    addon->prepare.data = addon->check.data = addon->pending.data = addon->farewell.data = addon;
     uv_prepare_start(&addon->prepare, before_poll);
     uv_check_start(&addon->check, after_poll);
     uv_unref((uv_handle_t *)&addon->prepare);
     uv_unref((uv_handle_t *)&addon->check);
+    uv_unref((uv_handle_t *)&addon->pending);
     uv_unref((uv_handle_t *)&addon->farewell);
     if (napi_add_async_cleanup_hook(env, end, addon, &addon->cleanup) != napi_ok ||
         napi_create_external(env, addon, NULL, NULL, &external) != napi_ok)
@@ -151,5 +160,6 @@ NAPI_MODULE_INIT() {
     };
     napi_define_properties(env, exports, sizeof functions / sizeof functions[0], functions);
     addon_define_calls(env, exports);
+    addon_define_client_calls(env, exports);
     return exports;
 }

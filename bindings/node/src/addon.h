@@ -18,12 +18,16 @@ struct inbox {
     size_t used, capacity;
 };
 
+struct owner;
+
 struct addon {
     napi_env env;
     hearth_engine *engine;
     uv_loop_t *loop;
     uv_prepare_t prepare;
     uv_check_t check;
+    /* While events wait the loop does not block. */
+    uv_idle_t pending;
     uv_idle_t farewell;
     int turns_left;
     napi_async_cleanup_hook_handle cleanup;
@@ -46,21 +50,29 @@ struct addon {
     uint32_t closing_count, closing_capacity;
     hearth_server *servers[SERVERS_MAX];
     uint32_t servers_count;
+    hearth_client **clients;
+    uint32_t clients_count, clients_capacity;
+    struct owner *owners;
 };
 
 /* events.c */
 bool inbox_open(struct addon *addon, struct inbox *inbox, size_t capacity);
-void addon_on_event(void *server_of_addon, const hearth_event *event);
+void addon_on_event(void *owner, const hearth_event *event);
 void addon_dispatch(struct addon *addon);
 void addon_send_outbox(struct addon *addon);
 
 /* calls.c */
 void addon_define_calls(napi_env env, napi_value exports);
 
-/* A server, and the addon that its events go to. */
-struct server_of_addon {
+/* calls of clients: clients.c */
+void addon_define_client_calls(napi_env env, napi_value exports);
+
+/* Whose events are told, and to which addon. They live as long as the addon does. */
+#define OWNER_IS_CLIENT 0x80000000u
+struct owner {
     struct addon *addon;
     uint32_t number;
+    struct owner *next;
 };
 
 #endif

@@ -2,80 +2,11 @@
  * buffers. They answer what the header's answer, a number that is negative for an error; names and checks
  * are JavaScript's. */
 #include "addon.h"
+#include "call.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { ARGUMENTS_MAX = 8, TEXT_BYTES = 2048 };
-
-struct call {
-    napi_env env;
-    struct addon *addon;
-    size_t count;
-    napi_value arguments[ARGUMENTS_MAX];
-    bool is_wrong;
-};
-
-/* Every call comes behind the messages that were sent before it. */
-static struct call begin(napi_env env, napi_callback_info info) {
-    struct call call = {.env = env, .count = ARGUMENTS_MAX};
-    void *addon = NULL;
-    call.is_wrong = napi_get_cb_info(env, info, &call.count, call.arguments, NULL, NULL) != napi_ok ||
-                    call.count < 1 || napi_get_value_external(env, call.arguments[0], &addon) != napi_ok;
-    call.addon = addon;
-    if (!call.is_wrong)
-        addon_send_outbox(call.addon);
-    return call;
-}
-
-static napi_value answer(const struct call *call, int64_t number) {
-    napi_value value;
-    napi_create_int64(call->env, call->is_wrong ? HEARTH_ERR_INVALID : number, &value);
-    return value;
-}
-
-static uint32_t number(struct call *call, size_t index) {
-    uint32_t value = 0;
-    if (index >= call->count || napi_get_value_uint32(call->env, call->arguments[index], &value) != napi_ok)
-        call->is_wrong = true;
-    return value;
-}
-
-/* A string, NUL-terminated, in memory that `done` frees; NULL for null and undefined. */
-static char *text(struct call *call, size_t index) {
-    napi_valuetype type;
-    size_t length = 0;
-    if (index >= call->count || napi_typeof(call->env, call->arguments[index], &type) != napi_ok)
-        return NULL;
-    if (type == napi_null || type == napi_undefined)
-        return NULL;
-    if (napi_get_value_string_utf8(call->env, call->arguments[index], NULL, 0, &length) != napi_ok) {
-        call->is_wrong = true;
-        return NULL;
-    }
-    char *copy = malloc(length + 1);
-    if (!copy ||
-        napi_get_value_string_utf8(call->env, call->arguments[index], copy, length + 1, &length) != napi_ok ||
-        strlen(copy) != length) {
-        /* Without memory, or with a NUL inside. */
-        free(copy);
-        call->is_wrong = true;
-        return NULL;
-    }
-    return copy;
-}
-
-/* The bytes of a Buffer or typed array. */
-static const void *bytes(struct call *call, size_t index, size_t *length) {
-    void *data = NULL;
-    bool is_buffer = false;
-    *length = 0;
-    if (index >= call->count || napi_is_buffer(call->env, call->arguments[index], &is_buffer) != napi_ok ||
-        !is_buffer || napi_get_buffer_info(call->env, call->arguments[index], &data, length) != napi_ok)
-        call->is_wrong = true;
-    return data;
-}
 
 static hearth_server *server(struct call *call, size_t index) {
     uint32_t position = number(call, index);
@@ -95,31 +26,6 @@ static hearth_connection connection(struct call *call, size_t index) {
 static hearth_connection asker(struct call *call, size_t index) {
     uint32_t low = number(call, index), high = number(call, index + 1);
     return (hearth_connection)high << 32 | low;
-}
-
-/* What a function of the header copies out, as a Buffer: asked for its length first. */
-#define COPIED(call, length_, fill)                                                \
-    do {                                                                           \
-        int64_t needed_ = (call).is_wrong ? HEARTH_ERR_INVALID : (length_);        \
-        void *place = NULL;                                                        \
-        napi_value buffer_;                                                        \
-        size_t capacity = needed_ < 0 ? 0 : (size_t)needed_ + 1;                   \
-        if (needed_ < 0)                                                           \
-            return answer(&(call), needed_);                                       \
-        if (napi_create_buffer((call).env, capacity, &place, &buffer_) != napi_ok) \
-            return answer(&(call), HEARTH_ERR_MEMORY);                             \
-        (void)(fill);                                                              \
-        return shortened((call).env, buffer_, (size_t)needed_);                    \
-    } while (0)
-
-static napi_value shortened(napi_env env, napi_value buffer, size_t length) {
-    napi_value slice, arguments[2], result;
-    if (napi_get_named_property(env, buffer, "subarray", &slice) != napi_ok ||
-        napi_create_uint32(env, 0, &arguments[0]) != napi_ok ||
-        napi_create_uint32(env, (uint32_t)length, &arguments[1]) != napi_ok ||
-        napi_call_function(env, buffer, slice, 2, arguments, &result) != napi_ok)
-        return buffer;
-    return result;
 }
 
 /* -------------------------------------------------------------- configuration and errors */
@@ -161,38 +67,6 @@ static napi_value error_sentence(napi_env env, napi_callback_info info) {
     return error_text(env, info, false);
 }
 
-/* A configuration with the settings [key, value, key, value …] of an argument. NULL: the sentence says
- * why. */
-static hearth_config *configure(struct call *call, size_t index, char *sentence, int *error) {
-    uint32_t count = 0;
-    hearth_config *config = hearth_config_new();
-    *error = config ? HEARTH_OK : HEARTH_ERR_MEMORY;
-    if (napi_get_array_length(call->env, call->arguments[index], &count) != napi_ok)
-        *error = HEARTH_ERR_INVALID;
-    for (uint32_t position = 0; *error == HEARTH_OK && position + 1 < count; position += 2) {
-        char pair[2][TEXT_BYTES] = {"", ""};
-        for (uint32_t part = 0; part < 2; part++) {
-            napi_value element;
-            size_t length;
-            if (napi_get_element(call->env, call->arguments[index], position + part, &element) != napi_ok ||
-                napi_get_value_string_utf8(call->env, element, pair[part], TEXT_BYTES, &length) != napi_ok)
-                *error = HEARTH_ERR_INVALID;
-        }
-        if (*error == HEARTH_OK)
-            *error = hearth_config_set(config, pair[0], pair[1]);
-    }
-    if (*error == HEARTH_OK)
-        return config;
-    hearth_config_error(config, sentence, TEXT_BYTES);
-    hearth_config_free(config);
-    return NULL;
-}
-
-static napi_value throw_error(napi_env env, int error, const char *sentence) {
-    napi_throw_error(env, hearth_error_name(error), *sentence ? sentence : hearth_strerror(error));
-    return NULL;
-}
-
 /* -------------------------------------------------------------- servers */
 
 /* serverNew(addon, settings): the server's number. Throws. */
@@ -207,14 +81,15 @@ static napi_value server_new(napi_env env, napi_callback_info info) {
         return throw_error(env, error, sentence);
     hearth_server *made = hearth_server_new(call.addon->engine, config);
     hearth_config_free(config);
-    struct server_of_addon *owner = malloc(sizeof *owner);
+    struct owner *owner = malloc(sizeof *owner);
     if (!made || !owner) {
         hearth_engine_error(call.addon->engine, sentence, sizeof sentence);
         free(owner);
         return throw_error(env, HEARTH_ERR_INVALID_VALUE, sentence);
     }
-    owner->addon = call.addon;
-    owner->number = call.addon->servers_count;
+    *owner =
+        (struct owner){.addon = call.addon, .number = call.addon->servers_count, .next = call.addon->owners};
+    call.addon->owners = owner;
     hearth_server_on_event(made, addon_on_event, owner);
     call.addon->servers[call.addon->servers_count++] = made;
     return answer(&call, owner->number);
@@ -288,13 +163,7 @@ static napi_value server_counts(napi_env env, napi_callback_info info) {
     hearth_server *object = server(&call, 1);
     int64_t counts[] = {hearth_server_connection_count(object), hearth_server_user_count(object),
                         hearth_server_room_count(object)};
-    napi_value list, value;
-    napi_create_array_with_length(env, 3, &list);
-    for (uint32_t index = 0; index < 3; index++) {
-        napi_create_int64(env, call.is_wrong ? 0 : counts[index], &value);
-        napi_set_element(env, list, index, value);
-    }
-    return list;
+    return list_of(env, counts, 3);
 }
 
 /* serverRooms(addon, server): a Buffer with the names, each ended by a NUL. */
@@ -308,6 +177,11 @@ static napi_value server_rooms(napi_env env, napi_callback_info info) {
 static napi_value keep_alive(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
     uint32_t keeps = number(&call, 1);
+    /* Until JavaScript has been told the last of what it waits for, not only until it has happened. */
+    if (!call.is_wrong && keeps)
+        uv_ref((uv_handle_t *)&call.addon->check);
+    else if (!call.is_wrong)
+        uv_unref((uv_handle_t *)&call.addon->check);
     return answer(&call, call.is_wrong ? 0 : hearth_engine_keep_alive(call.addon->engine, keeps != 0));
 }
 
@@ -420,13 +294,7 @@ static napi_value connection_info(napi_env env, napi_callback_info info) {
                          (int64_t)known.outbox_bytes,
                          known.rooms,
                          known.is_open};
-    napi_value list, value;
-    napi_create_array_with_length(env, 8, &list);
-    for (uint32_t index = 0; index < 8; index++) {
-        napi_create_int64(env, numbers[index], &value);
-        napi_set_element(env, list, index, value);
-    }
-    return list;
+    return list_of(env, numbers, 8);
 }
 
 /* respond(addon, low, high, status, headers, bytes) */
@@ -510,10 +378,7 @@ static napi_value room_users(napi_env env, napi_callback_info info) {
 }
 
 void addon_define_calls(napi_env env, napi_value exports) {
-    static const struct {
-        const char *name;
-        napi_callback function;
-    } calls[] = {
+    static const struct definition calls[] = {
         {"engineError", engine_error},
         {"describe", describe},
         {"errorName", error_name},
@@ -544,9 +409,5 @@ void addon_define_calls(napi_env env, napi_value exports) {
         {"roomUsers", room_users},
         {"userConnections", user_connections},
     };
-    for (size_t index = 0; index < sizeof calls / sizeof calls[0]; index++) {
-        napi_property_descriptor property = {calls[index].name, NULL, calls[index].function, NULL, NULL, NULL,
-                                             napi_enumerable,   NULL};
-        napi_define_properties(env, exports, 1, &property);
-    }
+    define(env, exports, calls, sizeof calls / sizeof calls[0]);
 }

@@ -7,8 +7,10 @@
  *   2 index of the connection, or 0
  * with the length of the payload in word 12, the time in words 13 and 14, and the strings payload, room,
  * user, path, info from word 16 on. info: five words with the lengths of method, query, address, headers,
- * captures, then these; or, for events of presence, the version in two words. A payload of more than 64 KiB
- * is not in the record: word 15 is then the number of an external buffer, from 1.
+ * captures, then these; for events of presence, the version in two words; for events of a client, whose
+ * number with the highest bit set is in word 5: state, attempt, error, status, delay and message in two
+ * words each. A payload of more than 64 KiB is not in the record: word 15 is then the number of an
+ * external buffer, from 1.
  *
  * A record of a message to send is 6 words and its bytes, padded to 4:
  *   0 bytes of the record, 1 kind | opcode << 8, 2 index of a connection or number of a server,
@@ -130,6 +132,22 @@ static size_t pack_info(const hearth_event *event, uint8_t *place) {
         if (place)
             memcpy(place, &event->presence_version, sizeof event->presence_version);
         return sizeof event->presence_version;
+    case HEARTH_EVENT_CLIENT_STATE:
+    case HEARTH_EVENT_CLIENT_PREPARE:
+    case HEARTH_EVENT_CLIENT_SENT:
+    case HEARTH_EVENT_CLIENT_DROPPED: {
+        uint32_t words[8] = {event->state,
+                             event->attempt,
+                             (uint32_t)event->error,
+                             event->status,
+                             (uint32_t)event->delay_ms,
+                             (uint32_t)(event->delay_ms >> 32),
+                             (uint32_t)event->message,
+                             (uint32_t)(event->message >> 32)};
+        if (place)
+            memcpy(place, words, sizeof words);
+        return sizeof words;
+    }
     default:
         return 0;
     }
@@ -153,8 +171,12 @@ static uint8_t *put(uint8_t *place, const void *data, size_t length) {
 
 static uint32_t make_external(struct addon *addon, const hearth_event *event);
 
+static void go_on(uv_idle_t *pending) {
+    (void)pending;
+}
+
 void addon_on_event(void *context, const hearth_event *event) {
-    const struct server_of_addon *owner = context;
+    const struct owner *owner = context;
     struct addon *addon = owner->addon;
     uint32_t index = index_of(addon, event), external = 0;
     size_t length = event->data_length, info = pack_info(event, NULL);
@@ -195,6 +217,8 @@ void addon_on_event(void *context, const hearth_event *event) {
     pack_info(event, next);
     if (event->type == HEARTH_EVENT_CLOSE)
         note_closing(addon, index);
+    if (!addon->is_dispatching && !uv_is_active((uv_handle_t *)&addon->pending))
+        uv_idle_start(&addon->pending, go_on);
     if (addon->inboxes[addon->filling].used > INBOX_BYTES_MAX && !addon->is_dispatching)
         addon_dispatch(addon);
 }
@@ -295,6 +319,8 @@ void addon_dispatch(struct addon *addon) {
     }
     addon->is_dispatching = false;
     addon_send_outbox(addon);
+    if (addon->inboxes[addon->filling].used == 0)
+        uv_idle_stop(&addon->pending);
 }
 
 /* --------------------------------------------------------------- and back */

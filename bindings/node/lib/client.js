@@ -1,0 +1,270 @@
+"use strict";
+
+const { EventEmitter } = require("node:events");
+const { check, errorFor, HearthError, invalid, translating } = require("./errors.js");
+const { EVENT, bytesOf, theEngine } = require("./engine.js");
+const { Iteration, jsonOf } = require("./connection.js");
+const { native } = require("./native.js");
+const { settingsOf } = require("./options.js");
+
+const STATES = ["idle", "connecting", "open", "reconnecting", "closed", "gave_up"];
+const REASONS = ["", "count", "bytes", "age", "cleared", "closed", "lost"];
+const OWN_OPTIONS = ["headers", "prepare"];
+const TEXT = 1;
+const BINARY = 2;
+const NO_QUEUE = 1;
+
+/**
+ * A connection to a server that comes back by itself.
+ * Events: open({ subprotocol }), message(data, isBinary), reconnecting({ attempt, delay, error }),
+ * close(code, reason), giveUp(error), state({ state, … }), sent(id), drop(id, reason), error(error).
+ */
+class Client extends EventEmitter {
+  #engine;
+  #number;
+  #state = "idle";
+  #opened;
+  #settleOpened;
+  #ended;
+  #settleEnded;
+  #iteration;
+  #prepare;
+
+  constructor(url, options = {}) {
+    super();
+    if (typeof url !== "string" && !(url instanceof URL)) throw invalid("an address is a string or a URL");
+    const { headers, prepare } = options;
+    if (prepare !== undefined && typeof prepare !== "function") throw invalid("prepare is a function");
+    const settings = settingsOf(options, "client", OWN_OPTIONS);
+    settings.push("url", String(url));
+    if (headers !== undefined) settings.push("headers", linesOf(headers));
+    if (prepare) settings.push("prepare", "on");
+    this.#prepare = prepare;
+    this.#engine = theEngine();
+    this.#number = this.#engine.addClient(this);
+    try {
+      translating(() => native.clientNew(this.#engine.addon, settings, this.#number));
+    } catch (error) {
+      this.#engine.removeClient(this.#number);
+      throw error;
+    }
+    this.#opened = promise((settle) => { this.#settleOpened = settle; });
+    this.#ended = promise((settle) => { this.#settleEnded = settle; });
+  }
+
+  /** Begins to connect; fulfilled when it is open, rejected if it never will be. */
+  open() {
+    check(native.clientOpen(this.#engine.addon, this.#number), this.#engine.errorSentence);
+    this.#state = "connecting";
+    this.#engine.hold(1);
+    return this.#opened;
+  }
+
+  /** Fulfilled when it is open for the first time. */
+  get opened() { return this.#opened; }
+  /** Fulfilled with { code, reason } when it is closed for good, or with { error } when it gave up. */
+  get ended() { return this.#ended; }
+  /** idle, connecting, open, reconnecting, closed or gave_up. */
+  get state() { return this.#state; }
+  get isConnected() { return this.#state === "open"; }
+  get url() { return check(native.clientUrl(this.#engine.addon, this.#number)).toString(); }
+  get latency() { return this.info.latency; }
+
+  /** What is known of it: times in milliseconds since 1970, latency in seconds or null. */
+  get info() {
+    const numbers = check(native.clientInfo(this.#engine.addon, this.#number));
+    const [, attempts, opens, latency, openedAt, lastReceivedAt] = numbers;
+    const [messagesReceived, messagesSent, messagesDropped, queueLength, queueBytes, bufferedAmount] =
+      numbers.slice(6);
+    return {
+      attempts,
+      opens,
+      latency: latency < 0 ? null : latency / 1e6,
+      openedAt,
+      lastReceivedAt,
+      messagesReceived,
+      messagesSent,
+      messagesDropped,
+      queueLength,
+      queueBytes,
+      bufferedAmount,
+    };
+  }
+
+  /**
+   * Sends a message, or lets it wait for the connection; { queue: false }: now or never. Returns its number,
+   * which a sent or drop event will name.
+   */
+  send(data, { queue = true } = {}) {
+    this.#checkNotEnded();
+    const isText = typeof data === "string";
+    const { addon } = this.#engine;
+    const payload = isText ? data : bytesOf(data);
+    const flags = queue ? 0 : NO_QUEUE;
+    return check(native.clientSend(addon, this.#number, isText ? TEXT : BINARY, payload, flags));
+  }
+
+  sendJSON(value, options) {
+    return this.send(jsonOf(value), options);
+  }
+
+  /** The network may be back: a waiting attempt is made at once. */
+  poke() {
+    this.#checkNotEnded();
+    check(native.clientPoke(this.#engine.addon, this.#number));
+  }
+
+  /** The numbers of the messages that wait. */
+  get queue() { return this.#hasEnded ? [] : check(native.clientQueue(this.#engine.addon, this.#number)); }
+
+  /** Drops all that wait. Returns how many there were. */
+  clearQueue() {
+    return this.#hasEnded ? 0 : check(native.clientQueueClear(this.#engine.addon, this.#number));
+  }
+
+  /** Ends it for good; fulfilled when the server has answered or close_timeout is over. */
+  async close(code = 1000, reason = "") {
+    if (!this.#hasEnded && this.#state !== "idle") {
+      const status = native.clientClose(this.#engine.addon, this.#number, code, reason);
+      check(status === -6 ? 0 : status, this.#engine.errorSentence);
+    }
+    if (this.#state === "idle") this.#free();
+    else await this.#ended;
+  }
+
+  [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
+    return this.close();
+  }
+
+  /** Its messages, over all connections, until it ends. */
+  [Symbol.asyncIterator]() {
+    if (this.#iteration) {
+      throw new HearthError("HEARTH_ERR_STATE", "the messages of a client are iterated once");
+    }
+    this.#iteration = new Iteration(this);
+    if (this.#hasEnded) this.#iteration.end();
+    return this.#iteration;
+  }
+
+  // What the engine calls.
+
+  receive(event) {
+    const data = event.payload;
+    this.#iteration?.add(data);
+    this.#emit("message", data, event.isBinary);
+  }
+
+  handle(event) {
+    switch (event.type) {
+      case EVENT.clientState: return this.#changed(event);
+      case EVENT.clientPrepare: return this.#asked(event);
+      case EVENT.clientSent: return this.#emit("sent", event.clientWord(6));
+      case EVENT.clientDropped: return this.#emit("drop", event.clientWord(6), REASONS[event.code] ?? "");
+      default: return undefined;
+    }
+  }
+
+  failed(error) {
+    if (this.listenerCount("error") > 0) this.emit("error", error);
+    else process.emitWarning(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  get #hasEnded() { return this.#state === "closed" || this.#state === "gave_up"; }
+
+  #changed(event) {
+    const state = STATES[event.clientWord(0)] ?? "idle";
+    const attempt = event.clientWord(1);
+    const number = event.clientWord(2) | 0;
+    const status = event.clientWord(3);
+    const text = event.text;
+    const error = number < 0 ? errorFor(number, text || undefined) : undefined;
+    if (error && status > 0) error.status = status;
+    this.#state = state;
+    const delay = event.clientWord(4);
+    this.#emit("state", { state, attempt, delay, code: event.code, reason: text, error });
+    if (state === "open") {
+      this.#settleOpened.resolve(this);
+      this.#emit("open", { subprotocol: text });
+    } else if (state === "reconnecting") {
+      this.#emit("reconnecting", { attempt, delay, code: event.code, error });
+    } else if (state === "closed") {
+      this.#emit("close", event.code, text);
+      this.#end({ code: event.code, reason: text }, error);
+    } else if (state === "gave_up") {
+      this.#emit("giveUp", error);
+      this.#end({ error }, error);
+    }
+  }
+
+  #end(result, error) {
+    this.#engine.hold(-1);
+    const gone = new HearthError("HEARTH_ERR_GONE", "the client was closed before it was open");
+    this.#settleOpened.reject(error ?? gone);
+    this.#settleEnded.resolve(result);
+    this.#iteration?.end();
+    // Not in the middle of its own last event.
+    setImmediate(() => this.#free()).unref();
+  }
+
+  #free() {
+    this.#state = this.#state === "gave_up" ? "gave_up" : "closed";
+    native.clientFree(this.#engine.addon, this.#number);
+    this.#engine.removeClient(this.#number, this);
+  }
+
+  async #asked(event) {
+    const { addon } = this.#engine;
+    try {
+      const request = { url: event.path, attempt: event.clientWord(1), status: event.clientWord(3) };
+      const changed = (await this.#prepare(request)) ?? {};
+      const headers = changed.headers === undefined ? null : linesOf(changed.headers);
+      const status = native.clientProceed(addon, this.#number, changed.url ?? null, headers);
+      check(status, this.#engine.errorSentence);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  #checkNotEnded() {
+    if (this.#hasEnded) throw new HearthError("HEARTH_ERR_GONE", "the client has ended");
+  }
+
+  #emit(name, ...values) {
+    for (const listener of this.rawListeners(name)) {
+      try {
+        const result = listener.apply(this, values);
+        if (typeof result?.then === "function") result.then(undefined, (error) => this.failed(error));
+      } catch (error) {
+        this.failed(error);
+      }
+    }
+  }
+}
+
+/** A promise with the functions that settle it, which nobody needs to look at. */
+function promise(take) {
+  const made = new Promise((resolve, reject) => take({ resolve, reject }));
+  made.catch(() => {});
+  return made;
+}
+
+/** Header fields as lines. */
+function linesOf(headers) {
+  const lines = [];
+  for (const [name, value] of Object.entries(headers)) {
+    if (/[\r\n\0]/.test(name) || /[\r\n\0]/.test(String(value))) {
+      throw invalid(`the header field "${name}" contains a line break`);
+    }
+    lines.push(`${name}: ${value}`);
+  }
+  return lines.join("\n");
+}
+
+/** A client that has begun to connect. */
+function connect(url, options) {
+  const client = new Client(url, options);
+  client.open().catch(() => {});
+  return client;
+}
+
+module.exports = { Client, connect };

@@ -1,0 +1,189 @@
+/* The functions of clients as JavaScript calls them, with the number of a client in the place of a
+ * server's. */
+#include "addon.h"
+#include "call.h"
+#include <stdlib.h>
+
+static hearth_client *client(struct call *call, size_t index) {
+    uint32_t position = number(call, index);
+    if (call->is_wrong || position >= call->addon->clients_count)
+        return NULL;
+    return call->addon->clients[position];
+}
+
+/* A place in the table for one more. */
+static bool make_room(struct addon *addon) {
+    if (addon->clients_count < addon->clients_capacity)
+        return true;
+    uint32_t capacity = addon->clients_capacity ? addon->clients_capacity * 2 : 16;
+    hearth_client **larger = realloc(addon->clients, capacity * sizeof *larger);
+    if (!larger)
+        return false;
+    addon->clients = larger;
+    addon->clients_capacity = capacity;
+    return true;
+}
+
+/* clientNew(addon, settings, number). Throws. The number is the next one, or that of a client that was
+ * freed. */
+static napi_value client_new(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    char sentence[TEXT_BYTES] = "";
+    int error = HEARTH_ERR_INVALID;
+    uint32_t position = number(&call, 2);
+    if (call.is_wrong || position > call.addon->clients_count || !make_room(call.addon))
+        return throw_error(env, HEARTH_ERR_INVALID, "");
+    hearth_config *config = configure(&call, 1, sentence, &error);
+    if (!config)
+        return throw_error(env, error, sentence);
+    hearth_client *made = hearth_client_new(call.addon->engine, config);
+    hearth_config_free(config);
+    struct owner *owner = malloc(sizeof *owner);
+    if (!made || !owner) {
+        hearth_engine_error(call.addon->engine, sentence, sizeof sentence);
+        free(owner);
+        return throw_error(env, HEARTH_ERR_INVALID_VALUE, sentence);
+    }
+    *owner =
+        (struct owner){.addon = call.addon, .number = position | OWNER_IS_CLIENT, .next = call.addon->owners};
+    call.addon->owners = owner;
+    hearth_client_on_event(made, addon_on_event, owner);
+    call.addon->clients[position] = made;
+    if (position == call.addon->clients_count)
+        call.addon->clients_count++;
+    return answer(&call, position);
+}
+
+static napi_value client_free(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    uint32_t position = number(&call, 1);
+    int64_t result = hearth_client_free(client(&call, 1));
+    if (!call.is_wrong && position < call.addon->clients_count)
+        call.addon->clients[position] = NULL;
+    return answer(&call, result);
+}
+
+static napi_value client_open(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    return answer(&call, hearth_client_open(client(&call, 1)));
+}
+
+/* clientClose(addon, client, code, reason) */
+static napi_value client_close(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    hearth_client *object = client(&call, 1);
+    uint32_t code = number(&call, 2);
+    char *reason = text(&call, 3);
+    int64_t result = call.is_wrong ? 0 : hearth_client_close(object, (int)code, reason);
+    free(reason);
+    return answer(&call, result);
+}
+
+/* clientSend(addon, client, opcode, data, flags): data is a string or a Buffer. The message's number, or
+ * an error. */
+static napi_value client_send(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    hearth_client *object = client(&call, 1);
+    uint32_t opcode = number(&call, 2), flags = number(&call, 4);
+    size_t length = 0;
+    char small[1024], *larger = NULL;
+    const void *data;
+    if (opcode == HEARTH_TEXT) {
+        size_t taken = 0;
+        data = small;
+        if (call.is_wrong || napi_get_value_string_utf8(env, call.arguments[3], NULL, 0, &length) != napi_ok)
+            return answer(&call, HEARTH_ERR_INVALID);
+        if (length >= sizeof small)
+            data = larger = malloc(length + 1);
+        if (!data)
+            return answer(&call, HEARTH_ERR_MEMORY);
+        napi_get_value_string_utf8(env, call.arguments[3], larger ? larger : small, length + 1, &taken);
+    } else {
+        data = bytes(&call, 3, &length);
+    }
+    int64_t result = call.is_wrong ? 0 : hearth_client_send(object, opcode, data, length, flags);
+    free(larger);
+    return answer(&call, result);
+}
+
+static napi_value client_poke(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    return answer(&call, hearth_client_poke(client(&call, 1)));
+}
+
+/* clientProceed(addon, client, url, headers) */
+static napi_value client_proceed(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    hearth_client *object = client(&call, 1);
+    char *url = text(&call, 2), *headers = text(&call, 3);
+    int64_t result = call.is_wrong ? 0 : hearth_client_proceed(object, url, headers);
+    free(url);
+    free(headers);
+    return answer(&call, result);
+}
+
+static napi_value client_url(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    hearth_client *object = client(&call, 1);
+    COPIED(call, hearth_client_url(object, NULL, 0), hearth_client_url(object, place, capacity));
+}
+
+/* clientInfo(addon, client): a list of numbers, or an error. */
+static napi_value client_info(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    hearth_client_info known = {.size = sizeof known};
+    int status = hearth_client_get_info(client(&call, 1), &known);
+    if (call.is_wrong || status != HEARTH_OK)
+        return answer(&call, status);
+    int64_t numbers[] = {known.state,
+                         known.attempts,
+                         known.opens,
+                         known.latency_us,
+                         (int64_t)known.opened_at_ms,
+                         (int64_t)known.last_received_at_ms,
+                         (int64_t)known.messages_received,
+                         (int64_t)known.messages_sent,
+                         (int64_t)known.messages_dropped,
+                         (int64_t)known.queue_messages,
+                         (int64_t)known.queue_bytes,
+                         (int64_t)known.outbox_bytes};
+    return list_of(env, numbers, sizeof numbers / sizeof numbers[0]);
+}
+
+/* clientQueue(addon, client): the numbers of the messages that wait. */
+static napi_value client_queue(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    hearth_client *object = client(&call, 1);
+    int64_t count = call.is_wrong ? HEARTH_ERR_INVALID : hearth_client_queue(object, NULL, 0);
+    if (count < 0)
+        return answer(&call, count);
+    uint64_t *messages = malloc(((size_t)count + 1) * sizeof *messages);
+    if (!messages)
+        return answer(&call, HEARTH_ERR_MEMORY);
+    hearth_client_queue(object, messages, (size_t)count);
+    napi_value list = list_of(env, (const int64_t *)messages, (size_t)count);
+    free(messages);
+    return list;
+}
+
+static napi_value client_queue_clear(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    return answer(&call, hearth_client_queue_clear(client(&call, 1)));
+}
+
+void addon_define_client_calls(napi_env env, napi_value exports) {
+    static const struct definition calls[] = {
+        {"clientNew", client_new},
+        {"clientFree", client_free},
+        {"clientOpen", client_open},
+        {"clientClose", client_close},
+        {"clientSend", client_send},
+        {"clientPoke", client_poke},
+        {"clientProceed", client_proceed},
+        {"clientUrl", client_url},
+        {"clientInfo", client_info},
+        {"clientQueue", client_queue},
+        {"clientQueueClear", client_queue_clear},
+    };
+    define(env, exports, calls, sizeof calls / sizeof calls[0]);
+}
