@@ -12,14 +12,17 @@ enum { DEFLATE_TEXT = 0xC1, DEFLATE_BINARY = 0xC2, DEFLATE_WINDOW = 15 };
 static long deflate_calls, deflate_ends;
 static _Thread_local int is_test;
 
-#define COUNTED_ZLIB(name, parameters, arguments, counter)         \
-    int name parameters {                                          \
-        static int(*original) parameters;                          \
-        if (!original)                                             \
-            original = (int(*) parameters)dlsym(RTLD_NEXT, #name); \
-        if (!is_test)                                              \
-            __atomic_fetch_add(&counter, 1, __ATOMIC_SEQ_CST);     \
-        return original arguments;                                 \
+#define COUNTED_ZLIB(name, parameters, arguments, counter)          \
+    int name parameters {                                           \
+        static void *found;                                         \
+        void *original = __atomic_load_n(&found, __ATOMIC_RELAXED); \
+        if (!original) {                                            \
+            original = dlsym(RTLD_NEXT, #name);                     \
+            __atomic_store_n(&found, original, __ATOMIC_RELAXED);   \
+        }                                                           \
+        if (!is_test)                                               \
+            __atomic_fetch_add(&counter, 1, __ATOMIC_SEQ_CST);      \
+        return ((int(*) parameters)original)arguments;              \
     }
 
 COUNTED_ZLIB(deflate, (z_stream * stream, int flush), (stream, flush), deflate_calls)

@@ -70,6 +70,22 @@ async def test_websockets_speaks_wss_in_messages_of_all_sizes(tls_server, certif
                 assert await socket.recv() == "x" * size
 
 
+async def test_compressed_messages_pass_through_tls(tls_server, certificates):
+    server = tls_server(compression="on", max_message_size="2MiB", outbox_max_bytes="8MiB")
+    server.on_open(lambda connection: connection.join("all"))
+    async with server:
+        url = f"wss://localhost:{server.port}/"
+        async with connect(url, ssl=trust(certificates), max_size=None) as socket:
+            assert "permessage-deflate" in socket.response.headers["Sec-WebSocket-Extensions"]
+            sizes = [0, 1000, 5000, 65536, 1 << 20]
+            for size in sizes:
+                await socket.send("x" * size)
+            for size in sizes:
+                assert await socket.recv() == "x" * size
+            server.room("all").broadcast("y" * 100_000)
+            assert await socket.recv() == "y" * 100_000
+
+
 async def test_many_talk_and_leave_in_any_order(tls_server, certificates):
     async with tls_server() as server:
         context = trust(certificates)
