@@ -43,7 +43,7 @@ private func check(_ outcome: Outcome, _ limits: DecoderLimits) {
         precondition(String(validating: outcome.payload, as: UTF8.self) != nil)
         precondition(outcome.payload.count <= limits.maxMessageSize)
     case 0x41, 0x42:
-        precondition(outcome.payload.count <= limits.maxMessageSize + limits.maxMessageSize / 64 + 64)
+        precondition(outcome.payload.count <= limits.maxMessageSize + limits.maxMessageSize / 16 + 64)
     case Opcode.binary.rawValue: precondition(outcome.payload.count <= limits.maxMessageSize)
     case Opcode.close.rawValue:
         precondition(

@@ -16,7 +16,7 @@ package struct DecoderLimits: Sendable {
     package var maxFragments: Int
 
     /// What a message may take more while it is compressed, for what cannot be compressed grows a little.
-    var compressedSlack: Int { maxMessageSize >> 6 + 64 }
+    var compressedSlack: Int { maxMessageSize >> 4 + 64 }
 
     package init(role: DecoderRole, maxMessageSize: Int, maxFragments: Int) {
         self.role = role

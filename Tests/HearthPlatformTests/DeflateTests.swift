@@ -120,6 +120,15 @@ struct DeflaterTests {
         #expect(third == first)
     }
 
+    @Test("makes nothing longer by more than a sixteenth and 64 bytes", arguments: 9...15)
+    func growsLittle(_ windowBits: Int) throws {
+        let deflater = try #require(Deflater(level: 5, windowBits: windowBits))
+        for count in [1, 100, 5000, 200_000] {
+            let message = try #require(deflate(random(count), deflater))
+            #expect(message.count <= count + count / 16 + 64)
+        }
+    }
+
     @Test("says so where nothing gets smaller, and is as before after a reset")
     func saysWhenNothingGetsSmaller() throws {
         let deflater = try #require(Deflater(level: 6, windowBits: 15))

@@ -64,7 +64,7 @@ struct CompressedMessageTests {
     @Test("takes so many bytes of a compressed message as one of the greatest size can become, and no more")
     func boundsCompressedSize() {
         let limits = DecoderLimits(role: .server, maxMessageSize: 640, maxFragments: 10)
-        let largest = [UInt8](repeating: 1, count: 640 + 10 + 64)
+        let largest = [UInt8](repeating: 1, count: 640 + 40 + 64)
         func outcomes(_ stream: [UInt8]) -> [Outcome] {
             let halves = [0..<stream.count / 2, stream.count / 2..<stream.count]
             return decode(stream, halves, limits, takesCompressed: true).map(\.outcome)
