@@ -332,7 +332,7 @@ typedef struct hearth_presence {
     uint32_t connection_count;         /* 0: all are lost, and presence_grace runs */
     uint32_t user_length;
     uint32_t data_length;
-    uint64_t joined_at_ms;             /* wall clock */
+    uint64_t joined_at_ms;             /* wall clock, in whole seconds */
 } hearth_presence;
 
 /* How a server drains. Set size to sizeof(hearth_drain). */

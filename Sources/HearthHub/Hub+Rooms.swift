@@ -7,7 +7,7 @@ extension Hub {
     package func roomCount(server: Int) -> Int { names[server].rooms.count }
 
     package func findRoom(server: Int, _ name: borrowing Span<UInt8>) -> UInt32? {
-        names[server].rooms.find(name)
+        names[server].rooms.find(name, in: rooms)
     }
 
     package func roomName(_ room: UInt32) -> ByteString { rooms[room].name }
@@ -64,12 +64,13 @@ extension Hub {
     /// Structure.
     package func join(_ slot: UInt32, room name: ByteString, roomsMax: Int) -> JoinResult {
         let server = Int(members[Int(slot)].server)
-        var room = names[server].rooms.find(name.bytes.span)
+        var room = names[server].rooms.find(name.bytes.span, in: rooms)
         if let room, membership(of: slot, in: room) != nil { return .alreadyThere }
         if roomsMax > 0, Int(members[Int(slot)].membershipCount) >= roomsMax { return .limitReached }
         if room == nil {
-            let made = rooms.insert(Room(name: name, server: UInt16(server)))
-            names[server].rooms.insert(name, value: made)
+            let hash = names[server].rooms.hash(name.bytes.span)
+            let made = rooms.insert(Room(name: name, hash: hash, server: UInt16(server)))
+            names[server].rooms.insert(made, in: rooms)
             room = made
         }
         let first = members[Int(slot)].firstMembership
@@ -79,7 +80,7 @@ extension Hub {
         if first != Outbox.none { memberships[first].previous = membership }
         members[Int(slot)].firstMembership = membership
         members[Int(slot)].membershipCount += 1
-        rooms[room!].members.append(Room.MemberReference(slot: slot, membership: membership))
+        rooms[room!].members.append(MemberReference(slot: slot, membership: membership))
         return .joined(room: room!)
     }
 
@@ -103,8 +104,7 @@ extension Hub {
         }
         if rooms[room].members.isEmpty {
             let server = Int(rooms[room].server)
-            let name = rooms[room].name
-            _ = names[server].rooms.remove(name.bytes.span)
+            names[server].rooms.remove(room, in: rooms)
             rooms.remove(room)
         }
         return true

@@ -6,7 +6,7 @@ extension Hub {
     package func userCount(server: Int) -> Int { names[server].users.count }
 
     package func findUser(server: Int, _ name: borrowing Span<UInt8>) -> UInt32? {
-        names[server].users.find(name)
+        names[server].users.find(name, in: users)
     }
 
     /// The user of the connection, or nil.
@@ -37,17 +37,17 @@ extension Hub {
                 users[old].slots.removeLast()
             }
             if users[old].slots.isEmpty {
-                let name = users[old].name
-                _ = names[server].users.remove(name.bytes.span)
+                names[server].users.remove(old, in: users)
                 users.remove(old)
             }
             members[Int(slot)].user = Outbox.none
         }
         guard let name else { return }
-        var user = names[server].users.find(name.bytes.span)
+        var user = names[server].users.find(name.bytes.span, in: users)
         if user == nil {
-            let made = users.insert(User(name: name, server: UInt16(server)))
-            names[server].users.insert(name, value: made)
+            let hash = names[server].users.hash(name.bytes.span)
+            let made = users.insert(User(name: name, hash: hash, server: UInt16(server)))
+            names[server].users.insert(made, in: users)
             user = made
         }
         users[user!].slots.append(slot)

@@ -53,6 +53,9 @@ package final class Hub {
     }
 
     deinit {
+        for index in 0..<rooms.endIndex where rooms.contains(UInt32(index)) {
+            rooms[UInt32(index)].members.removeAll()
+        }
         members.deinitialize(count: membersCapacity)
         members.deallocate()
     }

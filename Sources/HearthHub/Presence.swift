@@ -16,7 +16,7 @@ package struct PresenceChange {
 /// A user without connections whose time of grace runs. It names nobody any more when the user came back.
 package struct PresenceDeparture {
     let entry: UInt32
-    let stamp: UInt64
+    let stamp: UInt32
 }
 
 package enum PresenceLeave {
@@ -31,7 +31,7 @@ package enum PresenceLeave {
 package struct PresentUser {
     package let name: ByteString
     package let data: [UInt8]
-    /// Wall clock.
+    /// Wall clock, milliseconds, in whole seconds.
     package let joinedAt: UInt64
 }
 
@@ -40,10 +40,10 @@ package struct Presence: ~Copyable {
     struct Entry {
         let room: UInt32
         let user: UInt32
-        /// Wall clock.
-        let joinedAt: UInt64
+        /// Wall clock, seconds.
+        let joinedAt: UInt32
         /// Not 0 while the time of grace runs.
-        var departure: UInt64 = 0
+        var departure: UInt32 = 0
         var connections: UInt32 = 1
         var nextInRoom = none
         var previousInRoom = none
@@ -52,16 +52,18 @@ package struct Presence: ~Copyable {
     }
 
     /// A room with users.
-    struct PresenceRoom {
+    struct PresenceRoom: Named {
         let name: ByteString
+        let hash: UInt32
         var version: UInt64
         var first = none
         var count: UInt32 = 0
     }
 
     /// A user with connections, or in a room.
-    struct KnownUser {
+    struct KnownUser: Named {
         let name: ByteString
+        let hash: UInt32
         var data: [UInt8] = []
         var first = none
         /// In rooms or not.
@@ -73,12 +75,13 @@ package struct Presence: ~Copyable {
     let entries = Slab<Entry>()
     let rooms = Slab<PresenceRoom>()
     let users = Slab<KnownUser>()
-    private var roomNames: ByteTable
-    private var userNames: ByteTable
-    var pairs = PairTable()
+    private var roomNames: NameTable
+    private var userNames: NameTable
+    /// Entries by room and user.
+    private var pairs = IndexTable()
     /// Greatest version of any room so far. A room begins with it, so that a name's versions never go back.
     private var newest: UInt64 = 0
-    private var lastDeparture: UInt64 = 0
+    private var lastDeparture: UInt32 = 0
     /// Users that more than so many others are kept for are not kept.
     private let departingMax: Int
     package private(set) var departingCount = 0
@@ -86,8 +89,8 @@ package struct Presence: ~Copyable {
     package private(set) var connectedCount = 0
 
     package init(seed: (UInt64, UInt64), departingMax: Int) {
-        roomNames = ByteTable(seed: seed)
-        userNames = ByteTable(seed: (seed.1, seed.0))
+        roomNames = NameTable(seed: seed)
+        userNames = NameTable(seed: (seed.1, seed.0))
         self.departingMax = departingMax
     }
 
@@ -104,18 +107,18 @@ package struct Presence: ~Copyable {
     }
 
     package mutating func disconnect(_ name: ByteString) {
-        guard let user = userNames.find(name.bytes.span) else { return }
+        guard let user = userNames.find(name.bytes.span, in: users) else { return }
         users[user].connections -= 1
         if users[user].connections == 0 { connectedCount -= 1 }
         forgetIfUnused(user: user)
     }
 
-    package func knows(_ name: borrowing Span<UInt8>) -> Bool { userNames.find(name) != nil }
+    package func knows(_ name: borrowing Span<UInt8>) -> Bool { userNames.find(name, in: users) != nil }
 
     /// Says what is shown with a user. Returns what each of its rooms is to be told; nil: there is no such
     /// user.
     package mutating func setData(_ name: borrowing Span<UInt8>, _ data: [UInt8]) -> [PresenceChange]? {
-        guard let user = userNames.find(name) else { return nil }
+        guard let user = userNames.find(name, in: users) else { return nil }
         if users[user].data == data { return [] }
         users[user].data = data
         var changes: [PresenceChange] = []
@@ -144,7 +147,7 @@ package struct Presence: ~Copyable {
     package mutating func join(room: ByteString, user: ByteString, at wall: UInt64) -> PresenceChange? {
         let user = findOrAddUser(user)
         let room = findOrAddRoom(room)
-        if let entry = pairs.find(room, user, entries) {
+        if let entry = findEntry(room, user) {
             if entries[entry].departure != 0 {
                 entries[entry].departure = 0
                 departingCount -= 1
@@ -154,14 +157,15 @@ package struct Presence: ~Copyable {
         }
         let entry = entries.insert(
             Entry(
-                room: room, user: user, joinedAt: wall, nextInRoom: rooms[room].first,
+                room: room, user: user, joinedAt: UInt32(clamping: wall / 1000),
+                nextInRoom: rooms[room].first,
                 nextOfUser: users[user].first))
         if rooms[room].first != Self.none { entries[rooms[room].first].previousInRoom = entry }
         rooms[room].first = entry
         rooms[room].count += 1
         if users[user].first != Self.none { entries[users[user].first].previousOfUser = entry }
         users[user].first = entry
-        pairs.insert(entry, entries)
+        insertPair(entry)
         return change(of: entry)
     }
 
@@ -169,13 +173,13 @@ package struct Presence: ~Copyable {
     package mutating func leave(
         room: borrowing Span<UInt8>, user: borrowing Span<UInt8>, isKept: Bool
     ) -> PresenceLeave {
-        guard let room = roomNames.find(room), let user = userNames.find(user),
-            let entry = pairs.find(room, user, entries), entries[entry].connections > 0
+        guard let room = roomNames.find(room, in: rooms), let user = userNames.find(user, in: users),
+            let entry = findEntry(room, user), entries[entry].connections > 0
         else { return .stays }
         entries[entry].connections -= 1
         if entries[entry].connections > 0 { return .stays }
         if isKept, departingCount < departingMax {
-            lastDeparture += 1
+            lastDeparture = lastDeparture == UInt32.max ? 1 : lastDeparture + 1
             departingCount += 1
             entries[entry].departure = lastDeparture
             return .departs(PresenceDeparture(entry: entry, stamp: lastDeparture))
@@ -195,13 +199,14 @@ package struct Presence: ~Copyable {
     /// Calls `body` with each user of the room. Returns the version: changes up to it are in what was told,
     /// those above it are not.
     package func snapshot(room: borrowing Span<UInt8>, _ body: (PresentUser) -> Void) -> UInt64 {
-        guard let room = roomNames.find(room) else { return newest }
+        guard let room = roomNames.find(room, in: rooms) else { return newest }
         var entry = rooms[room].first
         while entry != Self.none {
             let user = entries[entry].user
             body(
                 PresentUser(
-                    name: users[user].name, data: users[user].data, joinedAt: entries[entry].joinedAt))
+                    name: users[user].name, data: users[user].data,
+                    joinedAt: UInt64(entries[entry].joinedAt) * 1000))
             entry = entries[entry].nextInRoom
         }
         return rooms[room].version
@@ -221,7 +226,7 @@ package struct Presence: ~Copyable {
 
     private mutating func remove(_ index: UInt32) -> PresenceChange {
         let change = change(of: index)
-        pairs.remove(index, entries)
+        removePair(index)
         let entry = entries[index]
         if entry.nextInRoom != Self.none { entries[entry.nextInRoom].previousInRoom = entry.previousInRoom }
         if entry.previousInRoom != Self.none {
@@ -238,31 +243,53 @@ package struct Presence: ~Copyable {
         entries.remove(index)
         rooms[entry.room].count -= 1
         if rooms[entry.room].count == 0 {
-            _ = roomNames.remove(change.room.bytes.span)
+            roomNames.remove(entry.room, in: rooms)
             rooms.remove(entry.room)
         }
         forgetIfUnused(user: entry.user)
         return change
     }
 
+    private func findEntry(_ room: UInt32, _ user: UInt32) -> UInt32? {
+        pairs.find(Self.hash(room, user)) { entries[$0].room == room && entries[$0].user == user }
+    }
+
+    private mutating func insertPair(_ entry: UInt32) {
+        let entries = entries
+        pairs.insert(entry) { Self.hash(entries[$0].room, entries[$0].user) }
+    }
+
+    private mutating func removePair(_ entry: UInt32) {
+        let entries = entries
+        pairs.remove(entry) { Self.hash(entries[$0].room, entries[$0].user) }
+    }
+
+    /// The numbers are given out by us, one after the other: they need to be spread, not to be kept secret.
+    private static func hash(_ room: UInt32, _ user: UInt32) -> UInt32 {
+        var mixed = UInt64(room) << 32 | UInt64(user)
+        mixed = (mixed ^ mixed >> 32) &* 0x9E37_79B9_7F4A_7C15
+        mixed = (mixed ^ mixed >> 29) &* 0xBF58_476D_1CE4_E5B9
+        return UInt32(truncatingIfNeeded: mixed >> 32)
+    }
+
     private mutating func findOrAddRoom(_ name: ByteString) -> UInt32 {
-        if let room = roomNames.find(name.bytes.span) { return room }
-        let room = rooms.insert(PresenceRoom(name: name, version: newest))
-        roomNames.insert(name, value: room)
+        if let room = roomNames.find(name.bytes.span, in: rooms) { return room }
+        let hash = roomNames.hash(name.bytes.span)
+        let room = rooms.insert(PresenceRoom(name: name, hash: hash, version: newest))
+        roomNames.insert(room, in: rooms)
         return room
     }
 
     private mutating func findOrAddUser(_ name: ByteString) -> UInt32 {
-        if let user = userNames.find(name.bytes.span) { return user }
-        let user = users.insert(KnownUser(name: name))
-        userNames.insert(name, value: user)
+        if let user = userNames.find(name.bytes.span, in: users) { return user }
+        let user = users.insert(KnownUser(name: name, hash: userNames.hash(name.bytes.span)))
+        userNames.insert(user, in: users)
         return user
     }
 
     private mutating func forgetIfUnused(user: UInt32) {
         if users[user].connections > 0 || users[user].first != Self.none { return }
-        let name = users[user].name
-        _ = userNames.remove(name.bytes.span)
+        userNames.remove(user, in: users)
         users.remove(user)
     }
 }

@@ -3,15 +3,11 @@
 package import HearthBytes
 
 /// A named set of connections of one server on one loop. It exists while it has members.
-struct Room {
-    struct MemberReference {
-        var slot: UInt32
-        var membership: UInt32
-    }
-
+struct Room: Named {
     let name: ByteString
+    let hash: UInt32
     let server: UInt16
-    var members: [MemberReference] = []
+    var members = MemberList()
 }
 
 /// One connection in one room. A connection's memberships form a list.
@@ -24,20 +20,21 @@ struct Membership {
 }
 
 /// A user of one server, with the connections on this loop.
-struct User {
+struct User: Named {
     let name: ByteString
+    let hash: UInt32
     let server: UInt16
     var slots: [UInt32] = []
 }
 
 /// The names that are in use in one server on this loop.
 final class ServerNames {
-    var rooms: ByteTable
-    var users: ByteTable
+    var rooms: NameTable
+    var users: NameTable
 
     init(seed: (UInt64, UInt64)) {
-        rooms = ByteTable(seed: seed)
-        users = ByteTable(seed: (seed.1, seed.0))
+        rooms = NameTable(seed: seed)
+        users = NameTable(seed: (seed.1, seed.0))
     }
 }
 

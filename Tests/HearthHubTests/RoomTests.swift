@@ -119,3 +119,22 @@ struct RoomTests {
         }
     }
 }
+
+@Suite("Members of a room")
+struct MemberTests {
+    @Test("rooms of every size keep their members while they grow and shrink")
+    func growAndShrink() {
+        let world = World()
+        let slots = (0..<40).map { UInt32($0) }
+        for slot in slots { world.open(slot) }
+        for size in 1...40 {
+            for slot in slots[..<size] { world.join(slot, room: "r") }
+            #expect(world.members(of: "r") == Set(slots[..<size]))
+            for (index, slot) in slots[..<size].enumerated() {
+                #expect(world.leave(slot, room: "r"))
+                #expect(world.members(of: "r") == Set(slots[(index + 1)..<size]))
+            }
+            #expect(world.find("r") == nil)
+        }
+    }
+}
