@@ -101,6 +101,9 @@ static inline int client_read(int fd, void *data, size_t length) {
     char *rest = data;
     while (length > 0) {
         ssize_t count = client_receive_some(fd, rest, length);
+        /* With a time limit the system does not resume it, e.g. while a ring of io_uring ends. */
+        if (count < 0 && errno == EINTR)
+            continue;
         CHECK(count >= 0 || errno == ECONNRESET);
         if (count <= 0)
             return 0;
