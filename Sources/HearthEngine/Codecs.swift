@@ -57,9 +57,9 @@ final class Codecs {
 
     var inflatedBytes: UnsafeBufferPointer<UInt8> { inflated.bytes }
 
-    /// Nobody needs the last answers any longer.
-    func trim() {
-        inflated.trim(toBytes: Self.keptBytes)
-        deflated.trim(toBytes: Self.keptBytes)
-    }
+    /// Nobody needs the inflated message any longer: it has been delivered, to everybody.
+    func trimInflated() { inflated.trim(toBytes: Self.keptBytes) }
+
+    /// The same for what was compressed last. A message that was inflated may still be on its way meanwhile.
+    func trimDeflated() { deflated.trim(toBytes: Self.keptBytes) }
 }

@@ -112,7 +112,7 @@ extension Loop {
             : codecs.compress(payload, level: settings.level, windowBits: compression.sentWindowBits)
         guard let compressed else { return encode(place, opcode, payload) }
         let frame = hub.encode(opcode, compressed, maskKey: maskKeys.next(), isCompressed: true)
-        codecs.trim()
+        codecs.trimDeflated()
         return frame
     }
 

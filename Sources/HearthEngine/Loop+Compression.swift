@@ -43,7 +43,7 @@ extension Loop {
             $0.limits.pointee.decoder.maxMessageSize
         }
         let result = codecs.inflate(payload, for: compression, bytesMax: bytesMax)
-        defer { codecs.trim() }
+        defer { codecs.trimInflated() }
         switch result {
         case .tooLarge: return protocolFailed(place, .messageTooLarge, sendsClose: true)
         case .invalid: return protocolFailed(place, .invalidDeflate, sendsClose: true)

@@ -102,7 +102,7 @@ extension Loop {
 
     private func encodeCompressed(_ opcode: Opcode, _ compressed: UnsafeBufferPointer<UInt8>) -> Segment {
         let frame = hub.encode(opcode, compressed, isCompressed: true)
-        codecs.trim()
+        codecs.trimDeflated()
         return frame
     }
 }

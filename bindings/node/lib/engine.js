@@ -18,10 +18,11 @@ const EVENT = Object.freeze({
   serverStopped: 10,
   dropped: 11,
   presenceUpdated: 12,
-  clientState: 14,
-  clientPrepare: 15,
-  clientSent: 16,
-  clientDropped: 17,
+  channelSend: 14,
+  clientState: 15,
+  clientPrepare: 16,
+  clientSent: 17,
+  clientDropped: 18,
 });
 const TO = Object.freeze({ connection: 1, room: 2, server: 3, user: 4 });
 const TEXT = 1;

@@ -1,5 +1,6 @@
 """Routes of the json dialect: events by name, the library's own events, errors, batches."""
 
+import contextlib
 import json
 
 import pytest
@@ -70,6 +71,41 @@ async def test_an_event_reaches_each_member_in_its_dialect(new_server):
             '{"type":"all","data":2}',
             '{"type":"you","data":3}',
         ]
+
+
+@pytest.mark.parametrize("settings", [{}, {"batch_interval": "10ms"}, {"compression_context_takeover": "on"}])
+async def test_dialects_and_compressions_mix_in_one_room(new_server, settings):
+    server = new_server(compression="on", compression_threshold=64, **settings)
+    server.route("/json", dialect="json", join="hall", relay="others")
+    server.route("/raw", join="hall", relay="others")
+    paths = ["/json", "/raw", "/json", "/raw", "/json", "/raw"]
+    offers = [None, None, "deflate", "deflate", None, "deflate"]
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(server)
+        peers = [
+            await stack.enter_async_context(peer(server, path, compression=offer))
+            for path, offer in zip(paths, offers)
+        ]
+        hall = server.room("hall")
+        await until(lambda: len(hall) == len(peers))
+        for size in (1, 63, 64, 5000):
+            assert hall.broadcast_event("n", "x" * size) == len(peers)
+            event = {"type": "n", "data": "x" * size}
+            for path, client in zip(paths, peers):
+                got = json.loads(await client.receive())
+                wrapped = [event] if "batch_interval" in settings else event
+                assert got == ("x" * size if path == "/raw" else wrapped)
+            assert hall.broadcast("y" * size) == len(peers)
+            assert {await client.receive() for client in peers} == {"y" * size}
+        await peers[3].send("z" * 100)
+        event = {"type": "message", "data": "z" * 100}
+        for path, client in zip(paths, peers):
+            if client is not peers[3]:
+                got = await client.receive()
+                if path == "/raw":
+                    assert got == "z" * 100
+                else:
+                    assert json.loads(got) == ([event] if "batch_interval" in settings else event)
 
 
 async def test_messages_of_a_room_are_stamped_by_the_server(new_server):
