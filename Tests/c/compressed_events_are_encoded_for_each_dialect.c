@@ -1,5 +1,5 @@
-/* Where dialects and compression meet, an event is compressed once for each dialect and a text that is the same
- * for all once in sum; a connection that takes its context over has its own each time. */
+/* Where dialects and compression meet, an event is compressed once for each dialect and a text that is the
+ * same for all once in sum; a connection that takes its context over has its own each time. */
 #include "deflate.h"
 #include "world.h"
 
