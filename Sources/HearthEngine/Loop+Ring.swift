@@ -49,15 +49,24 @@ extension Loop {
     @inline(__always)
     private func stage(_ slot: UInt32, in ring: SendRing) {
         let place = connections.place(slot)
-        if place.pointee.phase == .released || hub.isBlocked(slot) || place.pointee.isSealed {
-            return flush(slot)
-        }
+        if place.pointee.phase == .released || hub.isBlocked(slot) { return flush(slot) }
+        if place.pointee.isSealed { return stageSealed(place, in: ring) }
         if let piece = hub.singlePiece(slot) {
             stagedSlots[ring.count] = slot
             ring.stage(place.pointee.descriptor, piece)
         } else {
             stagePieces(place, in: ring)
         }
+    }
+
+    private func stageSealed(_ place: UnsafeMutablePointer<Connection>, in ring: SendRing) {
+        let slot = place.pointee.slot
+        guard let buffers = tlsBuffers else { return flush(slot) }
+        if !buffers.hasRoom(forStaging: hub.waitingBytes(slot)) { submit(ring) }
+        guard let piece = stageSealed(place) else { return flush(slot) }
+        stagedSlots[ring.count] = slot
+        stagedPieces[ring.count] = piece
+        ring.stage(place.pointee.descriptor, piece)
     }
 
     private func stagePieces(_ place: UnsafeMutablePointer<Connection>, in ring: SendRing) {
@@ -76,17 +85,27 @@ extension Loop {
         if ring.count == 0 { return }
         ring.submit { index in
             let slot = self.stagedSlots[index]
-            let count = self.hub.gather(slot, into: self.pieces)
+            let place = self.connections.place(slot)
+            var count = 1
+            if place.pointee.isSealed {
+                self.pieces[0] = self.stagedPieces[index]
+            } else {
+                count = self.hub.gather(slot, into: self.pieces)
+            }
             return Socket.send(
-                self.connections.place(slot).pointee.descriptor,
-                pieces: UnsafeMutableBufferPointer(rebasing: self.pieces[..<count]))
+                place.pointee.descriptor, pieces: UnsafeMutableBufferPointer(rebasing: self.pieces[..<count]))
         }
         for index in 0..<ring.count {
             let slot = stagedSlots[index]
             let place = connections.place(slot)
-            sent(place, ring.transfer(at: index), hub.waitingBytes(slot))
+            if place.pointee.isSealed {
+                sealedSent(place, stagedPieces[index], ring.transfer(at: index))
+            } else {
+                sent(place, ring.transfer(at: index), hub.waitingBytes(slot))
+            }
             noteCounts(place)
         }
         ring.clear()
+        tlsBuffers?.clearStaged()
     }
 }

@@ -101,23 +101,51 @@ extension Loop {
         let slot = place.pointee.slot
         guard let stream = place.pointee.tls else { return hub.discardOutbox(slot) }
         while place.pointee.phase != .released {
-            let wasPending = stream.pendingBytes > 0
-            switch stream.flush(to: place.pointee.descriptor) {
-            case .done: break
-            case .blocked:
-                hub.commit(slot, count: min(stream.sealedBytes, hub.waitingBytes(slot)))
-                return setInterest(place, place.pointee.interest.union(.writable))
-            case .failed: return giveUp(slot)
+            // An answer of TLS alone, of which the outbox knows nothing.
+            let wasAnswer = stream.pendingBytes > 0 && stream.sealedBytes == 0
+            guard settle(place, stream, stream.flush(to: place.pointee.descriptor)) else { return }
+            if hub.waitingBytes(slot) == 0 {
+                if wasAnswer, place.pointee.phase != .open { emptiedSlots.append(slot) }
+                return
             }
-            let count = min(stream.takeSealedBytes(), hub.waitingBytes(slot))
-            if count > 0 {
-                sent(place, .bytes(count), count)
-            } else if wasPending, hub.waitingBytes(slot) == 0, place.pointee.phase != .open {
-                emptiedSlots.append(slot)
-            }
-            if hub.waitingBytes(slot) == 0 { return }
             if !seal(slot, stream) { return giveUp(slot) }
         }
+    }
+
+    /// What became of sealed bytes. Returns whether more can be written.
+    private func settle(
+        _ place: UnsafeMutablePointer<Connection>, _ stream: TLSStream, _ flushed: TLSStream.Flushed
+    ) -> Bool {
+        let slot = place.pointee.slot
+        switch flushed {
+        case .done:
+            let count = min(stream.takeSealedBytes(), hub.waitingBytes(slot))
+            if count > 0 { sent(place, .bytes(count), count) }
+            return true
+        case .blocked:
+            hub.commit(slot, count: min(stream.sealedBytes, hub.waitingBytes(slot)))
+            setInterest(place, place.pointee.interest.union(.writable))
+        case .failed: giveUp(slot)
+        }
+        return false
+    }
+
+    // MARK: Many at once
+
+    /// Seals all that waits for the connection, to be sent in one call with what waits for others. nil: it is
+    /// to be flushed by itself.
+    func stageSealed(_ place: UnsafeMutablePointer<Connection>) -> Piece? {
+        let slot = place.pointee.slot
+        let waiting = hub.waitingBytes(slot)
+        guard let stream = place.pointee.tls, waiting > 0, waiting <= TLSBuffers.sealMax,
+            !stream.hasOutput, stream.state == .established, seal(slot, stream)
+        else { return nil }
+        return stream.stage()
+    }
+
+    func sealedSent(_ place: UnsafeMutablePointer<Connection>, _ piece: Piece, _ transfer: Transfer) {
+        guard let stream = place.pointee.tls else { return }
+        _ = settle(place, stream, stream.settle(piece, transfer))
     }
 
     private func seal(_ slot: UInt32, _ stream: TLSStream) -> Bool {

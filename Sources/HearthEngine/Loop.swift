@@ -37,6 +37,8 @@ final class Loop: @unchecked Sendable {
     var ownedRing: SendRing?
     /// The slots of the sends that are staged in the ring, in order.
     let stagedSlots: UnsafeMutablePointer<UInt32>
+    /// Sealed bytes, for the slots that have TLS.
+    let stagedPieces: UnsafeMutablePointer<Piece>
     let codecs = Codecs()
     var acceptors: [UnsafeMutablePointer<Acceptor>] = []
     /// Connections that are not read because the host does not fetch its events.
@@ -136,6 +138,7 @@ final class Loop: @unchecked Sendable {
         pieces = .allocate(capacity: Socket.piecesMax)
         pieces.initialize(repeating: Piece(base: nil, count: 0))
         stagedSlots = .allocate(capacity: SendRing.capacity)
+        stagedPieces = .allocate(capacity: SendRing.capacity)
     }
 
     deinit {
@@ -144,6 +147,7 @@ final class Loop: @unchecked Sendable {
         pieces.deallocate()
         clientCounters.cells.deallocate()
         stagedSlots.deallocate()
+        stagedPieces.deallocate()
         meter.deallocate()
         if let ownedRing { SpareRings.giveBack(ownedRing) }
     }

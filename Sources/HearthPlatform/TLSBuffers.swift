@@ -25,28 +25,56 @@ package final class TLSBuffers {
         window.initialize(to: TLSWindow())
     }
 
+    /// Whether so many plain bytes can be sealed and staged beside what is staged already.
+    package func hasRoom(forStaging plainBytes: Int) -> Bool {
+        let records = plainBytes / Self.recordBytesMax + 1
+        return window.pointee.outputCount + plainBytes + records * 64 <= Self.stagedMax
+    }
+
+    private static let stagedMax = 512 << 10
+
+    /// What was staged has been sent, or kept by its stream.
+    package func clearStaged() { window.pointee.clearStaged() }
+
     deinit {
         plain.deallocate()
         staging.deallocate()
+        window.pointee.clearStaged()
         window.pointee.output.deallocate()
         window.deallocate()
     }
 }
 
-/// What OpenSSL reads, and what it has written, during a call.
+/// What OpenSSL reads, and what it has written, during a call. Before that lies what other streams have
+/// staged.
 struct TLSWindow {
     var input: UnsafePointer<UInt8>?
     var inputCount = 0
     var output: UnsafeMutablePointer<UInt8> = .allocate(capacity: 4 << 10)
     var outputCapacity = 4 << 10
     var outputCount = 0
+    /// Up to here it is staged.
+    var stagedCount = 0
+    /// What staged pieces still point into.
+    private var outgrown: [UnsafeMutablePointer<UInt8>] = []
+
+    /// What the stream that was called last has produced.
+    var producedCount: Int { outputCount - stagedCount }
+    var produced: UnsafeMutablePointer<UInt8> { output + stagedCount }
+
+    mutating func clearStaged() {
+        outputCount = 0
+        stagedCount = 0
+        for memory in outgrown { memory.deallocate() }
+        outgrown.removeAll(keepingCapacity: true)
+    }
 
     mutating func append(_ bytes: UnsafeRawPointer, _ count: Int) {
         if outputCount + count > outputCapacity {
             while outputCount + count > outputCapacity { outputCapacity *= 2 }
             let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: outputCapacity)
             UnsafeMutableRawPointer(larger).copyMemory(from: output, byteCount: outputCount)
-            output.deallocate()
+            if stagedCount > 0 { outgrown.append(output) } else { output.deallocate() }
             output = larger
         }
         UnsafeMutableRawPointer(output + outputCount).copyMemory(from: bytes, byteCount: count)

@@ -123,7 +123,7 @@ package final class TLSStream {
         if state == .handshaking { advance() }
         var filled = 0
         let wasComplete = isHandshakeComplete
-        let producedBefore = window.pointee.outputCount
+        let producedBefore = window.pointee.producedCount
         while state == .established {
             var taken = 0
             let status = SSL_read_ex(
@@ -135,7 +135,7 @@ package final class TLSStream {
             switch SSL_get_error(ssl, status) {
             case SSL_ERROR_WANT_READ:
                 if wasComplete {
-                    weigh(answers: window.pointee.outputCount - producedBefore, against: filled)
+                    weigh(answers: window.pointee.producedCount - producedBefore, against: filled)
                 }
                 return filled
             case SSL_ERROR_ZERO_RETURN: state = .ended
@@ -237,7 +237,7 @@ package final class TLSStream {
     }
 
     /// Whether something is to be flushed.
-    package var hasOutput: Bool { pendingBytes > 0 || buffers.window.pointee.outputCount > 0 }
+    package var hasOutput: Bool { pendingBytes > 0 || buffers.window.pointee.producedCount > 0 }
 
     /// Sealed bytes that the socket did not take.
     package var pendingBytes: Int { pendingEnd - pendingStart }
@@ -256,19 +256,14 @@ package final class TLSStream {
     /// Sends what waits, then what has just been produced, and keeps what the socket does not take.
     package func flush(to descriptor: Int32) -> Flushed {
         let window = buffers.window
-        let produced = window.pointee.outputCount
-        window.pointee.outputCount = 0
+        let count = window.pointee.producedCount
+        window.pointee.outputCount = window.pointee.stagedCount
+        let produced = Piece(base: window.pointee.produced, count: count)
         if pendingBytes == 0 {
-            if produced == 0 { return .done }
-            switch Socket.send(descriptor, window.pointee.output, produced) {
-            case .bytes(let sent) where sent == produced: return .done
-            case .bytes(let sent): keep(window.pointee.output + sent, produced - sent)
-            case .blocked: keep(window.pointee.output, produced)
-            case .failed(let error): return .failed(error)
-            }
-            return .blocked
+            if count == 0 { return .done }
+            return settle(produced, Socket.send(descriptor, window.pointee.produced, count))
         }
-        if produced > 0 { keep(window.pointee.output, produced) }
+        if count > 0 { keep(window.pointee.produced, count) }
         switch Socket.send(descriptor, pending! + pendingStart, pendingBytes) {
         case .bytes(let sent): pendingStart += sent
         case .blocked: break
@@ -280,6 +275,28 @@ package final class TLSStream {
         pendingStart = 0
         pendingEnd = 0
         return .done
+    }
+
+    /// Takes out what has just been produced, to be sent together with others. It is good until the staged
+    /// bytes are cleared; before that, `settle` it. nil: something else is to go before.
+    package func stage() -> Piece? {
+        let window = buffers.window
+        if pendingBytes > 0 || window.pointee.producedCount == 0 { return nil }
+        let piece = Piece(base: window.pointee.produced, count: window.pointee.producedCount)
+        window.pointee.stagedCount = window.pointee.outputCount
+        return piece
+    }
+
+    /// What became of sealed bytes that were sent: keeps what was not taken.
+    package func settle(_ piece: Piece, _ transfer: Transfer) -> Flushed {
+        let base = piece.base!.assumingMemoryBound(to: UInt8.self)
+        switch transfer {
+        case .bytes(let sent) where sent == piece.count: return .done
+        case .bytes(let sent): keep(base + sent, piece.count - sent)
+        case .blocked: keep(base, piece.count)
+        case .failed(let error): return .failed(error)
+        }
+        return .blocked
     }
 
     private func keep(_ bytes: UnsafePointer<UInt8>, _ count: Int) {

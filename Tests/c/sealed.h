@@ -79,6 +79,7 @@ static inline ssize_t client_receive_some(int fd, void *data, size_t length) {
     size_t count = 0;
     for (;;) {
         ERR_clear_error();
+        errno = 0;
         int status = SSL_read_ex(sealed_streams[fd], data, length, &count);
         if (status == 1)
             return (ssize_t)count;
@@ -88,6 +89,8 @@ static inline ssize_t client_receive_some(int fd, void *data, size_t length) {
         int is_cut = ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
         if (error == SSL_ERROR_SSL && is_cut)
             errno = ECONNRESET;
+        if (error == SSL_ERROR_WANT_READ && errno == EINTR)
+            continue;
         if (error != SSL_ERROR_WANT_READ || !sealed_turn)
             return -1;
         sealed_turn();
