@@ -5,11 +5,15 @@
  *   load rooms PORT PID ROOMS MEMBERS DEPTH SIZE SECONDS   in each room one member sends, all receive
  *   load idle PORT PID CONNECTIONS                         resident memory that a silent member costs
  *
+ * PORT may be wss:PORT: everything goes over TLS then, and no certificate is looked at.
  * Prints one line of JSON. CPU is that of the process PID, user and system, by the scheduler's clock. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +47,11 @@ static size_t size, frame_length, head_length;
 static uint64_t delivered;
 static char *pattern, *window;
 
+/* With TLS: the stream of each descriptor. */
+enum { streams_max = 1 << 20 };
+static SSL_CTX *tls;
+static SSL *streams[streams_max];
+
 static void fail(const char *what) {
     fprintf(stderr, "load: %s (%s)\n", what, strerror(errno));
     exit(1);
@@ -55,9 +64,54 @@ static int64_t nanoseconds(clockid_t clock) {
     return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
+static void wait_for(int fd, short events) {
+    struct pollfd descriptor = {fd, events, 0};
+    poll(&descriptor, 1, -1);
+}
+
+static void begin_tls(int fd) {
+    if (fd >= streams_max)
+        fail("too many descriptors");
+    streams[fd] = SSL_new(tls);
+    SSL_set_fd(streams[fd], fd);
+    if (SSL_connect(streams[fd]) != 1)
+        fail("the handshake of TLS");
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+static ssize_t send_some(int fd, const char *bytes, size_t length) {
+    size_t count;
+    if (!tls)
+        return send(fd, bytes, length, MSG_NOSIGNAL);
+    while (SSL_write_ex(streams[fd], bytes, length, &count) != 1) {
+        if (SSL_get_error(streams[fd], 0) != SSL_ERROR_WANT_WRITE)
+            return -1;
+        wait_for(fd, POLLOUT);
+    }
+    return (ssize_t)count;
+}
+
+/* What is there now, as far as it fits. */
+static ssize_t receive_some(int fd, char *bytes, size_t capacity, int flags) {
+    size_t total = 0, count;
+    if (!tls)
+        return recv(fd, bytes, capacity, flags);
+    for (;;) {
+        while (total < capacity && SSL_read_ex(streams[fd], bytes + total, capacity - total, &count) == 1)
+            total += count;
+        if (total > 0 || SSL_get_error(streams[fd], 0) != SSL_ERROR_WANT_READ)
+            return (ssize_t)total;
+        if (flags & MSG_DONTWAIT) {
+            errno = EAGAIN;
+            return -1;
+        }
+        wait_for(fd, POLLIN);
+    }
+}
+
 static void write_all(int fd, const char *bytes, size_t length) {
     while (length > 0) {
-        ssize_t count = send(fd, bytes, length, MSG_NOSIGNAL);
+        ssize_t count = send_some(fd, bytes, length);
         if (count <= 0)
             fail("send");
         bytes += count;
@@ -74,6 +128,8 @@ static int connect_to(int port, const char *path) {
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
         fail("connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (tls)
+        begin_tls(fd);
     int length =
         snprintf(text, sizeof text,
                  "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -81,7 +137,7 @@ static int connect_to(int port, const char *path) {
                  path);
     write_all(fd, text, (size_t)length);
     for (size_t at = 0; at < 4 || memcmp(text + at - 4, "\r\n\r\n", 4) != 0; at++)
-        if (at + 1 >= sizeof text || recv(fd, text + at, 1, 0) != 1)
+        if (at + 1 >= sizeof text || receive_some(fd, text + at, 1, 0) != 1)
             fail("handshake");
     if (memcmp(text, answer, sizeof answer - 1) != 0)
         fail("the server does not upgrade");
@@ -151,7 +207,9 @@ static void check_frame(struct peer *peer, const char *frame) {
 
 static void receive(struct peer *peer) {
     static char bytes[receive_size];
-    ssize_t count = recv(peer->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    ssize_t count = receive_some(peer->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (count < 0 && errno == EAGAIN)
+        return; /* a part of a record, or what is TLS's own */
     if (count <= 0)
         fail("the server ended a connection");
     for (size_t at = 0; at < (size_t)count;) {
@@ -237,6 +295,11 @@ int main(int count, char **arguments) {
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+    if (strncmp(arguments[2], "wss:", 4) == 0) {
+        tls = SSL_CTX_new(TLS_client_method());
+        SSL_CTX_set_read_ahead(tls, 1);
+        arguments[2] += 4;
+    }
     int port = atoi(arguments[2]), pid = atoi(arguments[3]), first = atoi(arguments[4]);
     if (clock_getcpuclockid(pid, &clock) != 0)
         fail("no such process");

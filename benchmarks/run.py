@@ -17,6 +17,8 @@ TESTS = {
     "echo 64 B, 50 connections, 16 in flight": ["echo", "50", "16", "64"],
     "room of 1,000, 64 B, one at a time": ["rooms", "1", "1000", "1", "64"],
     "room of 1,000, 64 B, 16 at a time": ["rooms", "1", "1000", "16", "64"],
+    "room of 1,000, 1 KiB, one at a time": ["rooms", "1", "1000", "1", "1024"],
+    "room of 1,000, 1 KiB, 16 at a time": ["rooms", "1", "1000", "16", "1024"],
     "room of 100, 16 KiB": ["rooms", "1", "100", "1", "16384"],
     "1,000 rooms of 5, 64 B": ["rooms", "1000", "5", "1", "64"],
     "idle, bytes of memory per connection": ["idle", "10000"],
@@ -39,12 +41,13 @@ def wait_for(port: int) -> None:
     sys.exit(f"nothing listens on port {port}")
 
 
-def measure(load: str, command: str, test: list[str], seconds: str) -> float:
+def measure(load: str, name: str, command: str, test: list[str], seconds: str) -> float:
     port = free_port()
+    scheme = "wss:" if name.startswith("wss") else ""
     server = subprocess.Popen(command.replace("{port}", str(port)).split(), cwd=ROOT)
     try:
         wait_for(port)
-        arguments = [load, test[0], str(port), str(server.pid), *test[1:]]
+        arguments = [load, test[0], f"{scheme}{port}", str(server.pid), *test[1:]]
         if test[0] != "idle":
             arguments.append(seconds)
         done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True, timeout=300)
@@ -60,8 +63,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", default="2")
     parser.add_argument("--load", default="build/load")
+    parser.add_argument("--tests", default="", help="only rows whose name has this in it")
     parser.add_argument(
-        "server", nargs="*", help="NAME='COMMAND {port}'; default: our hosts in C, Swift and Python"
+        "server",
+        nargs="*",
+        help="NAME='COMMAND {port}'; a NAME that begins with wss speaks TLS; default: our three hosts",
     )
     arguments = parser.parse_args()
     given = arguments.server or [f"{name}=script/host {name} {{port}}" for name in ("c", "swift", "python")]
@@ -69,10 +75,12 @@ def main() -> None:
     print("| CPU µs per message or delivery | " + " | ".join(servers) + " |")
     print("|---|" + "---|" * len(servers), flush=True)
     for name, test in TESTS.items():
+        if arguments.tests not in name:
+            continue
         results: dict[str, list[float]] = {server: [] for server in servers}
         for _ in range(arguments.rounds):
             for server, command in servers.items():
-                results[server].append(measure(arguments.load, command, test, arguments.seconds))
+                results[server].append(measure(arguments.load, server, command, test, arguments.seconds))
         medians = [statistics.median(values) for values in results.values()]
         print(
             f"| {name} | "
