@@ -25,7 +25,7 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 class Browser:
     """One browser process with a profile of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
         if program is None:
             raise RuntimeError("no Chromium found: apt-get install chromium")
@@ -47,7 +47,7 @@ class Browser:
         if os.geteuid() == 0:
             arguments.append("--no-sandbox")  # Chromium refuses to sandbox for the super user
         self._process = subprocess.Popen(
-            [program, *arguments, "about:blank"],
+            [program, *arguments, *options, "about:blank"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -12,10 +12,10 @@ from pathlib import Path
 GOOD = {"OK", "INFORMATIONAL"}
 
 
-def write_spec(folder: Path, agent: str, port: str, cases: str) -> None:
+def write_spec(folder: Path, agent: str, url: str, cases: str) -> None:
     spec = {
         "outdir": str(folder),
-        "servers": [{"agent": agent, "url": f"ws://127.0.0.1:{port}/echo"}],
+        "servers": [{"agent": agent, "url": url}],
         "cases": cases.split(","),
         "exclude-cases": [],
         "exclude-agent-cases": {},
