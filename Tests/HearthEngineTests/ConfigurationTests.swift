@@ -47,6 +47,12 @@ struct ConfigurationTests {
     func boundsHold(key: ConfigurationKey) throws {
         let entry = key.entry
         guard entry.max.utf8CodeUnitCount > 0 else { return }
+        if case .fraction = entry.type {
+            // Kept in thousandths.
+            #expect(refusal("\(entry.name)", "1") == nil)
+            #expect(refusal("\(entry.name)", "1.001")?.contains("out of range") == true)
+            return
+        }
         var configuration = Configuration()
         try configuration.set(key, entry.min.bytes)
         let lowest = configuration.integer(key)

@@ -146,7 +146,9 @@ struct RouteTests {
         let refused = refusal("/r", option)
         #expect(refused?.status == .unknownKey)
         #expect(
-            refused?.sentence.contains("there are join, relay, event, accept, subprotocols and http") == true)
+            refused?.sentence.contains(
+                "there are join, relay, event, accept, subprotocols, dialect, events, echo, rooms and http")
+                == true)
     }
 
     @Test("an option without a value is refused")
