@@ -106,3 +106,28 @@ package struct FileStamp: Equatable {
         return ServedFile.isFolder(path) ? SystemError(number: EISDIR) : nil
     }
 }
+
+/// A small file that the program's configuration names.
+package enum SmallFile {
+    package enum Failure: Error, Sendable {
+        case unreadable(SystemError)
+        case tooLarge
+    }
+
+    package static func read(_ path: [UInt8], bytesMax: Int) throws(Failure) -> [UInt8] {
+        let descriptor = hearth_shim_open_read(path + [0])
+        if descriptor < 0 { throw .unreadable(.last) }
+        defer { Socket.close(descriptor) }
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 16 << 10)
+        while true {
+            let count = part.withUnsafeMutableBufferPointer {
+                pread(descriptor, $0.baseAddress!, $0.count, off_t(bytes.count))
+            }
+            if count < 0 { throw .unreadable(.last) }
+            if count == 0 { return bytes }
+            bytes.append(contentsOf: part[..<count])
+            if bytes.count > bytesMax { throw .tooLarge }
+        }
+    }
+}

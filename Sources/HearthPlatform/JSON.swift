@@ -20,6 +20,9 @@
             value = parsed
         }
 
+        /// Takes over the caller's reference.
+        init(taking value: UnsafeMutablePointer<json_t>) { self.value = value }
+
         deinit { json_decref(value) }
 
         package var root: JSONValue { JSONValue(value, self) }
