@@ -29,10 +29,18 @@ package struct Claim: Equatable, Sendable {
     package let name: [UInt8]
     /// One, or the elements of a list.
     package let values: [ClaimValue]
+    package let isList: Bool
 
-    package init(name: [UInt8], values: [ClaimValue]) {
+    package init(name: [UInt8], list values: [ClaimValue]) {
         self.name = name
         self.values = values
+        isList = true
+    }
+
+    package init(name: [UInt8], value: ClaimValue) {
+        self.name = name
+        values = [value]
+        isList = false
     }
 }
 
@@ -46,6 +54,12 @@ package struct Claims: Sendable {
         return nil
     }
 
+    /// nil: the claim is not there, or a list.
+    package func value(of name: [UInt8]) -> ClaimValue? {
+        for claim in list where claim.name == name { return claim.isList ? nil : claim.values[0] }
+        return nil
+    }
+
     /// Whether the claim has that value, or is a list that has it.
     package func has(_ name: [UInt8], _ value: [UInt8]) -> Bool {
         for found in values(of: name) ?? [] where found.comparable == value { return true }
@@ -54,11 +68,10 @@ package struct Claims: Sendable {
 
     /// Who it is; nil: the claim is not there or is no text or number.
     package func user(_ name: [UInt8]) -> [UInt8]? {
-        guard let values = values(of: name), values.count == 1 else { return nil }
-        switch values[0] {
+        switch value(of: name) {
         case .text(let text): return text.isEmpty ? nil : text
-        case .integer: return values[0].comparable
-        case .real, .flag, .other: return nil
+        case .integer(let number): return ClaimValue.integer(number).comparable
+        case .real, .flag, .other, nil: return nil
         }
     }
 
@@ -79,16 +92,16 @@ package struct Claims: Sendable {
 
     /// A moment in milliseconds since 1970 (RFC 7519 2, NumericDate); nil: the claim is not there.
     func moment(_ name: StaticString) throws(TokenFault) -> Int64? {
-        guard let values = values(of: ByteString(name).bytes) else { return nil }
-        guard values.count == 1 else { throw .badTime }
-        switch values[0] {
+        let name = ByteString(name).bytes
+        if values(of: name) == nil { return nil }
+        switch value(of: name) {
         case .integer(let seconds):
             if seconds < -Self.secondsMax || seconds > Self.secondsMax { throw .badTime }
             return seconds * 1000
         case .real(let seconds):
             guard seconds.isFinite, seconds.magnitude <= Double(Self.secondsMax) else { throw .badTime }
             return Int64(seconds * 1000)
-        case .text, .flag, .other: throw .badTime
+        case .text, .flag, .other, nil: throw .badTime
         }
     }
 

@@ -1,4 +1,5 @@
-// The algorithms that a token may be signed with (RFC 7518 3.1, RFC 8037 3.1). "none" is not among them.
+// The algorithms that a token may be signed with (RFC 7518 3.1, RFC 8037 3.1, RFC 9864 2.2). "none" is not
+// among them.
 
 internal import HearthBytes
 
@@ -11,7 +12,8 @@ package enum TokenAlgorithm: UInt8, CaseIterable, Sendable {
     case rs256, rs384, rs512
     case ps256, ps384, ps512
     case es256, es384, es512
-    case edDSA
+    /// The first name of the second, which RFC 9864 deprecates.
+    case edDSA, ed25519
 
     package var name: StaticString {
         switch self {
@@ -28,6 +30,7 @@ package enum TokenAlgorithm: UInt8, CaseIterable, Sendable {
         case .es384: "ES384"
         case .es512: "ES512"
         case .edDSA: "EdDSA"
+        case .ed25519: "Ed25519"
         }
     }
 
@@ -38,7 +41,7 @@ package enum TokenAlgorithm: UInt8, CaseIterable, Sendable {
         case .es256: .p256
         case .es384: .p384
         case .es512: .p521
-        case .edDSA: .ed25519
+        case .edDSA, .ed25519: .ed25519
         }
     }
 
@@ -49,7 +52,7 @@ package enum TokenAlgorithm: UInt8, CaseIterable, Sendable {
         case .hs384: 384
         case .hs512: 512
         case .rs256, .rs384, .rs512, .ps256, .ps384, .ps512: 2048
-        case .es256, .es384, .es512, .edDSA: 0
+        case .es256, .es384, .es512, .edDSA, .ed25519: 0
         }
     }
 

@@ -22,6 +22,7 @@ package enum TokenFault: Error, CaseIterable, Sendable {
     case wrongIssuer
     case wrongAudience
     case noUser
+    case userTooLong
     case otherUser
     case scopeMissing
     case claimDiffers
@@ -46,6 +47,7 @@ package enum TokenFault: Error, CaseIterable, Sendable {
         case .wrongIssuer: "the token is from another issuer"
         case .wrongAudience: "the token is for another audience"
         case .noUser: "the token names no user"
+        case .userTooLong: "the user of the token is longer than max_user_name"
         case .otherUser: "the token is another user's"
         case .scopeMissing: "the token lacks a scope"
         case .claimDiffers: "a claim of the token differs from what the path asks for"
@@ -123,8 +125,8 @@ package struct TokenRules: Sendable {
         if let issuedAt = try claims.moment("iat"), now < issuedAt - leeway { throw .notYetValid }
         for name in requiredClaims where claims.values(of: name) == nil { throw .missingClaim }
         if !issuers.isEmpty {
-            guard let values = claims.values(of: ByteString("iss").bytes), values.count == 1,
-                case .text(let issuer) = values[0], issuers.contains(issuer)
+            guard case .text(let issuer)? = claims.value(of: ByteString("iss").bytes),
+                issuers.contains(issuer)
             else { throw .wrongIssuer }
         }
         if !isForUs(claims) { throw .wrongAudience }

@@ -11,7 +11,10 @@ private func header(_ algorithm: String, type: String? = "JWT") -> TokenHeader {
 }
 
 private func claims(_ list: (String, [ClaimValue])...) -> Claims {
-    Claims(list.map { Claim(name: utf8($0.0), values: $0.1) })
+    Claims(
+        list.map {
+            $0.1.count == 1 ? Claim(name: utf8($0.0), value: $0.1[0]) : Claim(name: utf8($0.0), list: $0.1)
+        })
 }
 
 private func text(_ text: String) -> ClaimValue { .text(utf8(text)) }
@@ -107,6 +110,17 @@ struct TokenRulesTests {
                 #expect(refusal(claims((name, value)), rules) == .badTime)
             }
         }
+    }
+
+    @Test("a list of one is a list: no time, no issuer, no user")
+    func lists() {
+        var rules = rules
+        rules.issuers = [utf8("a")]
+        let time = Claims([Claim(name: utf8("exp"), list: [.integer(9)])])
+        #expect(refusal(time, rules) == .badTime)
+        let issuer = Claims([Claim(name: utf8("iss"), list: [text("a")])])
+        #expect(refusal(issuer, rules) == .wrongIssuer)
+        #expect(Claims([Claim(name: utf8("sub"), list: [text("a")])]).user(utf8("sub")) == nil)
     }
 
     @Test("an issuer must be one of those that are set")
