@@ -86,7 +86,9 @@ if isCLibrary {
             name: "HearthPlatformTests", dependencies: ["HearthPlatform", "HearthBytes"],
             swiftSettings: hasJWT ? [.define("HEARTH_JWT")] : []),
         .testTarget(name: "HearthEngineTests", dependencies: ["HearthEngine", "HearthWire", "HearthBytes"]),
-        .testTarget(name: "HearthTests", dependencies: ["Hearth"]),
+        .testTarget(
+            name: "HearthTests", dependencies: ["Hearth"],
+            swiftSettings: hasJWT ? [.define("HEARTH_JWT")] : []),
         .executableTarget(name: "host-swift", dependencies: ["Hearth"], path: "examples/swift/host"),
         .executableTarget(name: "chat-swift", dependencies: ["Hearth"], path: "examples/swift/chat"),
         .executableTarget(name: "hello-swift", dependencies: ["Hearth"], path: "examples/swift/hello"),

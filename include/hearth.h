@@ -140,7 +140,10 @@ typedef enum hearth_error {
     HEARTH_ERR_PROTOCOL = -44,         /* the server broke the WebSocket protocol otherwise */
     HEARTH_ERR_LOST = -45,             /* the connection ended without a close frame */
     HEARTH_ERR_PING_TIMEOUT = -46,     /* nothing came for ping_timeout after a ping */
-    HEARTH_ERR_TLS_HANDSHAKE = -47     /* no TLS with the server: the event's data say why, e.g. its certificate */
+    HEARTH_ERR_TLS_HANDSHAKE = -47,    /* no TLS with the server: the event's data say why, e.g. its certificate */
+    /* Of tokens. */
+    HEARTH_ERR_TOKEN = -48,            /* the token is forged, malformed, expired or for somebody else */
+    HEARTH_ERR_NOT_ALLOWED = -49       /* the token is good, but does not allow this */
 } hearth_error;
 
 /* What kind of message a payload is (RFC 6455 5.6). */
@@ -152,7 +155,8 @@ typedef enum hearth_opcode {
 typedef enum hearth_event_type {
     /* A peer asks to connect on a route with accept=ask. Answer with
      * hearth_connection_accept or hearth_connection_reject, now or before open_timeout.
-     * path, query, headers, captures, address, data (subprotocols offered, one per NUL). */
+     * path, query, headers, captures, address, data (subprotocols offered, one per NUL), user (of a
+     * token). A token that the library verified stands as *** in query and headers. */
     HEARTH_EVENT_CONNECT = 1,
     /* The connection is open. Same fields as CONNECT, but data is the subprotocol chosen; user. */
     HEARTH_EVENT_OPEN = 2,
@@ -201,7 +205,13 @@ typedef enum hearth_event_type {
      * reported as dropped. One event for each write, not for each message. */
     HEARTH_EVENT_CLIENT_SENT = 17,
     /* A message was not sent and will not be: message; code is a hearth_drop_reason. */
-    HEARTH_EVENT_CLIENT_DROPPED = 18
+    HEARTH_EVENT_CLIENT_DROPPED = 18,
+    /* The connection's token, or the time set with hearth_connection_set_expiry, is about to end: code =
+     * seconds left, user. Every expiry_notice_interval, from expiry_notice_window before the end. A new
+     * token (hearth_connection_authenticate) moves the end. */
+    HEARTH_EVENT_EXPIRING = 19,
+    /* It has ended: user. The connection is closed with 4106 (see close_codes) after this event. */
+    HEARTH_EVENT_EXPIRED = 20
 } hearth_event_type;
 
 /* What a client does. */
@@ -561,6 +571,11 @@ HEARTH_API int hearth_server_number(hearth_server *server);
  *                               itself, see docs/topics/dialects.md; event=on tells them to the host too
  *   echo=on | echo=off          whether a room's message comes back to its sender
  *   rooms=NAME+PREFIX*          rooms that join events may name; all without it
+ *   auth=public | optional | required | user   whether it wants a token (keys jwt_…); user: one that
+ *                               names a user. Without the option: the key auth
+ *   scopes=a+b                  scopes that the token must have, all of them
+ *   claim:NAME=TEMPLATE         the token's claim must be, or contain, this: claim:room={room}
+ *   reject=status | close | auto   how peers without the right token are told; see the key reject
  *   http=GET|POST|…             not WebSocket: requests of these methods are HTTP_REQUEST events
  * A server without WebSocket routes accepts every path.
  * Thread: before hearth_server_start. Returns: the number of the route, or an error
@@ -579,6 +594,12 @@ HEARTH_API int hearth_server_on_event(hearth_server *server, hearth_event_fn cal
  * HEARTH_ERR_ADDRESS_IN_USE and the like, or HEARTH_ERR_TLS (hearth_engine_error names the file
  * and the reason); then nothing listens. Since: 0.1 */
 HEARTH_API int hearth_server_start(hearth_server *server);
+
+/* Reads the files named by jwt_secrets, jwt_public_keys and jwt_jwks again. Files that change are also
+ * read by themselves, see jwt_reload_interval. Open connections stay.
+ * Returns: HEARTH_ERR_INVALID_VALUE (hearth_engine_error says what is wrong; the old keys stay),
+ * HEARTH_ERR_STATE without keys. Since: 0.1 */
+HEARTH_API int hearth_server_reload_keys(hearth_server *server);
 
 /* The port of the first TCP address; 0: there is none. Since: 0.1 */
 HEARTH_API int hearth_server_port(hearth_server *server);
@@ -784,6 +805,33 @@ HEARTH_API int hearth_connection_set_user(hearth_connection connection, const ch
 
 /* Its user, "" for none. Buffer and result as for hearth_config_get. Since: 0.1 */
 HEARTH_API int64_t hearth_connection_user(hearth_connection connection, char *buffer, size_t capacity);
+
+/* What its token says, as the JSON object that it is; "" without a token. Readable from the CONNECT
+ * event on. Buffer and result as for hearth_config_get. Since: 0.1 */
+HEARTH_API int64_t hearth_connection_claims(hearth_connection connection, char *buffer, size_t capacity);
+
+/* The scopes of its token, see jwt_scope_claims; a list as hearth_server_rooms gives. Since: 0.1 */
+HEARTH_API int64_t hearth_connection_scopes(hearth_connection connection, char *buffer, size_t capacity);
+
+/* Says who a connection is, for a host that decides by itself: its user (NULL: the one that it has), its
+ * scopes (words with spaces between, or NULL) and its claims (a JSON object as text, which is kept as it is,
+ * or NULL). After its CONNECT event, before it is accepted, or while it is open; the expiry stays.
+ * Returns: HEARTH_ERR_TOO_LARGE if scopes and claims have more bytes than jwt_max_size, HEARTH_ERR_STATE
+ * after the answer to CONNECT. Since: 0.1 */
+HEARTH_API int hearth_connection_set_principal(hearth_connection connection, const char *user, const char *scopes,
+                                               const char *claims);
+
+/* Gives an open connection a new token, which is verified on the calling thread by the rules of the
+ * server and of the connection's route. Claims, scopes and expiry are then those of the new token.
+ * Nothing changes if it is refused.
+ * Returns: HEARTH_ERR_TOKEN, or HEARTH_ERR_NOT_ALLOWED for a good token that lacks what the route asks for
+ * or is another user's (see allow_user_change); hearth_engine_error says which. HEARTH_ERR_STATE: the
+ * server has no keys. Since: 0.1 */
+HEARTH_API int hearth_connection_authenticate(hearth_connection connection, const char *token);
+
+/* Sets when the connection expires, in milliseconds since 1970, 0: never; instead of what its token
+ * says. Notices and the end are HEARTH_EVENT_EXPIRING and _EXPIRED. Since: 0.1 */
+HEARTH_API int hearth_connection_set_expiry(hearth_connection connection, uint64_t time_ms);
 
 /* Keeps bytes of the host's with the connection, at most max_metadata; length 0 removes them. Since: 0.1 */
 HEARTH_API int hearth_connection_set_metadata(hearth_connection connection, const void *data, size_t length);

@@ -24,7 +24,7 @@ public struct BorrowedEvent: ~Copyable {
         UnsafeRawBufferPointer(start: event.pointee.data, count: event.pointee.data_length)
     }
 
-    /// Close code, or how many: dropped messages, connections cut.
+    /// Close code, or how many: dropped messages, connections cut, seconds left.
     public var code: Int { Int(event.pointee.code) }
 
     /// Of a change of who is in a room; 0 for other events. See `Room.presence`.

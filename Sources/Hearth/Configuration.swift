@@ -83,6 +83,8 @@ public struct Configuration: Sendable {
     public var compressionWindowBits: Int?
     public var compressionLevel: Int?
     public var tls = TLS()
+    public var tokens = Tokens()
+    public var access = Access()
     public var listenBacklog: Int?
     public var ipv6Only: Bool?
 
@@ -163,7 +165,9 @@ extension Configuration {
         add("metrics_path", metricsPath)
         add("presence_grace", presenceGrace)
         add("presence_grace_max", presenceGraceMax)
-        for (key, value) in limits.settings + tls.settings { add(key, value) }
+        for (key, value) in limits.settings + tls.settings + tokens.settings + access.settings {
+            add(key, value)
+        }
         add("compression", compression)
         add("compression_threshold", compressionThreshold)
         add("compression_context_takeover", compressionContextTakeover)

@@ -29,6 +29,10 @@ public enum Event: Sendable {
     case limited(Connection, key: String, dropped: Int)
     /// A message for connections of a channel, to be sent by the program.
     case channelSend(Message, to: [Connection], channel: String)
+    /// The connection has so many seconds left: time for a new token. See `expiry_notice_interval`.
+    case expiring(Connection, user: String?, seconds: Int)
+    /// Its time is over; it is closed after this event.
+    case expired(Connection, user: String?)
     /// Every connection has ended. cut: how many did not close in time.
     case stopped(cut: Int)
 }
@@ -50,6 +54,8 @@ public enum EventKind: UInt32, Sendable {
     case connect = 1
     case open, message, close, joined, left, userJoined, userLeft, http, stopped, dropped
     case presenceUpdated, limited, channelSend
+    case expiring = 19
+    case expired
 }
 
 extension Event {
@@ -94,6 +100,8 @@ extension Event {
             let key = copyBytes(event.pointee.data, event.pointee.data_length)
             self = .limited(
                 connection, key: String(decoding: key, as: UTF8.self), dropped: Int(event.pointee.code))
+        case .expiring: self = .expiring(connection, user: user, seconds: Int(event.pointee.code))
+        case .expired: self = .expired(connection, user: user)
         }
     }
 }

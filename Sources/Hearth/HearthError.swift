@@ -34,6 +34,10 @@ public struct HearthError: Error, Sendable, CustomStringConvertible {
         public static let notFound = Code(rawValue: HEARTH_ERR_NOT_FOUND.rawValue)
         public static let unsupported = Code(rawValue: HEARTH_ERR_UNSUPPORTED.rawValue)
         public static let tls = Code(rawValue: HEARTH_ERR_TLS.rawValue)
+        /// The token is forged, malformed, expired or for somebody else.
+        public static let token = Code(rawValue: HEARTH_ERR_TOKEN.rawValue)
+        /// The token is good, but does not allow this.
+        public static let notAllowed = Code(rawValue: HEARTH_ERR_NOT_ALLOWED.rawValue)
     }
 
     public let code: Code

@@ -51,7 +51,8 @@ func routeOptions(_ dialect: RouteDialect) throws(HearthError) -> String {
 }
 
 func routeOptions(
-    join: RouteJoin, relay: RouteRelay, reportsRelayed: Bool, accept: RouteAccept, subprotocols: [String]
+    join: RouteJoin, relay: RouteRelay, reportsRelayed: Bool, accept: RouteAccept, subprotocols: [String],
+    access: RouteAccess
 ) throws(HearthError) -> String {
     var options: [String] = []
     switch join {
@@ -70,11 +71,12 @@ func routeOptions(
         for name in subprotocols { _ = try checked(name) }
         options.append("subprotocols=\(subprotocols.joined(separator: "|"))")
     }
+    options += try access.options()
     return options.joined(separator: ",")
 }
 
 /// The comma separates options, so a value cannot hold one.
-private func checked(_ value: String) throws(HearthError) -> String {
+func checked(_ value: String) throws(HearthError) -> String {
     if value.utf8.contains(UInt8(ascii: ",")) {
         throw HearthError(.invalidValue, detail: "a route option may not contain a comma: \(value)")
     }

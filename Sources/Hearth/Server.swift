@@ -71,16 +71,18 @@ public final class Server: Sendable {
     ///
     /// - reportsRelayed: whether messages that the library relays or handles are events too.
     /// - subprotocols: what this route speaks, in order of preference.
+    /// - access: whether a token is needed, and which.
     /// - Returns: the number of the route.
     @discardableResult
     public func route(
         _ pattern: String, join: RouteJoin = .nothing, relay: RouteRelay = .nobody,
         reportsRelayed: Bool = false,
-        accept: RouteAccept = .auto, subprotocols: [String] = [], dialect: RouteDialect = .raw
+        accept: RouteAccept = .auto, subprotocols: [String] = [], dialect: RouteDialect = .raw,
+        access: RouteAccess = RouteAccess()
     ) throws(HearthError) -> Int {
         let options = try routeOptions(
             join: join, relay: relay, reportsRelayed: reportsRelayed, accept: accept,
-            subprotocols: subprotocols)
+            subprotocols: subprotocols, access: access)
         return try add(pattern, options + (try routeOptions(dialect)))
     }
 
@@ -88,6 +90,11 @@ public final class Server: Sendable {
     @discardableResult
     public func routeHTTP(_ pattern: String, methods: [String] = ["GET"]) throws(HearthError) -> Int {
         try add(pattern, "http=\(methods.joined(separator: "|"))")
+    }
+
+    /// Reads the files with keys for tokens again. On failure the old keys stay, and the error says why.
+    public func reloadKeys() throws(HearthError) {
+        try check(hearth_server_reload_keys(handle.pointer))
     }
 
     /// Sets the handler, which is called on the thread of the loop that owns the connection: with `threads`

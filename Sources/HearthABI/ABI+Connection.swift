@@ -66,6 +66,53 @@ public func hearth_connection_user(
 }
 
 @c @implementation
+public func hearth_connection_claims(
+    _ connection: hearth_connection, _ buffer: UnsafeMutablePointer<CChar>!, _ capacity: Int
+) -> Int64 {
+    Connections.claims(ConnectionID(raw: connection)) { copyOut($0, buffer, capacity) }
+}
+
+@c @implementation
+public func hearth_connection_scopes(
+    _ connection: hearth_connection, _ buffer: UnsafeMutablePointer<CChar>!, _ capacity: Int
+) -> Int64 {
+    guard let scopes = Connections.scopes(ConnectionID(raw: connection)) else {
+        return Int64(Status.gone.rawValue)
+    }
+    return copyOut(list: scopes, buffer, capacity)
+}
+
+@c @implementation
+public func hearth_connection_set_principal(
+    _ connection: hearth_connection, _ user: UnsafePointer<CChar>!, _ scopes: UnsafePointer<CChar>!,
+    _ claims: UnsafePointer<CChar>!
+) -> Int32 {
+    if user != nil, text(user) == nil { return Status.invalid.rawValue }
+    if scopes != nil, text(scopes) == nil { return Status.invalid.rawValue }
+    if claims != nil, text(claims) == nil { return Status.invalid.rawValue }
+    return Connections.setPrincipal(
+        ConnectionID(raw: connection), user: text(user), scopes: text(scopes) ?? [],
+        claims: text(claims) ?? []
+    ).rawValue
+}
+
+@c @implementation
+public func hearth_connection_authenticate(
+    _ connection: hearth_connection, _ token: UnsafePointer<CChar>!
+) -> Int32 {
+    guard let token = text(token) else { return Status.invalid.rawValue }
+    return Connections.authenticate(ConnectionID(raw: connection), token: token).rawValue
+}
+
+@c @implementation
+public func hearth_connection_set_expiry(_ connection: hearth_connection, _ timeMilliseconds: UInt64) -> Int32
+{
+    // So that sums with durations do not overflow.
+    if timeMilliseconds > 1 << 60 { return Status.invalid.rawValue }
+    return Connections.setExpiry(ConnectionID(raw: connection), timeMilliseconds).rawValue
+}
+
+@c @implementation
 public func hearth_connection_set_metadata(
     _ connection: hearth_connection, _ data: UnsafeRawPointer!, _ length: Int
 ) -> Int32 {

@@ -126,6 +126,8 @@ extension Status {
         case .pingTimeout:
             ("HEARTH_ERR_PING_TIMEOUT", "the server sent nothing for ping_timeout after a ping")
         case .tlsHandshake: ("HEARTH_ERR_TLS_HANDSHAKE", "TLS could not be agreed on with the server")
+        case .token: ("HEARTH_ERR_TOKEN", "the token is forged, malformed, expired or for somebody else")
+        case .notAllowed: ("HEARTH_ERR_NOT_ALLOWED", "the token is good, but does not allow this")
         default: ("", "not an error of this library")
         }
     }

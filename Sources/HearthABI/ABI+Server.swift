@@ -66,6 +66,11 @@ public func hearth_server_start(_ server: OpaquePointer!) -> Int32 {
 }
 
 @c @implementation
+public func hearth_server_reload_keys(_ server: OpaquePointer!) -> Int32 {
+    Int32(withServer(server) { Int64($0.reloadKeys().rawValue) })
+}
+
+@c @implementation
 public func hearth_server_port(_ server: OpaquePointer!) -> Int32 {
     Int32(withServer(server) { Int64($0.port) })
 }

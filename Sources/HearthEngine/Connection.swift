@@ -82,6 +82,7 @@ struct Connection: ~Copyable {
     var exchange: Exchange?
     var tls: TLSStream?
     var speaker: Speaker?
+    var identity: Identity?
     var metadata: [UInt8] = []
     /// permessage-deflate, if it was agreed on.
     var compression: Compression?
@@ -154,6 +155,8 @@ final class Exchange {
     /// The file that is being sent.
     var file: ServedFile?
     var fileOffset = 0
+    /// The decision is the library's, and waits for `reject_delay`.
+    var isHeldBack = false
     /// Between two requests: `keep_alive_timeout` runs.
     var isIdle = false
 

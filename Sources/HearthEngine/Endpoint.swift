@@ -8,6 +8,10 @@ internal import Synchronization
 
 package enum EndpointKind: UInt8 { case server, client }
 
+extension Unmanaged<Endpoint> {
+    var isServer: Bool { _withUnsafeGuaranteedRef { $0.kind == .server } }
+}
+
 package class Endpoint: @unchecked Sendable {
     package final let kind: EndpointKind
     /// Counted among those of its kind in the engine.

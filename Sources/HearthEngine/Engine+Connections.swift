@@ -267,7 +267,7 @@ package enum Connections {
         return result == 0 ? information : nil
     }
 
-    private static func copied(
+    static func copied(
         _ id: ConnectionID, _ body: ([UInt8]) -> Int64,
         _ read: (Loop, UnsafeMutablePointer<Connection>) -> [UInt8]
     ) -> Int64 {

@@ -20,6 +20,10 @@ extension Server {
         do throws(Route.Fault) {
             let route = try Route(pattern: pattern, options: options)
             if route.dialect == .json { try events.check() }
+            if access.level(of: route) != .open, access.tokens == nil {
+                let status = ServerAccess.noKeysStatus ?? .invalidValue
+                return engine.fail(status, ascii("route option auth: ") + ServerAccess.noKeys).rawValue
+            }
             return Int32(add(route))
         } catch {
             return engine.fail(error.status, error.sentence).rawValue

@@ -236,6 +236,7 @@ extension Loop {
         place.pointee.exchange = nil
         stopLimiting(place)
         place.pointee.compression = nil
+        if place.pointee.identity != nil { port.lock.withLock { place.pointee.identity = nil } }
         place.pointee.speaker = nil
         if place.pointee.link != nil {
             releasedCarried.append(slot)

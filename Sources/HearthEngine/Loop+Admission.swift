@@ -131,7 +131,7 @@ extension Loop {
         let refusal = Self.refusedForUser()
         reopen(
             place, server, exchange, user: nil, subprotocol: nil,
-            rejection: (refusal.code.rawValue, refusal.reason), hasPlace: false)
+            rejection: (server.access.closeCodes.code(refusal.code), refusal.reason), hasPlace: false)
     }
 
     /// The connection gets another user, or its first. False: that user has all its places, and the old one
@@ -158,7 +158,8 @@ extension Loop {
 
     func closeUserLimit(_ place: UnsafeMutablePointer<Connection>) {
         let refusal = Self.refusedForUser()
-        _ = close(place, code: refusal.code.rawValue, reason: refusal.reason)
+        let codes = place.pointee.server._withUnsafeGuaranteedRef { $0.access.closeCodes }
+        _ = close(place, code: codes.code(refusal.code), reason: refusal.reason)
     }
 
     private func evict(_ other: ConnectionID, code: OwnCloseCode) {

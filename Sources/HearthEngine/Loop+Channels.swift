@@ -345,7 +345,8 @@ extension Loop {
     }
 
     func carriedDue(_ place: UnsafeMutablePointer<Connection>) {
-        if let due = sessionDeadline(place), due > now { return setDeadline(place, due) }
+        let due = sessionDeadline(place) ?? UInt64.max
+        if due > now { return setDeadline(place, openDeadline(place)) }
         if place.pointee.session.state == .closing {
             log(
                 .info, "session", "the host did not take what was sent", place,

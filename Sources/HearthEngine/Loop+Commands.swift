@@ -47,6 +47,15 @@ extension Loop {
             }
         case .connectChannel, .channelReceive, .channelSent, .channelAlive, .channelClosed:
             applyToChannel(command)
+        case .setExpiry(let id, let at):
+            guard let place = place(of: id) else { return }
+            _ = setExpiry(place, at)
+        case .identify(let id, let principal):
+            guard let place = place(of: id) else { return }
+            _ = identify(place, principal)
+        case .renew(let id, let principal):
+            guard let place = place(of: id) else { return }
+            _ = renew(place, principal)
         default:
             applyToServer(command)
         }
@@ -77,7 +86,8 @@ extension Loop {
             isStopRequested = true
             events.requestTurn()
         case .send, .close, .join, .leave, .setUser, .connectChannel, .channelReceive, .channelSent,
-            .channelAlive, .channelClosed, .probe, .cutGhost, .accept, .reject, .respond:
+            .channelAlive, .channelClosed, .probe, .cutGhost, .accept, .reject, .respond, .setExpiry,
+            .renew, .identify:
             break
         }
     }

@@ -27,6 +27,11 @@ extension Loop {
     }
 
     private func sessionDue(_ place: UnsafeMutablePointer<Connection>) {
+        if place.pointee.identity != nil {
+            let id = place.pointee.id
+            expiryDue(place)
+            if place.pointee.id != id || place.pointee.phase != .open { return }
+        }
         if place.pointee.link != nil { return carriedDue(place) }
         let slot = place.pointee.slot
         let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
@@ -57,7 +62,7 @@ extension Loop {
             end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: 0)
             return release(place)
         }
-        setDeadline(place, place.pointee.session.deadline(limits.pointee))
+        setDeadline(place, openDeadline(place))
     }
 
     private func sendPing(_ place: UnsafeMutablePointer<Connection>, _ number: UInt64) {
@@ -94,6 +99,7 @@ extension Loop {
     }
 
     private func answerOverdue(_ place: UnsafeMutablePointer<Connection>) {
+        if place.pointee.exchange?.isHeldBack ?? false { return applyDecision(place) }
         if let exchange = place.pointee.exchange, let request = exchange.placeRequest {
             return lookForPlace(place, exchange, request)
         }

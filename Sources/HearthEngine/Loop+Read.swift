@@ -87,7 +87,7 @@ extension Loop {
                 if place.pointee.isClient { noteLatency(place) }
                 // The wheel stands at ping_timeout, which is over with the answer: the next ping may be due
                 // before.
-                setDeadline(place, place.pointee.session.deadline(limits.pointee))
+                setDeadline(place, openDeadline(place))
             case .closeReceived(let code, let reason):
                 closeReceived(place, code, content(place, reason, bytes))
             case .closeAnswered(let code):

@@ -25,6 +25,16 @@ extension Loop {
             return respondAndClose(place, 404, "no WebSocket here", "")
         }
         setRoute(place, route)
+        if !server.access.origins.allows(head, bytes.span) {
+            let sentence: StaticString = "pages of this origin may not connect: see allowed_origins"
+            log(.warning, "handshake", "connection refused", place, reason: sentence)
+            return respondAndClose(place, 403, "pages of this origin may not connect", "")
+        }
+        do throws(AccessRefusal) {
+            try authenticate(place, server, bytes)
+        } catch {
+            return refuseUpgrade(place, server, bytes, error)
+        }
         if route >= 0, server.routes[route].asksHost {
             return askToConnect(place, server, bytes)
         }
@@ -53,11 +63,14 @@ extension Loop {
         place.pointee.phase = .host
         setPhaseDeadline(place, server.openTimeout)
         let id = place.pointee.id
-        withRequestEvent(.connect, place, server, bytes) { event in
-            emit(&event)
-        } onBadPath: {
-            exchange.isAsking = false
-            respondAndClose(place, 400, "the path is not well encoded", "")
+        withTerminated(place.pointee.identity?.principal?.user?.bytes ?? []) { user in
+            withRequestEvent(.connect, place, server, bytes) { event in
+                event.user = user
+                emit(&event)
+            } onBadPath: {
+                exchange.isAsking = false
+                respondAndClose(place, 400, "the path is not well encoded", "")
+            }
         }
         exchange.isAsking = false
         if place.pointee.id == id, place.pointee.phase == .host { applyDecision(place) }
@@ -79,7 +92,7 @@ extension Loop {
             respondAndClose(place, 503, "the server is stopping", "Retry-After: 5\r\n")
             return .gone
         }
-        if case .accepted(_, let subprotocol?) = decision, !isOffered(subprotocol, exchange.head) {
+        if case .accepted(_, let subprotocol?) = decision, !isOffered(subprotocol, exchange.head, server) {
             return .invalid
         }
         exchange.decision = decision
@@ -87,11 +100,19 @@ extension Loop {
         return .ok
     }
 
-    private func isOffered(_ subprotocol: [UInt8], _ bytes: [UInt8]) -> Bool {
+    private func isOffered(_ subprotocol: [UInt8], _ bytes: [UInt8], _ server: Server) -> Bool {
         var request = RequestHead()
         var scanned = 0
         let limits = HeadLimits(maxBytes: Int.max, maxFields: Int.max)
         guard case .complete = request.parse(bytes.span, limits: limits, scanned: &scanned) else {
+            return false
+        }
+        // A token that is offered as one is not answered.
+        var tokens: [FoundToken] = []
+        server.access.sources.find(request, bytes.span, into: &tokens)
+        if CompactToken(subprotocol.span) != nil,
+            tokens.contains(where: { bytes[$0.range].elementsEqual(subprotocol) })
+        {
             return false
         }
         var isFound = false
@@ -101,7 +122,7 @@ extension Loop {
         return isFound
     }
 
-    private func applyDecision(_ place: UnsafeMutablePointer<Connection>) {
+    func applyDecision(_ place: UnsafeMutablePointer<Connection>) {
         guard let exchange = place.pointee.exchange else { return }
         let decision = exchange.decision
         if case .none = decision { return }
@@ -168,6 +189,7 @@ extension Loop {
         _ upgrade: Upgrade, user: ByteString?, subprotocol: [UInt8]?, hasPlace: Bool
     ) {
         let routeIndex = Int(place.pointee.route)
+        let user = user ?? place.pointee.identity?.principal?.user
         guard withRequestTexts(place, server, bytes) else {
             return respondAndClose(place, 400, "the path is not well encoded", "")
         }
@@ -184,7 +206,8 @@ extension Loop {
             case .taken: break
             case .waiting(let request): return waitForPlace(place, bytes, request)
             case .refused(let code, let reason):
-                return openToClose(place, server, bytes, upgrade, (code.rawValue, reason))
+                return openToClose(
+                    place, server, bytes, upgrade, (server.access.closeCodes.code(code), reason))
             }
         }
         let fields = agreeOnCompression(place, server, bytes)
@@ -221,7 +244,8 @@ extension Loop {
         } else {
             goOnLater(place)
         }
-        setDeadline(place, sessionDeadline(place))
+        if let expiresAt = place.pointee.identity?.principal?.expiresAt { _ = setExpiry(place, expiresAt) }
+        setDeadline(place, openDeadline(place))
         setInterest(place, place.pointee.interest.union(.readable))
         hub.startMessages(slot)
         startLimiting(place, server, user: user)
@@ -270,6 +294,9 @@ extension Loop {
         let routeIndex = Int(place.pointee.route)
         if subprotocol == nil, routeIndex >= 0, !server.routes[routeIndex].subprotocols.isEmpty {
             chosen = chooseSubprotocol(server.routes[routeIndex].subprotocols, bytes)
+        }
+        if chosen.isEmpty, server.access.sources.offersToken(head, bytes.span) {
+            chosen = server.access.sources.subprotocol
         }
         response.removeAll(keepingCapacity: true)
         withUnsafeBytes(of: &digest) { digest in

@@ -48,6 +48,7 @@ final class Loop: @unchecked Sendable {
     /// The request head read last, and buffers that are used again for each.
     var head = RequestHead()
     var captures: [Range<Int>] = []
+    var foundTokens: [FoundToken] = []
     var requestTexts = RequestTexts()
     var text: [UInt8] = []
     var response: [UInt8] = []

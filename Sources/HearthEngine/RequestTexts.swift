@@ -35,16 +35,16 @@ extension Loop {
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) -> Bool {
         text.removeAll(keepingCapacity: true)
+        let secrets = secretRanges(place, server, bytes)
         requestTexts.method = put(bytes, head.method)
         requestTexts.path = put(bytes, head.path)
-        requestTexts.query = put(bytes, head.query)
+        requestTexts.query = put(bytes, head.query, without: secrets)
         let headersStart = text.count
         for index in 0..<head.fieldCount {
             let field = head.field(at: index)
             for byte in bytes[field.name] { text.append(byte &- 0x41 < 26 ? byte | 0x20 : byte) }
             text.append(0)
-            text.append(contentsOf: bytes[field.value])
-            text.append(0)
+            _ = put(bytes, field.value, without: secrets)
         }
         requestTexts.headers = headersStart..<text.count
         text.append(0)
@@ -67,8 +67,7 @@ extension Loop {
         text.append(0)
         let offeredStart = text.count
         head.forEachListItem(of: "sec-websocket-protocol", in: bytes.span) { range in
-            text.append(contentsOf: bytes[range])
-            text.append(0)
+            if !secrets.contains(range) { _ = put(bytes, range) }
         }
         requestTexts.offered = offeredStart..<text.count
         text.append(0)
@@ -92,6 +91,28 @@ extension Loop {
         requestTexts.fill(&event, from: lent)
         body(&event)
         text = lent
+    }
+
+    /// Puts three stars for each secret within the range.
+    private func put(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, without secrets: [Range<Int>]
+    ) -> Range<Int> {
+        if secrets.isEmpty { return put(bytes, range) }
+        let start = text.count
+        var index = range.lowerBound
+        while index < range.upperBound {
+            if let secret = secrets.first(where: {
+                $0.lowerBound == index && $0.upperBound <= range.upperBound
+            }) {
+                text += ascii("***")
+                index = secret.upperBound
+            } else {
+                text.append(bytes[index])
+                index += 1
+            }
+        }
+        text.append(0)
+        return start..<(text.count - 1)
     }
 
     private func put(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Range<Int> {

@@ -27,6 +27,7 @@ struct Route {
     var dialect = Dialect.raw
     var events = RouteEvents()
     var subprotocols: [[UInt8]] = []
+    var access = RouteAccess()
 
     /// Why a route was not understood.
     struct Fault: Error {
@@ -63,10 +64,9 @@ struct Route {
             throw Fault(
                 .invalidValue, [ascii("route options events, echo and rooms need dialect=json")])
         }
-        if isHTTP,
-            room != nil || joinsPath || relay != .none || asksHost || !subprotocols.isEmpty
-                || dialect != .raw
-        {
+        try access.check()
+        let isMore = room != nil || joinsPath || relay != .none || asksHost || access.isSet
+        if isHTTP, isMore || !subprotocols.isEmpty || dialect != .raw {
             throw Fault(.invalidValue, [ascii("route option http=… goes with no other option")])
         }
     }
@@ -121,12 +121,13 @@ struct Route {
                     .invalidValue, [ascii("route option http: write methods in capitals, http=GET|POST")])
             }
         default:
+            if try applyAccess(name, value) { return }
             throw Fault(
                 .unknownKey,
                 [
                     ascii("no route option \""), name,
-                    ascii("\": there are join, relay, event, accept, subprotocols, dialect, "),
-                    ascii("events, echo, rooms and http"),
+                    ascii("\": there are join, relay, event, accept, subprotocols, dialect, events, echo, "),
+                    ascii("rooms, http, auth, scopes, claim:NAME and reject"),
                 ])
         }
     }
@@ -140,6 +141,13 @@ struct Route {
             }
             return
         }
+        let parts = try template(value, "join")
+        if parts.isEmpty { throw Fault(.invalidValue, [ascii("route option join: the room name is empty")]) }
+        room = parts
+    }
+
+    /// Text with captures in it.
+    func template(_ value: [UInt8], _ option: StaticString) throws(Fault) -> [TemplatePart] {
         var parts: [TemplatePart] = []
         var text: [UInt8] = []
         var index = 0
@@ -149,14 +157,13 @@ struct Route {
                 index += 1
                 continue
             }
+            let start = ascii("route option ") + ascii(option)
             guard let end = value[index...].firstIndex(of: UInt8(ascii: "}")) else {
-                throw Fault(
-                    .invalidValue, [ascii("route option join: \""), value, ascii("\" has a { without }")])
+                throw Fault(.invalidValue, [start, ascii(": \""), value, ascii("\" has a { without }")])
             }
             let name = Array(value[(index + 1)..<end])
             guard let capture = captureIndex(name) else {
-                throw Fault(
-                    .invalidValue, [ascii("route option join: the pattern captures no {"), name, ascii("}")])
+                throw Fault(.invalidValue, [start, ascii(": the pattern captures no {"), name, ascii("}")])
             }
             if !text.isEmpty { parts.append(.text(text)) }
             text = []
@@ -164,8 +171,7 @@ struct Route {
             index = end + 1
         }
         if !text.isEmpty { parts.append(.text(text)) }
-        if parts.isEmpty { throw Fault(.invalidValue, [ascii("route option join: the room name is empty")]) }
-        room = parts
+        return parts
     }
 
     private func captureIndex(_ name: [UInt8]) -> Int? { pattern.names.firstIndex { $0.bytes == name } }
@@ -178,7 +184,7 @@ struct Route {
         throw Fault(.invalidValue, [badChoiceStart(value, name), ascii(first), ascii(", "), ascii(second)])
     }
 
-    private func badChoice(_ value: [UInt8], _ name: [UInt8], _ words: StaticString) -> Fault {
+    func badChoice(_ value: [UInt8], _ name: [UInt8], _ words: StaticString) -> Fault {
         Fault(.invalidValue, [badChoiceStart(value, name), ascii(words)])
     }
 

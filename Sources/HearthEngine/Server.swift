@@ -55,6 +55,8 @@ package final class Server: Endpoint, @unchecked Sendable {
     let rates: RateLimits?
     let proxies: TrustedProxies?
 
+    let access: ServerAccess
+
     private(set) var routes: [Route] = []
     private(set) var hasWebSocketRoutes = false
     var channels: [Channel] = []
@@ -113,6 +115,7 @@ package final class Server: Endpoint, @unchecked Sendable {
         metricsPath = try Self.path(configuration, .metricsPath)
         hasPages = !healthPath.isEmpty || !metricsPath.isEmpty
         healthLagMax = configuration.milliseconds(.healthLagMax)
+        access = try ServerAccess(configuration)
         let rootText = configuration.text(of: .serverRoot)
         if rootText.isEmpty {
             root = nil
@@ -137,7 +140,9 @@ package final class Server: Endpoint, @unchecked Sendable {
     }
 
     override var shortestTimeout: UInt64 {
-        min(super.shortestTimeout, handshakeTimeout, httpTimeout, keepAliveTimeout)
+        var shortest = min(super.shortestTimeout, handshakeTimeout, httpTimeout, keepAliveTimeout)
+        if access.noticeInterval > 0 { shortest = min(shortest, access.noticeInterval) }
+        return shortest
     }
 
     func add(_ route: Route) -> Int {

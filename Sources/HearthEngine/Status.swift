@@ -49,4 +49,6 @@ package enum Status: Int32, Error {
     case lost = -45
     case pingTimeout = -46
     case tlsHandshake = -47
+    case token = -48
+    case notAllowed = -49
 }

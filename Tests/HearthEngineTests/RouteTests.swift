@@ -147,7 +147,8 @@ struct RouteTests {
         #expect(refused?.status == .unknownKey)
         #expect(
             refused?.sentence.contains(
-                "there are join, relay, event, accept, subprotocols, dialect, events, echo, rooms and http")
+                "there are join, relay, event, accept, subprotocols, dialect, events, echo, rooms, http, auth, "
+            )
                 == true)
     }
 

@@ -42,6 +42,8 @@ extension Event {
         case .dropped: "dropped"
         case .limited: "limited"
         case .channelSend: "channelSend"
+        case .expiring: "expiring"
+        case .expired: "expired"
         case .stopped: "stopped"
         }
     }

@@ -6,7 +6,15 @@ static void on_event(struct world *world, const hearth_event *event) {
     if (event->type != HEARTH_EVENT_CONNECT)
         return;
     if (strcmp(event->path, "/accept") == 0) {
+        hearth_connection peer = event->connection;
+        char text[64];
+        CHECK_NUMBER(hearth_connection_set_principal(peer, "eve", "a  b", "{\"n\":1}"), HEARTH_OK);
+        CHECK_NUMBER(hearth_connection_set_principal(peer, "", NULL, NULL), HEARTH_ERR_INVALID);
+        CHECK_NUMBER(hearth_connection_scopes(peer, text, sizeof text), sizeof "a\0b");
+        CHECK(memcmp(text, "a\0b", sizeof "a\0b") == 0);
+        CHECK_NUMBER(hearth_connection_claims(peer, text, sizeof text), strlen("{\"n\":1}"));
         CHECK_NUMBER(hearth_connection_accept(event->connection, "ann", NULL), HEARTH_OK);
+        CHECK_NUMBER(hearth_connection_set_principal(peer, "eve", NULL, NULL), HEARTH_ERR_STATE);
         CHECK_NUMBER(hearth_connection_accept(event->connection, "ann", NULL), HEARTH_ERR_STATE);
         CHECK_NUMBER(hearth_connection_reject(event->connection, 403, NULL), HEARTH_ERR_STATE);
     } else if (strcmp(event->path, "/status") == 0) {

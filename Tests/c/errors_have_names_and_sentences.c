@@ -48,7 +48,9 @@ static const char *const names[] = {"HEARTH_OK",
                                     "HEARTH_ERR_PROTOCOL",
                                     "HEARTH_ERR_LOST",
                                     "HEARTH_ERR_PING_TIMEOUT",
-                                    "HEARTH_ERR_TLS_HANDSHAKE"};
+                                    "HEARTH_ERR_TLS_HANDSHAKE",
+                                    "HEARTH_ERR_TOKEN",
+                                    "HEARTH_ERR_NOT_ALLOWED"};
 
 int main(void) {
     int count = sizeof names / sizeof names[0];

@@ -112,6 +112,32 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case tlsOwnKey
     case tlsServerName
     case tlsInsecure
+    case authentication
+    case tokenSources
+    case tokenHeader
+    case tokenCookie
+    case tokenQuery
+    case tokenSubprotocol
+    case jwtAlgorithms
+    case jwtSecrets
+    case jwtPublicKeys
+    case jwtKeySet
+    case jwtIssuers
+    case jwtAudiences
+    case jwtType
+    case jwtLeeway
+    case jwtMaxSize
+    case jwtRequiredClaims
+    case jwtUserClaim
+    case jwtScopeClaims
+    case jwtReloadInterval
+    case allowUserChange
+    case expiryNoticeInterval
+    case expiryNoticeWindow
+    case allowedOrigins
+    case rejection
+    case rejectDelay
+    case closeCodes
 
     /// The key of that name, nil if there is none.
     package static func named(_ name: [UInt8]) -> ConfigurationKey? {

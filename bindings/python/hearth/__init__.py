@@ -14,7 +14,7 @@
 
 from ._library import LibraryNotFoundError, version
 from .channel import Channel
-from .connection import Connection, ConnectionInfo, Reject
+from .connection import Connection, ConnectionInfo, Principal, Reject
 from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
 from .message import Message
@@ -34,6 +34,7 @@ __all__ = [
     "PresenceChange",
     "PresenceKind",
     "PresentUser",
+    "Principal",
     "Reject",
     "Request",
     "Response",

@@ -60,6 +60,8 @@ ERR_PROTOCOL: Final = -44
 ERR_LOST: Final = -45
 ERR_PING_TIMEOUT: Final = -46
 ERR_TLS_HANDSHAKE: Final = -47
+ERR_TOKEN: Final = -48
+ERR_NOT_ALLOWED: Final = -49
 
 # hearth_opcode
 TEXT: Final = 1
@@ -84,6 +86,8 @@ EVENT_CLIENT_STATE: Final = 15
 EVENT_CLIENT_PREPARE: Final = 16
 EVENT_CLIENT_SENT: Final = 17
 EVENT_CLIENT_DROPPED: Final = 18
+EVENT_EXPIRING: Final = 19
+EVENT_EXPIRED: Final = 20
 
 # hearth_client_state
 CLIENT_IDLE: Final = 0
@@ -287,6 +291,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "server_route": (c_int, c_void_p, c_char_p, c_char_p),
     "server_on_event": (c_int, c_void_p, hearth_event_fn, c_void_p),
     "server_start": (c_int, c_void_p),
+    "server_reload_keys": (c_int, c_void_p),
     "server_port": (c_int, c_void_p),
     "server_address": (c_int64, c_void_p, c_size_t, c_char_p, c_size_t),
     "server_reload_tls": (c_int, c_void_p),
@@ -329,6 +334,11 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "connection_leave": (c_int, c_uint64, c_char_p),
     "connection_set_user": (c_int, c_uint64, c_char_p),
     "connection_user": (c_int64, c_uint64, c_char_p, c_size_t),
+    "connection_claims": (c_int64, c_uint64, c_char_p, c_size_t),
+    "connection_scopes": (c_int64, c_uint64, c_char_p, c_size_t),
+    "connection_set_principal": (c_int, c_uint64, c_char_p, c_char_p, c_char_p),
+    "connection_authenticate": (c_int, c_uint64, c_char_p),
+    "connection_set_expiry": (c_int, c_uint64, c_uint64),
     "connection_set_metadata": (c_int, c_uint64, c_void_p, c_size_t),
     "connection_metadata": (c_int64, c_uint64, c_void_p, c_size_t),
     "connection_set_context": (c_int, c_uint64, c_void_p),
@@ -403,6 +413,7 @@ class Functions:
     server_route: Callable[..., Any]
     server_on_event: Callable[..., Any]
     server_start: Callable[..., Any]
+    server_reload_keys: Callable[..., Any]
     server_port: Callable[..., Any]
     server_address: Callable[..., Any]
     server_reload_tls: Callable[..., Any]
@@ -445,6 +456,11 @@ class Functions:
     connection_leave: Callable[..., Any]
     connection_set_user: Callable[..., Any]
     connection_user: Callable[..., Any]
+    connection_claims: Callable[..., Any]
+    connection_scopes: Callable[..., Any]
+    connection_set_principal: Callable[..., Any]
+    connection_authenticate: Callable[..., Any]
+    connection_set_expiry: Callable[..., Any]
     connection_set_metadata: Callable[..., Any]
     connection_metadata: Callable[..., Any]
     connection_set_context: Callable[..., Any]

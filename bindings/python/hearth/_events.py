@@ -15,7 +15,7 @@ from . import _abi
 from ._library import c_number, check
 from ._routes import Handlers, HTTPHandler, Route, Session
 from .channel import ids_of
-from .connection import Connection, Inbox, Reject
+from .connection import Connection, Inbox, Principal, Reject
 from .errors import GoneError, HearthError
 from .message import Message
 from .presence import PresenceChange, PresenceKind
@@ -92,6 +92,8 @@ class Dispatcher:
             _abi.EVENT_DROPPED: self._dropped,
             _abi.EVENT_LIMITED: self._limited,
             _abi.EVENT_CHANNEL_SEND: self._channel_send,
+            _abi.EVENT_EXPIRING: self._expiring,
+            _abi.EVENT_EXPIRED: self._expired,
         }
 
     def deliver(self, view: memoryview, length: int) -> None:
@@ -217,6 +219,7 @@ class Dispatcher:
 
     def _connect(self, record: Record) -> None:
         connection = self._new_connection(record)
+        connection._user = record.user or None
         self._opening[connection.id] = connection
         try:
             handler = self._handlers.connect
@@ -243,8 +246,12 @@ class Dispatcher:
                 connection.accept()
             elif isinstance(answer, str):
                 connection.accept(answer)
+            elif isinstance(answer, Principal):
+                connection.principal = answer
+                connection.accept(answer.id)
             else:
-                raise TypeError(f"on_connect returns None, a bool or a user, not {type(answer).__name__}")
+                kind = type(answer).__name__
+                raise TypeError(f"on_connect returns None, a bool, a user or a Principal, not {kind}")
         if connection._verdict is False:
             self._opening.pop(connection.id, None)
         elif connection._user is not None or not self._server._driven:
@@ -358,6 +365,16 @@ class Dispatcher:
         if channel is not None:
             connections = [self.connection(ident) for ident in ids_of(record.info)]
             self._call(channel.send, None, connections, Message(record.data, record.opcode))
+
+    def _expiring(self, record: Record) -> None:
+        if self._handlers.expiring is not None:
+            connection = self.connection(record.connection)
+            self._call(self._handlers.expiring, connection, connection, record.code)
+
+    def _expired(self, record: Record) -> None:
+        if self._handlers.expired is not None:
+            connection = self.connection(record.connection)
+            self._call(self._handlers.expired, connection, connection)
 
     def _server_stopped(self, record: Record) -> None:
         if not self.stopped.done():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any, Awaitable, Callable, Dict, Optional, Sequence, TypeVar, Union
+from typing import Any, Awaitable, Callable, Dict, Mapping, Optional, Sequence, TypeVar, Union
 
 from .connection import Connection
 from .message import Message
@@ -35,6 +35,10 @@ class Route:
     echo: Optional[bool] = None
     rooms: Sequence[str] = ()
     methods: Sequence[str] = ()
+    auth: Optional[str] = None
+    scopes: Sequence[str] = ()
+    claims: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    reject: Optional[str] = None
     inbox_messages_max: int = 0
     inbox_bytes_max: int = 0
     session: Optional[Session] = None
@@ -59,7 +63,11 @@ class Route:
                 ("events", "+".join(self.events) or None),
                 ("echo", None if self.echo is None else "on" if self.echo else "off"),
                 ("rooms", "+".join(self.rooms) or None),
+                ("auth", self.auth),
+                ("scopes", "+".join(self.scopes) or None),
+                ("reject", self.reject),
             ]
+            given += [(f"claim:{name}", value) for name, value in self.claims.items()]
             pairs = [(name, value) for name, value in given if value is not None]
         for name, value in pairs:
             if "," in value:
@@ -84,6 +92,8 @@ class Handlers:
     presence: Optional[Callable[..., Any]] = None
     # By the name of the event.
     events: Dict[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
+    expiring: Optional[Callable[[Connection, int], Any]] = None
+    expired: Optional[Callable[[Connection], Any]] = None
 
     def register(self, name: str, handler: HandlerT) -> HandlerT:
         if not callable(handler):

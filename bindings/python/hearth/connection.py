@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import ctypes
-from typing import TYPE_CHECKING, Any, Deque, Dict, List, NamedTuple, Optional
+import datetime
+import json
+from typing import TYPE_CHECKING, Any, Deque, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from . import _abi
 from ._library import (
@@ -18,6 +21,7 @@ from ._library import (
     read_names,
     read_text,
 )
+from .errors import GoneError, InvalidError
 from .message import NOTHING, Message, Sendable, event_data, json_text, payload_of
 from .request import Head, Headers
 
@@ -57,6 +61,14 @@ class ConnectionInfo(NamedTuple):
     outbox_bytes: int
     rooms: int
     is_open: bool
+
+
+class Principal(NamedTuple):
+    """Who a connection is, by its token or by what on_connect answered. `id` is its user, None for nobody."""
+
+    id: Optional[str]
+    scopes: Tuple[str, ...] = ()
+    claims: Dict[str, Any] = {}
 
 
 class Inbox:
@@ -130,6 +142,7 @@ class Connection:
     __slots__ = (
         "id", "state", "close_code", "close_reason", "closed_cleanly", "closed_by_peer", "route",
         "_server", "_send", "_bare_id", "_head", "_subprotocol", "_user", "_inbox", "_verdict", "_closed",
+        "_has_new_token",
         "__weakref__",
     )  # fmt: skip
 
@@ -151,6 +164,7 @@ class Connection:
         self._user: Optional[str] = None
         self._inbox: Optional[Inbox] = None
         self._verdict: Optional[bool] = None
+        self._has_new_token = False
         self._closed: Optional["asyncio.Future[None]"] = None
 
     # -------------------------------------------------------------- what the handshake carried
@@ -207,7 +221,7 @@ class Connection:
     # -------------------------------------------------------------- answering on_connect
 
     def accept(self, user: Optional[str] = None, subprotocol: Optional[str] = None) -> None:
-        """Accepts the connection that on_connect asks about; user becomes its user."""
+        """Accepts the connection that on_connect asks about; user, if given, becomes its user."""
         functions = self._server._functions
         result = functions.connection_accept(
             self.id, optional_c_string(user), optional_c_string(subprotocol)
@@ -215,7 +229,8 @@ class Connection:
         self._server._sent()
         check(result)
         self._verdict = True
-        self._user = user
+        if user is not None:
+            self._user = user
 
     def reject(self, code: int = 403, reason: str = "") -> None:
         """Refuses it, with an HTTP status or a close code as `Reject` does."""
@@ -320,6 +335,10 @@ class Connection:
     @property
     def user(self) -> Optional[str]:
         """Whose connection it is. Setting it lets its rooms see the old user leave and the new one join."""
+        if self._has_new_token:
+            with contextlib.suppress(GoneError):
+                functions = self._server._functions
+                self._user = read_bytes(functions.connection_user, self.id).decode() or None
         return self._user
 
     @user.setter
@@ -328,6 +347,58 @@ class Connection:
         self._server._sent()
         check(result)
         self._user = user
+
+    @property
+    def principal(self) -> Optional[Principal]:
+        """Who it is by its token, None without one; readable from on_connect on. Setting it changes user,
+        scopes and claims."""
+        functions = self._server._functions
+        claims = read_bytes(functions.connection_claims, self.id)
+        if not claims:
+            return None
+        scopes = tuple(read_names(functions.connection_scopes, self.id))
+        return Principal(self.user, scopes, json.loads(claims))
+
+    @principal.setter
+    def principal(self, principal: Principal) -> None:
+        if any(not scope or " " in scope for scope in principal.scopes):
+            raise ValueError("a scope is a word without spaces")
+        result = self._server._functions.connection_set_principal(
+            self.id,
+            optional_c_string(principal.id),
+            c_string(" ".join(principal.scopes)),
+            c_string(json.dumps(principal.claims, ensure_ascii=False)),
+        )
+        self._server._sent()
+        check(result)
+        if principal.id is not None:
+            self._user = principal.id
+
+    def authenticate(self, token: str) -> None:
+        """Gives it a new token, which moves its expiry.
+
+        Raises TokenError, or NotAllowedError for a good token that lacks what the route asks for or is
+        another user's; the connection then stays as it was.
+        """
+        result = self._server._functions.connection_authenticate(self.id, c_string(token))
+        self._server._sent()
+        if result < 0:
+            raise_error(result, self._server._sentence())
+        # It may be another user's, as soon as the loop has taken it over.
+        self._has_new_token = True
+
+    def set_expiry(self, when: Union[datetime.datetime, float, None]) -> None:
+        """Sets when it expires: a time with a zone, seconds since 1970, or None for never."""
+        if isinstance(when, datetime.datetime):
+            if when.tzinfo is None:
+                raise ValueError("a time without a zone is no moment")
+            when = when.timestamp()
+        milliseconds = 0 if when is None else max(1, round(when * 1000))
+        if milliseconds >= 2**60:
+            raise InvalidError(f"{when} is out of range")
+        result = self._server._functions.connection_set_expiry(self.id, milliseconds)
+        self._server._sent()
+        check(result)
 
     @property
     def metadata(self) -> bytes:

@@ -344,6 +344,20 @@ class TlsHandshakeError(HearthError):
     name = "HEARTH_ERR_TLS_HANDSHAKE"
 
 
+class TokenError(HearthError):
+    """The token is forged, malformed, expired or for somebody else."""
+
+    code = -48
+    name = "HEARTH_ERR_TOKEN"
+
+
+class NotAllowedError(HearthError):
+    """The token is good, but does not allow this."""
+
+    code = -49
+    name = "HEARTH_ERR_NOT_ALLOWED"
+
+
 BY_CODE: Dict[int, Type[HearthError]] = {
     -1: InvalidError,
     -2: HearthMemoryError,
@@ -392,6 +406,8 @@ BY_CODE: Dict[int, Type[HearthError]] = {
     -45: LostError,
     -46: PingTimeoutError,
     -47: TlsHandshakeError,
+    -48: TokenError,
+    -49: NotAllowedError,
 }
 
 __all__ = [
@@ -443,4 +459,6 @@ __all__ = [
     "LostError",
     "PingTimeoutError",
     "TlsHandshakeError",
+    "TokenError",
+    "NotAllowedError",
 ]

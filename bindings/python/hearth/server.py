@@ -9,7 +9,7 @@ import inspect
 import json
 import signal
 import threading
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 from . import _abi
 from ._engine import Configuration, Engine, Value
@@ -78,21 +78,27 @@ class Server:
         events: Sequence[str] = (),
         echo: Optional[bool] = None,
         rooms: Sequence[str] = (),
+        auth: Optional[str] = None,
+        scopes: Sequence[str] = (),
+        claims: Optional[Mapping[str, str]] = None,
+        reject: Optional[str] = None,
         inbox_messages_max: int = 1024,
         inbox_bytes_max: int = 4 * 1024 * 1024,
     ) -> Callable[[SessionT], SessionT]:
-        """Adds a route. Its options are those of hearth_server_route.
+        """Adds a route. Its options are those of hearth_server_route; claims maps names to templates.
 
         As a decorator it names the session, a coroutine function that runs once for each connection;
         its return closes the connection. A peer that sends more than the session takes is closed with
         1013 when more than inbox_messages_max messages or inbox_bytes_max bytes wait.
         """
         self._forbid_running()
-        for name, value in (("subprotocols", subprotocols), ("events", events), ("rooms", rooms)):
+        lists = {"subprotocols": subprotocols, "events": events, "rooms": rooms, "scopes": scopes}
+        for name, value in lists.items():
             if isinstance(value, str):
                 raise TypeError(f"{name} is a list of names")
         route = Route(
             pattern, join, relay, event, accept, subprotocols, dialect, events, echo, rooms,
+            auth=auth, scopes=scopes, claims=claims or {}, reject=reject,
             inbox_messages_max=inbox_messages_max, inbox_bytes_max=inbox_bytes_max,
         )  # fmt: skip
         self._routes.append(route)
@@ -124,7 +130,8 @@ class Server:
 
     def on_connect(self, handler: HandlerT) -> HandlerT:
         """handler(connection) says whether to accept: None or True accepts, text accepts and names the
-        user, False refuses with 403, and it may raise Reject. With it, routes ask unless accept="auto"."""
+        user, a Principal its scopes and claims too, False refuses with 403, and it may raise Reject. With
+        it, routes ask unless accept="auto"."""
         return self._handlers.register("connect", handler)
 
     def on_open(self, handler: HandlerT) -> HandlerT:
@@ -198,6 +205,15 @@ class Server:
             raise ValueError(f"there is a channel {name!r} already")
         channel = self._channels[name] = Channel(self, name, send, acknowledge, liveness)
         return channel
+
+    def on_expiring(self, handler: HandlerT) -> HandlerT:
+        """handler(connection, seconds) is called while a connection has so many seconds left: time to ask
+        the peer for a new token. See the keys expiry_notice_interval and expiry_notice_window."""
+        return self._handlers.register("expiring", handler)
+
+    def on_expired(self, handler: HandlerT) -> HandlerT:
+        """handler(connection) is called when its time is over; then it is closed."""
+        return self._handlers.register("expired", handler)
 
     # -------------------------------------------------------------- life
 
@@ -340,6 +356,12 @@ class Server:
         await self.stop()
 
     # -------------------------------------------------------------- sending
+
+    def reload_keys(self) -> None:
+        """Reads the files with keys again. On failure the old keys stay, and the error says why."""
+        result = self._functions.server_reload_keys(self._handle)
+        if result < 0:
+            raise_error(result, self._sentence())
 
     def room(self, name: str) -> Room:
         return Room(self, name)
@@ -490,6 +512,10 @@ class Server:
     def _announce(self, ident: int) -> Connection:
         dispatcher = self._dispatcher
         return Connection(self, ident) if dispatcher is None else dispatcher.announce(ident)
+
+    def _sentence(self) -> str:
+        """What the engine says about its last error."""
+        return "" if self._engine is None else self._engine.error()
 
     def _connection(self, ident: int) -> Connection:
         dispatcher = self._dispatcher

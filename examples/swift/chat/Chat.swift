@@ -34,7 +34,7 @@ final class Chat: Sendable {
                 return
             }
             answer(message.text ?? "", connection, user, room, time)
-        case .named, .presenceUpdated, .open, .http, .dropped, .limited, .channelSend, .stopped: break
+        default: break
         }
     }
 

@@ -1,0 +1,98 @@
+// Who may connect to a server, as its configuration says.
+
+internal import HearthBytes
+internal import HearthWire
+
+struct ServerAccess {
+    let tokens: TokenVerifier?
+    let sources: TokenSources
+    let origins: OriginRules
+    /// Of routes that say nothing themselves.
+    let level: AccessLevel
+    let rejection: RejectionStyle
+    /// Milliseconds.
+    let rejectDelay: UInt64
+    let closeCodes: CloseCodeProfile
+    let allowsUserChange: Bool
+    /// Bytes of scopes and claims that the host may give a connection.
+    let principalBytesMax: Int
+    /// Milliseconds.
+    let noticeInterval: UInt64
+    let noticeWindow: UInt64
+
+    init(_ configuration: Configuration) throws(Route.Fault) {
+        tokens = try TokenVerifier.make(configuration)
+        sources = try Self.sources(configuration)
+        guard let origins = OriginRules(configuration.list(.allowedOrigins)) else {
+            throw Route.Fault(
+                .invalidValue,
+                [
+                    ascii("allowed_origins: \""), configuration.text(of: .allowedOrigins),
+                    ascii("\" has an item that is none of same-host, *, null, https://example.com, "),
+                    ascii("https://*.example.com:8443"),
+                ])
+        }
+        self.origins = origins
+        let level = AccessLevel(rawValue: UInt8(configuration.choice(.authentication))) ?? .auto
+        self.level = level == .auto ? (tokens == nil ? .open : .required) : level
+        if self.level != .open, tokens == nil {
+            throw Route.Fault(Self.noKeysStatus ?? .invalidValue, [ascii("auth: "), Self.noKeys])
+        }
+        rejection = RejectionStyle(rawValue: UInt8(configuration.choice(.rejection))) ?? .auto
+        rejectDelay = configuration.milliseconds(.rejectDelay)
+        closeCodes = CloseCodeProfile(rawValue: UInt8(configuration.choice(.closeCodes))) ?? .own
+        principalBytesMax = configuration.size(.jwtMaxSize)
+        allowsUserChange = configuration.flag(.allowUserChange)
+        noticeInterval = configuration.milliseconds(.expiryNoticeInterval)
+        noticeWindow = configuration.milliseconds(.expiryNoticeWindow)
+    }
+
+    static var noKeys: [UInt8] {
+        TokenVerifier.isBuiltIn
+            ? ascii("there are no keys to verify tokens with: set jwt_secrets, jwt_public_keys or jwt_jwks")
+            : TokenVerifier.notBuiltIn
+    }
+
+    /// What no setting can help; nil: one can.
+    static var noKeysStatus: Status? { TokenVerifier.isBuiltIn ? nil : .unsupported }
+
+    private static func sources(_ configuration: Configuration) throws(Route.Fault) -> TokenSources {
+        var order: [TokenSource] = []
+        for name in configuration.list(.tokenSources) {
+            switch true {
+            case matches(name, "header"): order.append(.header)
+            case matches(name, "subprotocol"): order.append(.subprotocol)
+            case matches(name, "cookie"): order.append(.cookie)
+            case matches(name, "query"): order.append(.query)
+            default:
+                throw Route.Fault(
+                    .invalidValue,
+                    [
+                        ascii("token_sources: \""), name,
+                        ascii("\" is not one of header, subprotocol, cookie, query"),
+                    ])
+            }
+        }
+        let subprotocol = configuration.text(of: .tokenSubprotocol)
+        if !isToken(subprotocol) {
+            throw Route.Fault(
+                .invalidValue, [ascii("token_subprotocol has a character that no subprotocol may have")])
+        }
+        return TokenSources(
+            order: order,
+            header: configuration.text(of: .tokenHeader).map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 },
+            cookie: configuration.text(of: .tokenCookie), query: configuration.text(of: .tokenQuery),
+            subprotocol: subprotocol)
+    }
+
+    /// What a route asks for. Requests that are no upgrades are asked for nothing.
+    func level(of route: Route?) -> AccessLevel {
+        guard let route else { return level }
+        if route.isHTTP { return .open }
+        return route.access.level == .auto ? level : route.access.level
+    }
+}
+
+extension Server {
+    func route(at index: Int) -> Route? { index >= 0 ? routes[index] : nil }
+}
