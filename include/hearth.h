@@ -734,6 +734,12 @@ HEARTH_API int64_t hearth_client_send(hearth_client *client, uint32_t opcode, co
  * asks its server by a ping whether it is there. Since: 0.1 */
 HEARTH_API int hearth_client_poke(hearth_client *client);
 
+/* With paused not 0 the client's socket is not read any more, so that its server has to wait; with 0 it is again.
+ * For programs that keep messages until somebody takes them, as the key `max_queue_size` says. It holds for the
+ * connections that follow too. Messages that were read already still come. While it is paused, silence of the
+ * server ends nothing. Thread: any, callbacks too. Since: 0.1 */
+HEARTH_API int hearth_client_pause(hearth_client *client, int paused);
+
 /* Answers CLIENT_PREPARE: the attempt begins. url and headers (lines "Name: value", ended by LF or CR LF) take
  * the place of the keys from now on; NULL: as before. Without a CLIENT_PREPARE to answer they count from the
  * next attempt on. Returns: HEARTH_ERR_URL (hearth_engine_error says what is wrong, and at which byte) or

@@ -86,6 +86,11 @@ public func hearth_client_poke(_ client: OpaquePointer!) -> Int32 {
 }
 
 @c @implementation
+public func hearth_client_pause(_ client: OpaquePointer!, _ paused: Int32) -> Int32 {
+    Int32(withClient(client) { Int64($0.pause(paused != 0).rawValue) })
+}
+
+@c @implementation
 public func hearth_client_proceed(
     _ client: OpaquePointer!, _ url: UnsafePointer<CChar>!, _ headers: UnsafePointer<CChar>!
 ) -> Int32 {

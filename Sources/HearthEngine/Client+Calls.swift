@@ -12,6 +12,7 @@ package enum ClientCommand {
     case close(code: UInt16, reason: [UInt8])
     case applyInbox
     case poke
+    case hold
     case proceed
     case tell
     case cut
@@ -83,6 +84,14 @@ extension Client {
     }
 
     package func poke() -> Status { ask(.poke) ? .ok : .state }
+
+    /// Also before it is open, and over all its connections.
+    package func pause(_ isPaused: Bool) -> Status {
+        if isFreed.load(ordering: .relaxed) { return .gone }
+        self.isPaused.store(isPaused, ordering: .relaxed)
+        _ = ask(.hold)
+        return .ok
+    }
 
     /// Answers CLIENT_PREPARE. nil: as before.
     package func proceed(url: [UInt8]?, fields text: [UInt8]?) -> Status {
@@ -249,6 +258,7 @@ extension Loop {
         case .close(let code, let reason): closeClient(client, code: code, reason: reason)
         case .applyInbox: applyInbox(client)
         case .poke: pokeClient(client)
+        case .hold: holdClient(client)
         case .proceed: proceedClient(client)
         case .tell: list(client, .tells)
         case .cut: cutClient(client)

@@ -48,6 +48,7 @@ package final class Client: Endpoint, @unchecked Sendable {
     // What other threads may read at any time.
     let state = Atomic<ClientState>(.idle)
     let isFreed = Atomic<Bool>(false)
+    let isPaused = Atomic<Bool>(false)
     /// The port of the loop on which it lives, from its first opening on; -1: none.
     let home = Atomic<Int>(-1)
     let counts = ClientCounts()

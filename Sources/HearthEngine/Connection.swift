@@ -49,6 +49,8 @@ struct Connection: ~Copyable {
     var lingers = false
     /// The peer sent its last byte.
     var isInputEnded = false
+    /// A client's program takes no more messages for now.
+    var isHeld = false
     /// The outbox was found full with a policy that closes.
     var isTooSlow = false
     /// It asked for a WebSocket, and the answer is to be counted.

@@ -217,6 +217,7 @@ extension Loop {
         setClientDeadline(client)
         hub.startMessages(place.pointee.slot)
         tellOpen(client, attempt, place, subprotocol)
+        holdClient(client)
         list(client, .drains)
     }
 

@@ -123,6 +123,7 @@ extension Loop {
         client.isDeliberate = true
         client.closeReason = reason
         if let place = place(of: client.connection), place.pointee.phase == .open {
+            hold(place, false)
             drain(client)
             if close(place, code: code, reason: reason) == .ok { return }
         }
@@ -138,6 +139,19 @@ extension Loop {
         if client.attempt != nil || client.retryAt == 0 { return }
         client.retryAt = 0
         list(client, .starts)
+    }
+
+    /// The program takes no more messages, or some again.
+    func holdClient(_ client: Client) {
+        guard let place = place(of: client.connection), place.pointee.phase == .open else { return }
+        hold(place, client.isPaused.load(ordering: .relaxed) && place.pointee.session.state == .open)
+    }
+
+    private func hold(_ place: UnsafeMutablePointer<Connection>, _ isHeld: Bool) {
+        if place.pointee.isHeld == isHeld { return }
+        place.pointee.isHeld = isHeld
+        let interest = place.pointee.interest
+        setInterest(place, isHeld ? interest.subtracting(.readable) : interest.union(.readable))
     }
 
     /// The client is no more. What it still had to tell is told.

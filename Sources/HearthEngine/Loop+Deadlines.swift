@@ -36,8 +36,8 @@ extension Loop {
         let slot = place.pointee.slot
         let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
         // What has come and was not read yet, because the host kept the loop or its events waiting, is a sign
-        // of life.
-        if engine.queue.isFull || Socket.hasInput(place.pointee.descriptor) {
+        // of life; and a server from which nothing is read is not asked for one.
+        if engine.queue.isFull || place.pointee.isHeld || Socket.hasInput(place.pointee.descriptor) {
             place.pointee.session.noteReceived(now: now)
         }
         let action = place.pointee.session.tick(

@@ -21,6 +21,8 @@ extension Loop {
         place.pointee.interest = []
         if place.pointee.phase == .connecting { return connectionDecided(place) }
         while place.pointee.phase != .released, Socket.hasInput(place.pointee.descriptor) {
+            // As below, when the client's program goes on.
+            if place.pointee.isHeld { return }
             if engine.queue.isFull {
                 // When the host has fetched its events it is watched again, and that leads here again.
                 pausedReaders.append(place.pointee.id)
@@ -33,7 +35,7 @@ extension Loop {
 
     private func readable(_ place: UnsafeMutablePointer<Connection>) {
         if place.pointee.phase.rawValue >= Phase.released.rawValue { return unreadable(place) }
-        if engine.queue.isFull { return pauseReading(place) }
+        if engine.queue.isFull || place.pointee.isHeld { return pauseReading(place) }
         switch Socket.receive(place.pointee.descriptor, input, Self.inputBytes) {
         case .bytes(0): inputEnded(place)
         case .bytes(let count):
@@ -153,7 +155,7 @@ extension Loop {
 
     private func pauseReading(_ place: UnsafeMutablePointer<Connection>) {
         setInterest(place, place.pointee.interest.subtracting(.readable))
-        pausedReaders.append(place.pointee.id)
+        if !place.pointee.isHeld { pausedReaders.append(place.pointee.id) }
     }
 
     func resumeReading() {

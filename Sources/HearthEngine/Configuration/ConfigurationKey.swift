@@ -92,6 +92,7 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case prepare
     case sentEvents
     case jsonPing
+    case maxQueueSize
     case reconnectEnabled
     case reconnectMaxAttempts
     case reconnectBackoffBase

@@ -26,6 +26,10 @@ extension ConfigurationKey {
             .jsonPing, "json_ping", .flag, standard: "off", .client,
             "Whether a client answers the message {\"type\":\"ping\"} with {\"type\":\"pong\"} by itself."),
         ConfigurationEntry(
+            .maxQueueSize, "max_queue_size", .integer, standard: "16", from: "1", to: "1000000000", .client,
+            "Messages that may wait in Python or Swift until somebody takes them; then the server waits."
+        ),
+        ConfigurationEntry(
             .reconnectEnabled, "reconnect_enabled", .flag, standard: "on", .client,
             "Whether a client connects again when its connection ends or an attempt fails."),
         ConfigurationEntry(

@@ -319,6 +319,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "client_close": (c_int, c_void_p, c_int, c_char_p),
     "client_send": (c_int64, c_void_p, c_uint32, c_void_p, c_size_t, c_uint32),
     "client_poke": (c_int, c_void_p),
+    "client_pause": (c_int, c_void_p, c_int),
     "client_proceed": (c_int, c_void_p, c_char_p, c_char_p),
     "client_get_info": (c_int, c_void_p, POINTER(hearth_client_info)),
     "client_url": (c_int64, c_void_p, c_char_p, c_size_t),
@@ -441,6 +442,7 @@ class Functions:
     client_close: Callable[..., Any]
     client_send: Callable[..., Any]
     client_poke: Callable[..., Any]
+    client_pause: Callable[..., Any]
     client_proceed: Callable[..., Any]
     client_get_info: Callable[..., Any]
     client_url: Callable[..., Any]
