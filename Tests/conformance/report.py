@@ -15,7 +15,9 @@ GOOD = {"OK", "INFORMATIONAL"}
 def write_spec(folder: Path, agent: str, url: str, cases: str) -> None:
     spec = {
         "outdir": str(folder),
-        "servers": [{"agent": agent, "url": url}],
+        # For the suite as a client, and as a server.
+        "servers": [{"agent": agent, "url": f"{url}/echo"}],
+        "url": url,
         "cases": cases.split(","),
         "exclude-cases": [],
         "exclude-agent-cases": {},

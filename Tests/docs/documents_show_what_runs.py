@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = {
-    "c": "examples/c/hello.c",
-    "python": "examples/python/hello.py",
-    "swift": "examples/swift/hello/main.swift",
-}
+PROGRAMS = [
+    "examples/c/hello.c",
+    "examples/python/hello.py",
+    "examples/swift/hello/main.swift",
+    "examples/python/listen.py",
+]
 TABLE = re.compile(r"(?<=\| key \| default \| \|\n\|---\|---\|---\|\n)(?:\|.*\n)*")
 
 
@@ -34,12 +35,14 @@ def described_settings() -> str:
 
 
 def with_programs(text: str) -> str:
-    for language, name in PROGRAMS.items():
+    for name in PROGRAMS:
         program = (ROOT / name).read_text()
-        block = re.compile(rf"```{language}\n(.*?)```", re.DOTALL)
+        block = re.compile(rf"(\(\[{re.escape(name)}\]\([^)]*\)\):?\n\n```\w+\n)(.*?)```", re.DOTALL)
         if len(block.findall(text)) != 1:
-            raise SystemExit(f"README.md should show one program in {language}")
-        text = block.sub(lambda _: f"```{language}\n{program}```", text)
+            raise SystemExit(f"README.md should show {name}, behind a link to it")
+        text = block.sub(lambda match: f"{match[1]}{program}```", text)
+    if text.count("```") != 2 * len(PROGRAMS):
+        raise SystemExit("README.md shows a program that is no file of the tree")
     return text
 
 

@@ -14,6 +14,9 @@
 
 from ._library import LibraryNotFoundError, version
 from .channel import Channel
+from .client import Client
+from .client_state import ClientInfo, ClientState, ClosedError, DroppedError, DropReason, Sent, StateChange
+from .connecting import connect
 from .connection import Connection, ConnectionInfo, Principal, Reject
 from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
@@ -25,8 +28,14 @@ from .server import Server
 
 __all__ = [
     "Channel",
+    "Client",
+    "ClientInfo",
+    "ClientState",
+    "ClosedError",
     "Connection",
     "ConnectionInfo",
+    "DropReason",
+    "DroppedError",
     "Headers",
     "LibraryNotFoundError",
     "Message",
@@ -39,7 +48,10 @@ __all__ = [
     "Request",
     "Response",
     "Room",
+    "Sent",
     "Server",
+    "StateChange",
+    "connect",
     "version",
 ]
 __all__ += _errors

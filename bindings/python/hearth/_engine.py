@@ -74,16 +74,19 @@ class Configuration:
 
 
 class Engine:
-    """An engine and its one server. Freeing it cuts what is still open."""
+    """An engine with one server, or without any for clients. Freeing it cuts what is still open."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, serves: bool = True) -> None:
         self.library = configuration.library
         self.functions = self.library.quick
         self._log_callback: Optional[Callable[..., None]] = None
         self.handle: int = self.functions.engine_new(configuration.handle) or 0
         if not self.handle:
             raise_error(_abi.ERR_INVALID_VALUE, configuration.error())
-        self.server: int = self.functions.server_new(self.handle, configuration.handle) or 0
+        self.server = 0
+        if not serves:
+            return
+        self.server = self.functions.server_new(self.handle, configuration.handle) or 0
         if not self.server:
             sentence = self.error()
             self.free()

@@ -105,3 +105,37 @@ async def test_the_program_of_the_package_readme_answers_as_it_says(library, tmp
         with pytest.raises(InvalidStatus):
             async with client(port, "/chat/a"):
                 pass
+
+
+async def test_the_client_of_the_readme_comes_back_when_its_server_does(library):
+    port = free_port()
+    for turn in range(2):
+        server = library.Server(f"127.0.0.1:{port}")
+        hello = asyncio.get_running_loop().create_future()
+
+        @server.on_message
+        def answer(connection, message, hello=hello, turn=turn):
+            connection.send(f"{message.text} {turn}")
+            if not hello.done():
+                hello.set_result(connection)
+
+        await server.start()
+        if turn == 0:
+            environment = {**os.environ, "PYTHONPATH": str(ROOT / "bindings" / "python"), "WS_UNUSED": ""}
+            path = ROOT / "examples" / "python" / "listen.py"
+            listener = await asyncio.create_subprocess_exec(
+                sys.executable, str(path), f"ws://127.0.0.1:{port}/", env=environment,
+                stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            assert await asyncio.wait_for(listener.stdout.readline(), 20) == b"hello 0\n"
+        else:
+            for _ in range(400):
+                if server.connection_count == 1:
+                    break
+                await asyncio.sleep(0.05)
+            (connection,) = server.connections
+            connection.send("again")
+            assert await asyncio.wait_for(listener.stdout.readline(), 20) == b"again\n"
+            connection.close(1000)
+            assert await asyncio.wait_for(listener.wait(), 20) == 0
+        await server.stop()
