@@ -91,6 +91,7 @@ if isCLibrary {
             swiftSettings: hasJWT ? [.define("HEARTH_JWT")] : []),
         .executableTarget(name: "host-swift", dependencies: ["Hearth"], path: "examples/swift/host"),
         .executableTarget(name: "chat-swift", dependencies: ["Hearth"], path: "examples/swift/chat"),
+        .executableTarget(name: "client-swift", dependencies: ["Hearth"], path: "examples/swift/client"),
         .executableTarget(name: "hello-swift", dependencies: ["Hearth"], path: "examples/swift/hello"),
     ]
 }

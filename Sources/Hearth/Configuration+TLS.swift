@@ -1,5 +1,6 @@
 extension Configuration {
-    /// Certificates of addresses that begin with "wss://", or with no scheme while there are any.
+    /// What clients trust and show; and of servers the certificates of addresses that begin with "wss://", or
+    /// with no scheme while there are any.
     public struct TLS: Sendable {
         public enum Version: String, Sendable {
             case tls12 = "1.2"
@@ -24,6 +25,17 @@ extension Configuration {
         /// Whether files that change are reloaded.
         public var watchesFiles: Bool?
 
+        /// PEM file with the authorities that a client trusts; nil: those of the system.
+        public var authorities: String?
+        /// PEM file with the chain that a client shows.
+        public var ownCertificate: String?
+        /// PEM file with the key to it; nil: it is in the certificate's file.
+        public var ownPrivateKey: String?
+        /// Name that the server's certificate must have; nil: the host of the address.
+        public var serverName: String?
+        /// For tests: a client takes any certificate, and with it anybody for the server.
+        public var skipsVerification: Bool?
+
         public init() {}
 
         var settings: [(key: String, value: String?)] {
@@ -35,6 +47,11 @@ extension Configuration {
                 ("tls_client_ca_file", clientAuthorities),
                 ("tls_max_handshake_size", maxHandshakeSize.map { "\($0)" }),
                 ("tls_watch", watchesFiles.map { $0 ? "on" : "off" }),
+                ("tls_ca_file", authorities),
+                ("tls_client_certificate_file", ownCertificate),
+                ("tls_client_private_key", ownPrivateKey),
+                ("tls_server_name", serverName),
+                ("tls_insecure_skip_verification", skipsVerification.map { $0 ? "on" : "off" }),
             ]
         }
     }

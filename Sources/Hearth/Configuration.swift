@@ -91,6 +91,45 @@ public struct Configuration: Sendable {
     /// Routes with `dialect: .json`.
     public var json = JSONDialect()
 
+    // Of clients.
+
+    /// HTTP proxy that a client goes through: "http://user:password@host:port".
+    public var proxy: String?
+    /// Redirects in a row that a client follows; never from wss to ws.
+    public var followRedirects: Int?
+    /// Whether `Client.deliveries` and `Client.deliver(_:)` are told what has left.
+    public var sentEvents: Bool?
+    /// Whether the message {"type":"ping"} is answered by itself.
+    public var jsonPing: Bool?
+    /// Messages that may wait for a receiver; then the socket is not read.
+    public var maxQueueSize: Int?
+    public var reconnectEnabled: Bool?
+    /// Zero: a client never gives up.
+    public var reconnectMaxAttempts: Int?
+    public var reconnectBackoffBase: Duration?
+    public var reconnectBackoffMax: Duration?
+    /// From 0 to 1.
+    public var reconnectJitter: Double?
+    public var reconnectFloor: Duration?
+    public var reconnectStable: Duration?
+    public var reconnectPolicy: ReconnectPolicy?
+    /// Close codes and HTTP statuses after which a client comes back: "1008,4000-4099,503".
+    public var reconnectOn: String?
+    public var stopOn: String?
+    /// Zero: no message waits for a connection.
+    public var queueMaxMessages: Int?
+    public var queueMaxBytes: Int?
+    /// Zero: for ever.
+    public var queueMaxAge: Duration?
+    public var queueFull: QueueFull?
+    /// Messages in a second of those that waited. Zero: as fast as it goes.
+    public var queueFlushRate: Int?
+    // What the initializer of a client sets.
+    package var url: String?
+    package var headers: String?
+    package var subprotocols: String?
+    package var prepares: Bool?
+
     /// Prefix of environment variables that are read last, and so win; "WS_" for WS_PING_INTERVAL=30.
     public var environmentPrefix: String?
 
@@ -176,7 +215,7 @@ extension Configuration {
         add("listen_backlog", listenBacklog)
         add("ipv6_only", ipv6Only)
         list += json.settings
-        return list
+        return list + clientSettings
     }
 
     /// Lends the library's form of it.

@@ -185,9 +185,15 @@ struct ConfigurationTests {
         all.access.closeCodes = .policy
         all.access.expiryNoticeInterval = .seconds(5)
         all.access.expiryNoticeWindow = .seconds(30)
+        all.tls.authorities = "ca.pem"
+        all.tls.ownCertificate = "own.pem"
+        all.tls.ownPrivateKey = "own.key"
+        all.tls.serverName = "example.org"
+        all.tls.skipsVerification = false
         all.listenBacklog = 16
         all.ipv6Only = true
         all.json = completeJSON
+        addClient(&all)
         return all
     }
 
@@ -234,6 +240,33 @@ struct ConfigurationTests {
         limits.forwardedHeader = .forwarded
         limits.proxyProtocol = true
         return limits
+    }
+
+    private func addClient(_ all: inout Configuration) {
+        all.url = "ws://127.0.0.1:1/"
+        all.headers = "X-A: b"
+        all.subprotocols = "a,b"
+        all.prepares = true
+        all.proxy = "http://127.0.0.1:1"
+        all.followRedirects = 1
+        all.sentEvents = true
+        all.jsonPing = true
+        all.maxQueueSize = 16
+        all.reconnectEnabled = true
+        all.reconnectMaxAttempts = 5
+        all.reconnectBackoffBase = .seconds(1)
+        all.reconnectBackoffMax = .seconds(60)
+        all.reconnectJitter = 0.1
+        all.reconnectFloor = .milliseconds(500)
+        all.reconnectStable = .seconds(10)
+        all.reconnectPolicy = .fixed
+        all.reconnectOn = "1008,4000-4099"
+        all.stopOn = "503"
+        all.queueMaxMessages = 10
+        all.queueMaxBytes = 1000
+        all.queueMaxAge = .seconds(60)
+        all.queueFull = .dropOldest
+        all.queueFlushRate = 100
     }
 
     /// The values of "key" in a JSON text.
