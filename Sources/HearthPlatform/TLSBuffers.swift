@@ -28,6 +28,8 @@ package final class TLSBuffers {
     /// Whether so many plain bytes can be sealed and staged beside what is staged already.
     package func hasRoom(forStaging plainBytes: Int) -> Bool {
         let records = plainBytes / Self.recordBytesMax + 1
+        // Once, so that it does not grow step by step under what is staged.
+        if window.pointee.outputCount == 0 { window.pointee.reserve(Self.stagedMax + 2 * Self.sealMax) }
         return window.pointee.outputCount + plainBytes + records * 64 <= Self.stagedMax
     }
 
@@ -41,6 +43,7 @@ package final class TLSBuffers {
         staging.deallocate()
         window.pointee.clearStaged()
         window.pointee.output.deallocate()
+        window.deinitialize(count: 1)
         window.deallocate()
     }
 }
@@ -69,14 +72,18 @@ struct TLSWindow {
         outgrown.removeAll(keepingCapacity: true)
     }
 
-    mutating func append(_ bytes: UnsafeRawPointer, _ count: Int) {
-        if outputCount + count > outputCapacity {
-            while outputCount + count > outputCapacity { outputCapacity *= 2 }
+    mutating func reserve(_ capacity: Int) {
+        if capacity > outputCapacity {
+            while capacity > outputCapacity { outputCapacity *= 2 }
             let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: outputCapacity)
             UnsafeMutableRawPointer(larger).copyMemory(from: output, byteCount: outputCount)
             if stagedCount > 0 { outgrown.append(output) } else { output.deallocate() }
             output = larger
         }
+    }
+
+    mutating func append(_ bytes: UnsafeRawPointer, _ count: Int) {
+        reserve(outputCount + count)
         UnsafeMutableRawPointer(output + outputCount).copyMemory(from: bytes, byteCount: count)
         outputCount += count
     }
