@@ -49,6 +49,14 @@ static inline SSL *sealed_shake_hands(SSL_CTX *context, int fd, const char *host
     return NULL;
 }
 
+/* What is left of TLS's at the end of a program. */
+__attribute__((destructor)) static void sealed_end(void) {
+    for (int fd = 0; fd < SEALED_MAX; fd++)
+        SSL_free(sealed_streams[fd]);
+    SSL_CTX_free(client_default_context);
+    SSL_SESSION_free(client_session);
+}
+
 static inline int client_begin(int fd) {
     if (!client_default_context)
         client_default_context = sealed_context();

@@ -18,13 +18,15 @@ static int connect_only(int port) {
 
 /* The first flight of a client, as it is on the wire. */
 static size_t first_flight(unsigned char *bytes, size_t capacity) {
-    SSL *stream = SSL_new(sealed_context());
+    SSL_CTX *context = sealed_context();
+    SSL *stream = SSL_new(context);
     BIO *input = BIO_new(BIO_s_mem()), *output = BIO_new(BIO_s_mem());
     SSL_set_bio(stream, input, output);
     CHECK(SSL_connect(stream) != 1);
     int count = BIO_read(output, bytes, (int)capacity);
     CHECK(count > 0);
     SSL_free(stream);
+    SSL_CTX_free(context);
     return (size_t)count;
 }
 

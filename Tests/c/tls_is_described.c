@@ -50,12 +50,14 @@ int main(void) {
     SSL_CTX *context = sealed_context();
     CHECK(SSL_CTX_use_certificate_chain_file(context, TLS_FOLDER "/client.pem") == 1);
     CHECK(SSL_CTX_use_PrivateKey_file(context, TLS_FOLDER "/client.key", SSL_FILETYPE_PEM) == 1);
+    SSL_CTX_free(client_default_context);
     client_default_context = context;
     fd = client_open(port, "/");
     CHECK_TEXT(value(asked, sizeof asked, "subject"), "CN=Ada,O=Engines");
     client_close(fd, 1000);
 
     /* And one that goes on with the session of the first. */
+    SSL_CTX_free(client_default_context);
     client_default_context = sealed_context();
     client_session = session;
     fd = client_open(port, "/");

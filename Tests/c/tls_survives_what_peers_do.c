@@ -109,6 +109,7 @@ int main(int count, char **arguments) {
     world->on_event = on_event;
     hearth_engine_on_log(world->engine, on_log, NULL);
     int port = world_start(world), good = client_open(port, "/");
+    SSL_CTX_free(client_default_context);
     client_default_context = sealed_context();
     if (strcmp(arguments[1], "renegotiating") == 0)
         SSL_CTX_set_max_proto_version(client_default_context, TLS1_2_VERSION);
