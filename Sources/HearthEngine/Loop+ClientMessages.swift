@@ -58,10 +58,13 @@ extension Loop {
         {
             return .ok
         }
-        if state == .open, client.queue.isEmpty, let place = place(of: client.connection) {
-            return sendOut(client, place, id, opcode, payload, owned, keeps: keeps)
+        var isOpen = state == .open
+        if isOpen, client.queue.isEmpty, let place = place(of: client.connection) {
+            let status = sendOut(client, place, id, opcode, payload, owned, keeps: keeps)
+            if status != .notOpen { return status }
+            isOpen = false
         }
-        if state != .open, !keeps || client.settings.queue.messagesMax == 0 { return .notOpen }
+        if !isOpen, !keeps || client.settings.queue.messagesMax == 0 { return .notOpen }
         return enqueue(client, id, opcode, owned ?? Array(payload), keeps: keeps)
     }
 
@@ -80,21 +83,25 @@ extension Loop {
 
     // MARK: Into the outbox
 
+    /// `.notOpen`: the connection has broken in this turn.
     private func sendOut(
         _ client: Client, _ place: UnsafeMutablePointer<Connection>, _ id: UInt64, _ opcode: Opcode,
         _ payload: UnsafeBufferPointer<UInt8>, _ owned: [UInt8]?, keeps: Bool
     ) -> Status {
         if place.pointee.phase != .open || place.pointee.session.state != .open { return .state }
         if !hasRoom(client, place, payload.count) { return .queueFull }
+        if !hub.acceptsMessages(place.pointee.slot) { return .notOpen }
         queueFrame(place, opcode, payload)
         fly(client, place, id, opcode, payload, owned, keeps: keeps)
         return .ok
     }
 
+    /// The outbox must accept messages and have room. What compression makes longer goes in all the same: it
+    /// was taken, and those behind may refer to it.
     private func queueFrame(
         _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) {
-        _ = hub.append(encodeMessage(place, opcode, payload), to: place.pointee.slot)
+        hub.appendPastLimit(encodeMessage(place, opcode, payload), to: place.pointee.slot)
         noteQueued()
     }
 
@@ -128,7 +135,8 @@ extension Loop {
                 journal: owned == nil ? journal.add(payload) : 0..<0, payload: owned ?? []))
     }
 
-    /// Whether a message of so many bytes fits into the outbox, after a flush if need be.
+    /// Whether a message of so many bytes fits into the outbox, after a flush if need be. The flush may find
+    /// that the connection is broken: then there is room, and the outbox accepts nothing.
     private func hasRoom(
         _ client: Client, _ place: UnsafeMutablePointer<Connection>, _ count: Int
     ) -> Bool {
@@ -159,7 +167,10 @@ extension Loop {
             place.pointee.session.state == .open
         else { return }
         var window = BatchWindow()
-        while !client.queue.isEmpty, hasRoom(client, place, 0) {
+        while !client.queue.isEmpty,
+            hasRoom(client, place, window.bytes + client.queue.message(at: 0).payload.count + 2),
+            hub.acceptsMessages(place.pointee.slot)
+        {
             client.lock.lock()
             let message = client.queue.next(now: now, client.settings.queue)
             client.lock.unlock()
@@ -279,7 +290,8 @@ extension Loop {
         if client.batch.isEmpty { return }
         if client.state.load(ordering: .relaxed) == .open, client.queue.isEmpty,
             let place = place(of: client.connection), place.pointee.phase == .open,
-            place.pointee.session.state == .open, hasRoom(client, place, client.batch.bytes + 2)
+            place.pointee.session.state == .open, hasRoom(client, place, client.batch.bytes + 2),
+            hub.acceptsMessages(place.pointee.slot)
         {
             return sendBatch(&client.batch, client, place)
         }
@@ -310,6 +322,14 @@ extension Loop {
     ) {
         if window.isEmpty { return }
         let (array, messages) = window.takeArray()
+        if !hub.acceptsMessages(place.pointee.slot) {
+            client.lock.lock()
+            for message in messages.reversed() {
+                client.queue.prepend(
+                    id: message.id, opcode: .text, payload: message.payload, keeps: true, queuedAt: now)
+            }
+            return client.lock.unlock()
+        }
         array.withUnsafeBufferPointer { queueFrame(place, .text, $0) }
         for message in messages {
             message.payload.withUnsafeBufferPointer {
@@ -336,7 +356,9 @@ extension Loop {
             return false
         }
         // A server that pings and does not read gets no more answers than the outbox may hold.
-        if hasRoom(client, place, JSONText.pong.utf8CodeUnitCount) {
+        if hasRoom(client, place, JSONText.pong.utf8CodeUnitCount),
+            hub.acceptsMessages(place.pointee.slot)
+        {
             JSONText.pong.withUTF8Buffer { queueFrame(place, .text, $0) }
         }
         return true

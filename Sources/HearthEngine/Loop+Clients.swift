@@ -252,7 +252,6 @@ extension Loop {
         }
     }
 
-    /// Nothing goes on any more, until it is opened anew.
     /// Whether the client keeps a host's loop running.
     private func setActive(_ client: Client, _ isActive: Bool) {
         if client.isActive == isActive { return }
@@ -261,6 +260,7 @@ extension Loop {
         updateKeeping()
     }
 
+    /// Nothing goes on any more, until it is opened anew.
     private func comeToRest(_ client: Client, _ ending: ClientEnding) {
         setActive(client, false)
         abandonAttempt(client)

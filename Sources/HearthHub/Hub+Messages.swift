@@ -60,6 +60,12 @@ extension Hub {
         return .queued
     }
 
+    /// Queues a message frame of a sender that saw to the limit before it made the frame.
+    package func appendPastLimit(_ frame: Segment, to slot: UInt32) {
+        appendAlways(frame, to: slot)
+        members[Int(slot)].sent &+= 1
+    }
+
     /// Queues a control frame or a piece of an HTTP response: no limit, no policy.
     @inline(__always)
     package func appendAlways(_ frame: Segment, to slot: UInt32) {
