@@ -567,8 +567,8 @@ HEARTH_API int hearth_server_number(hearth_server *server);
  *   dialect=raw | dialect=json  raw: a message is bytes as they are. json: texts are events, objects with
  *                               a name and data (keys json_event_key, json_data_key); ping is answered,
  *                               what is no event is answered with an error event, up to json_error_budget
- *   events=join+leave+message+typing+presence   with dialect=json: events that the library handles by
- *                               itself, see docs/topics/dialects.md; event=on tells them to the host too
+ *   events=join+leave+message+typing+presence+authenticate   with dialect=json: events that the library
+ *                               handles by itself, see docs/topics/dialects.md; event=on tells them to the host too
  *   echo=on | echo=off          whether a room's message comes back to its sender
  *   rooms=NAME+PREFIX*          rooms that join events may name; all without it
  *   auth=public | optional | required | user   whether it wants a token (keys jwt_…); user: one that

@@ -56,6 +56,8 @@ public struct Configuration: Sendable {
     /// Paths of the pages about the server itself; empty: none.
     public var healthPath: String?
     public var metricsPath: String?
+    /// Parameter of the query by which clients say that they come back.
+    public var reconnectParameter: String?
     /// A loop that was later than this in the last seconds makes the server degraded.
     public var healthLagMax: Duration?
 
@@ -202,6 +204,7 @@ extension Configuration {
         add("health_path", healthPath)
         add("health_lag_max", healthLagMax)
         add("metrics_path", metricsPath)
+        add("reconnect_parameter", reconnectParameter)
         add("presence_grace", presenceGrace)
         add("presence_grace_max", presenceGraceMax)
         for (key, value) in limits.settings + tls.settings + tokens.settings + access.settings {

@@ -37,7 +37,7 @@ public enum RouteDialect: Sendable {
 
 /// Events that the library can handle by itself.
 public enum BuiltInEvent: String, Sendable {
-    case join, leave, message, typing, presence
+    case join, leave, message, typing, presence, authenticate
 }
 
 func routeOptions(_ dialect: RouteDialect) throws(HearthError) -> String {

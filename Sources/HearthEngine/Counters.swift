@@ -17,8 +17,10 @@ enum Count: Int {
     case staleRemoved
     /// Of peers that sent more than their rates.
     case messagesLimited
+    /// Opened by a client that said it came back.
+    case reconnects
 
-    static var count: Int { 11 }
+    static var count: Int { 12 }
 }
 
 /// How a request for a WebSocket was answered.

@@ -70,49 +70,52 @@ extension Connections {
     }
 
     /// What is to be known of a connection to judge a new token of its.
-    private struct Present {
-        var server: Server?
-        var route: Route?
-        var user: ByteString?
-        var expectations: [Expectation] = []
-    }
+    struct Present {
+        let server: Server
+        let route: Route?
+        let user: ByteString?
+        let expectations: [Expectation]
 
-    private static func present(_ id: ConnectionID) -> Present? {
-        var present = Present()
-        let result = look(id) { loop, place in
-            guard place.pointee.isOpenFlag.load(ordering: .relaxed), place.pointee.endpoint.isServer else {
-                return answer(.gone)
-            }
-            let server = place.pointee.server.takeUnretainedValue()
+        /// Thread: the loop's, or under the port's lock.
+        init(_ loop: Loop, _ place: UnsafeMutablePointer<Connection>) {
+            server = place.pointee.server.takeUnretainedValue()
             let principal = place.pointee.identity?.principal
-            present.server = server
-            present.route = server.route(at: Int(place.pointee.route))
-            present.user =
-                principal?.user ?? loop.hub.user(of: place.pointee.slot).map { loop.hub.userName($0) }
-            present.expectations = principal?.expectations ?? []
-            return 0
+            route = server.route(at: Int(place.pointee.route))
+            user = principal?.user ?? loop.hub.user(of: place.pointee.slot).map { loop.hub.userName($0) }
+            expectations = principal?.expectations ?? []
         }
-        return result == 0 ? present : nil
-    }
 
-    package static func authenticate(_ id: ConnectionID, token: [UInt8]) -> Status {
-        guard let present = present(id), let server = present.server else { return .gone }
-        guard let tokens = server.access.tokens else {
-            return server.engine.fail(ServerAccess.noKeysStatus ?? .state, ServerAccess.noKeys)
-        }
-        let principal: Principal
-        do throws(TokenFault) {
+        /// Who it is by the new token.
+        func judge(_ token: [UInt8], _ tokens: TokenVerifier) throws(TokenFault) -> Principal {
             let now = Clock.monotonicNanoseconds() / 1_000_000
             _ = tokens.refresh(now: now)
             let verified = try tokens.verify(token, wall: Clock.wallMilliseconds(), now: now)
             if (verified.user?.count ?? 0) > server.userNameMax { throw .userTooLong }
             try verified.check(
-                present.expectations, scopes: present.route?.access.scopes ?? [],
-                needsUser: server.access.level(of: present.route) == .user)
-            principal = verified.principal(present.expectations)
-            if !server.access.allowsUserChange, let user = present.user, principal.user != user {
-                throw .otherUser
+                expectations, scopes: route?.access.scopes ?? [],
+                needsUser: server.access.level(of: route) == .user)
+            let principal = verified.principal(expectations)
+            if !server.access.allowsUserChange, let user, principal.user != user { throw .otherUser }
+            return principal
+        }
+    }
+
+    package static func authenticate(_ id: ConnectionID, token: [UInt8]) -> Status {
+        var present: Present?
+        _ = look(id) { loop, place in
+            if place.pointee.isOpenFlag.load(ordering: .relaxed), place.pointee.endpoint.isServer {
+                present = Present(loop, place)
             }
+            return 0
+        }
+        guard let present else { return .gone }
+        let server = present.server
+        guard let tokens = server.access.tokens else {
+            return server.engine.fail(ServerAccess.noKeysStatus ?? .state, ServerAccess.noKeys)
+        }
+        let principal: Principal
+        do throws(TokenFault) {
+            principal = try present.judge(token, tokens)
         } catch {
             return server.engine.fail(error.isForbidden ? .notAllowed : .token, ascii(error.sentence))
         }

@@ -19,6 +19,9 @@ enum EventFault {
     case tooManyRooms
     case notInRoom
     case userRequired
+    case tokenRequired
+    case tokenRefused
+    case tokenNotAllowed
 
     init(_ fault: EnvelopeFault) {
         switch fault {
@@ -49,6 +52,9 @@ enum EventFault {
         case .tooManyRooms: "too_many_rooms"
         case .notInRoom: "not_in_room"
         case .userRequired: "user_required"
+        case .tokenRequired: "token_required"
+        case .tokenRefused: "invalid_token"
+        case .tokenNotAllowed: "token_not_allowed"
         }
     }
 
@@ -71,6 +77,9 @@ enum EventFault {
         case .tooManyRooms: "Too many rooms"
         case .notInRoom: "Not in the room"
         case .userRequired: "Only users may do this"
+        case .tokenRequired: "The message has no token"
+        case .tokenRefused: "The token is not valid"
+        case .tokenNotAllowed: "The token does not allow this"
         }
     }
 }

@@ -154,59 +154,6 @@ extension Loop {
         setPhaseDeadline(place, server.access.rejectDelay)
     }
 
-    // MARK: Expiry
-
-    /// When an open connection is to be looked at next.
-    func openDeadline(_ place: UnsafeMutablePointer<Connection>) -> UInt64? {
-        let due = sessionDeadline(place)
-        guard let expiry = place.pointee.identity?.expiry.due, place.pointee.session.state == .open else {
-            return due
-        }
-        let wall = wallMilliseconds
-        return min(due ?? UInt64.max, now + (expiry > wall ? expiry - wall : 0))
-    }
-
-    /// `at`: milliseconds since 1970; 0: never.
-    func setExpiry(_ place: UnsafeMutablePointer<Connection>, _ at: UInt64) -> Status {
-        guard place.pointee.phase == .open, place.pointee.session.state == .open else { return .gone }
-        if !isDispatching { events.updateTime() }
-        if !place.pointee.endpoint.isServer { return .invalid }
-        if at == 0, place.pointee.identity == nil { return .ok }
-        if place.pointee.identity == nil { port.lock.withLock { place.pointee.identity = Identity() } }
-        let access = place.pointee.server.takeUnretainedValue().access
-        place.pointee.identity?.expiry.set(
-            at, now: wallMilliseconds, interval: access.noticeInterval, window: access.noticeWindow)
-        setDeadline(place, openDeadline(place))
-        requestTurn()
-        return .ok
-    }
-
-    func expiryDue(_ place: UnsafeMutablePointer<Connection>) {
-        guard place.pointee.session.state == .open, let identity = place.pointee.identity else { return }
-        let access = place.pointee.server.takeUnretainedValue().access
-        switch identity.expiry.tick(
-            now: wallMilliseconds, interval: access.noticeInterval, window: access.noticeWindow)
-        {
-        case .none: break
-        case .notice(let seconds):
-            tellExpiry(.expiring, place, code: seconds)
-        case .expired:
-            log(.info, "session", "the connection has expired", place, reason: "its time is over")
-            let id = place.pointee.id
-            tellExpiry(.expired, place, code: 0)
-            if place.pointee.id != id || place.pointee.phase != .open { return }
-            _ = close(
-                place, code: access.closeCodes.code(.tokenExpired), reason: ascii("the token has expired"))
-        }
-    }
-
-    private func tellExpiry(_ type: EventType, _ place: UnsafeMutablePointer<Connection>, code: Int) {
-        var event = pending(type, place)
-        event.code = Int32(clamping: code)
-        event.user = hub.user(of: place.pointee.slot).map { hub.userName($0) }
-        emitInOrder(event)
-    }
-
     // MARK: Another principal
 
     /// The host says who it is, of a request that it is asked about or of an open connection.

@@ -1,4 +1,4 @@
-// Events that the library handles itself: join, leave, message, typing, presence.
+// Events of rooms that the library handles itself: join, leave, message, typing, presence.
 
 internal import HearthBytes
 internal import HearthHub
@@ -11,6 +11,8 @@ extension Loop {
         _ builtIn: BuiltIns, _ place: UnsafeMutablePointer<Connection>, _ server: Server,
         _ event: ReceivedEvent
     ) {
+        // The host is not told of these: they have a token.
+        if builtIn.contains(.authenticate) { return authenticateByEvent(place, server, event) }
         guard let room = room(of: event, place, server) else { return }
         let id = place.pointee.id
         let events = server.routes[Int(place.pointee.route)].events

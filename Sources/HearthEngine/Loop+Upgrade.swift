@@ -210,10 +210,21 @@ extension Loop {
                     place, server, bytes, upgrade, (server.access.closeCodes.code(code), reason))
             }
         }
+        if saysItComesBack(server, bytes) { place.pointee.counters.add(.reconnects) }
         let fields = agreeOnCompression(place, server, bytes)
         let chosen = writeHandshake(
             place, server, bytes, upgrade, subprotocol: subprotocol, fields: fields)
         beginSession(place, server, user: user, subprotocol: chosen, room: room)
+    }
+
+    /// By a parameter of the query that is neither empty nor 0.
+    private func saysItComesBack(_ server: Server, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        if head.query.isEmpty { return false }
+        var isSaid = false
+        head.forEachQueryValue(of: server.reconnectParameter, in: bytes.span) { value in
+            isSaid = isSaid || !(value.isEmpty || value.count == 1 && bytes[value.lowerBound] == 0x30)
+        }
+        return isSaid
     }
 
     /// The connection is open from now on. `text` has what the request said.

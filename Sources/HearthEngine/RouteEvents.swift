@@ -11,6 +11,7 @@ struct BuiltIns {
     static var message: BuiltIns { BuiltIns(bits: 4) }
     static var typing: BuiltIns { BuiltIns(bits: 8) }
     static var presence: BuiltIns { BuiltIns(bits: 16) }
+    static var authenticate: BuiltIns { BuiltIns(bits: 32) }
 
     func contains(_ other: BuiltIns) -> Bool { bits & other.bits != 0 }
 
@@ -24,6 +25,7 @@ struct BuiltIns {
         case isEqual(name, "message"): .message
         case isEqual(name, "typing"): .typing
         case isEqual(name, "presence"): .presence
+        case isEqual(name, "authenticate"): .authenticate
         default: nil
         }
     }
@@ -49,7 +51,7 @@ struct RouteEvents {
                     .invalidValue,
                     [
                         ascii("route option events: \""), word,
-                        ascii("\" is not one of join, leave, message, typing, presence"),
+                        ascii("\" is not one of join, leave, message, typing, presence, authenticate"),
                     ])
             }
             builtIns.insert(builtIn)

@@ -57,6 +57,7 @@ extension Server {
         json.add("opened", all.sums[.opened])
         json.add("closed", all.sums[.closed])
         json.close()
+        json.add("reconnects", all.sums[.reconnects])
         json.add("users", UInt64(all.users))
         json.add("departing_users", UInt64(all.departingUsers))
         json.add("rooms", UInt64(all.rooms.reduce(0, +)))
@@ -127,6 +128,9 @@ extension Server {
 
     private func addCounters(_ sums: CounterSums, to text: inout MetricsText) {
         text.counter("hearth_connections_opened_total", "Connections that opened.", sums[.opened])
+        text.counter(
+            "hearth_reconnects_total", "Connections opened by clients that say they come back.",
+            sums[.reconnects])
         text.counter("hearth_messages_received_total", "Messages of peers.", sums[.messagesReceived])
         text.counter("hearth_messages_sent_total", "Messages given to connections.", sums[.messagesSent])
         text.counter("hearth_bytes_received_total", "Bytes read from sockets.", sums[.bytesReceived])

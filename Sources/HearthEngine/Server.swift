@@ -47,6 +47,8 @@ package final class Server: Endpoint, @unchecked Sendable {
     let healthPath: [UInt8]
     let metricsPath: [UInt8]
     let hasPages: Bool
+    /// Empty: none.
+    let reconnectParameter: [UInt8]
     let healthLagMax: UInt64
     /// The served folder, without links; nil: none.
     let root: [UInt8]?
@@ -114,6 +116,7 @@ package final class Server: Endpoint, @unchecked Sendable {
         healthPath = try Self.path(configuration, .healthPath)
         metricsPath = try Self.path(configuration, .metricsPath)
         hasPages = !healthPath.isEmpty || !metricsPath.isEmpty
+        reconnectParameter = configuration.text(of: .reconnectParameter)
         healthLagMax = configuration.milliseconds(.healthLagMax)
         access = try ServerAccess(configuration)
         let rootText = configuration.text(of: .serverRoot)

@@ -54,6 +54,13 @@ package enum HTTPSyntax {
         return true
     }
 
+    /// The same with a name that the program chose.
+    static func equals(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>, _ name: [UInt8]) -> Bool {
+        if range.count != name.count { return false }
+        for index in 0..<name.count where bytes[range.lowerBound + index] != name[index] { return false }
+        return true
+    }
+
     /// The range without spaces and tabs at its ends.
     static func trim(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
         var start = range.lowerBound

@@ -114,16 +114,8 @@ package struct TokenSources: Sendable {
     private func findInQuery(
         _ head: borrowing RequestHead, _ bytes: borrowing Span<UInt8>, _ found: inout [FoundToken]
     ) {
-        var start = head.query.lowerBound
-        while start < head.query.upperBound {
-            var end = start
-            while end < head.query.upperBound, bytes[end] != UInt8(ascii: "&") { end += 1 }
-            let name = start..<min(end, start + query.count)
-            let isPair = name.upperBound < end && bytes[name.upperBound] == UInt8(ascii: "=")
-            if isPair, name.upperBound + 1 < end, Self.equals(bytes, name, query) {
-                found.append(FoundToken(source: .query, range: (name.upperBound + 1)..<end))
-            }
-            start = end + 1
+        head.forEachQueryValue(of: query, in: bytes) { value in
+            if !value.isEmpty { found.append(FoundToken(source: .query, range: value)) }
         }
     }
 
@@ -142,8 +134,6 @@ package struct TokenSources: Sendable {
     private static func equals(
         _ bytes: borrowing Span<UInt8>, _ range: Range<Int>, _ name: [UInt8]
     ) -> Bool {
-        if range.count != name.count || name.isEmpty { return false }
-        for index in 0..<name.count where bytes[range.lowerBound + index] != name[index] { return false }
-        return true
+        !name.isEmpty && HTTPSyntax.equals(bytes, range, name)
     }
 }

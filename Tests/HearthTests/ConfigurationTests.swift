@@ -161,6 +161,7 @@ struct ConfigurationTests {
         all.drainRetry = .seconds(2)
         all.healthPath = "/healthz"
         all.metricsPath = "/metrics"
+        all.reconnectParameter = "again"
         all.healthLagMax = .seconds(2)
         all.presenceGrace = .seconds(10)
         all.presenceGraceMax = 7

@@ -54,6 +54,7 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case healthPath
     case healthLagMax
     case metricsPath
+    case reconnectParameter
     case compression
     case compressionThreshold
     case compressionContextTakeover

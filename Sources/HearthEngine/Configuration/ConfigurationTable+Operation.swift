@@ -19,5 +19,8 @@ extension ConfigurationKey {
         ConfigurationEntry(
             .metricsPath, "metrics_path", .text, standard: "", .server,
             "Path that answers with the counters in the format of Prometheus. Empty: none."),
+        ConfigurationEntry(
+            .reconnectParameter, "reconnect_parameter", .text, standard: "reconnect", .server,
+            "Parameter of the query by which a client says that it comes back, other than 0. It is counted."),
     ]
 }
