@@ -71,8 +71,11 @@ final class Client: @unchecked Sendable {
         return client
     }
 
-    /// A connection on which the server has answered the handshake, whatever it said.
-    static func upgrade(_ port: Int, _ path: String, protocols: String? = nil) async throws -> Client {
+    /// A connection on which the server has answered the handshake, whatever it said. `fields` are lines of
+    /// the request, each with its end.
+    static func upgrade(
+        _ port: Int, _ path: String, protocols: String? = nil, fields: String = ""
+    ) async throws -> Client {
         let client = try Client(port: port)
         try client.write(
             """
@@ -82,7 +85,7 @@ final class Client: @unchecked Sendable {
             Connection: Upgrade\r
             Sec-WebSocket-Version: 13\r
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
-            \(protocols.map { "Sec-WebSocket-Protocol: \($0)\r\n" } ?? "")\r\n
+            \(protocols.map { "Sec-WebSocket-Protocol: \($0)\r\n" } ?? "")\(fields)\r\n
             """)
         try await client.readHead()
         return client

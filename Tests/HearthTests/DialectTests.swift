@@ -51,4 +51,89 @@ struct DialectTests {
         try client.close(code: 1000)
         try await server.stop()
     }
+
+    /// Everybody is the user that the query names, in the hall.
+    private func hall(
+        _ handling: [BuiltInEvent], _ configure: (inout Configuration) -> Void
+    ) throws -> Server {
+        let server = try Server(listen: "127.0.0.1:0", configure)
+        try server.route("/", join: .template("hall"), accept: .ask, dialect: .json(handling: handling))
+        try server.onEvent { event in
+            if case .connect(let connection, let request) = event.copy() {
+                try? connection.accept(user: request.parameters["user"])
+            }
+        }
+        try server.start()
+        return server
+    }
+
+    private func text(_ client: Client) async throws -> String {
+        let received = try await client.receive()
+        guard case .text(let text) = received else { throw ClientFault(description: "\(received)") }
+        return text
+    }
+
+    @Test("errors have codes, until the budget is used up")
+    func errors() async throws {
+        let server = try hall([]) {
+            $0.json.events = ["known"]
+            $0.json.errorBudget = 2
+        }
+        let client = try await Client.open(server.port, "/?user=ada")
+        for (wrong, code) in [("{", "invalid_json"), ("{\"type\":\"evil\"}", "unknown_event")] {
+            try client.send(wrong)
+            let answer = try await text(client)
+            #expect(answer.contains("\"code\":\"\(code)\"") && !answer.contains("evil"))
+        }
+        try client.send("[]")
+        #expect(try await client.receive() == .close(1007, "too many invalid messages"))
+        try client.close(code: 1007)
+        try await server.stop()
+    }
+
+    @Test("typing is told to the others once, and expires")
+    func typing() async throws {
+        let server = try hall([.typing]) { $0.json.typingTimeout = .milliseconds(200) }
+        let ada = try await Client.open(server.port, "/?user=ada")
+        let ben = try await Client.open(server.port, "/?user=ben")
+        try await eventually("both are there") { try server.room("hall").members.count == 2 }
+        for _ in 0..<3 { try ada.send("{\"type\":\"typing\"}") }
+        let told = "{\"type\":\"typing\",\"data\":{\"room\":\"hall\",\"user\":\"ada\",\"typing\":"
+        #expect(try await text(ben) == told + "true}}")
+        #expect(try await text(ben) == told + "false}}")
+        for client in [ada, ben] { try client.close(code: 1000) }
+        try await server.stop()
+    }
+
+    @Test("who joins and leaves is told by events, with versions that grow by one")
+    func presence() async throws {
+        let server = try hall([.presence, .leave]) { _ in }
+        let ada = try await Client.open(server.port, "/?user=ada")
+        #expect(try await text(ada).contains("\"users\":[{\"user\":\"ada\"}]"))
+        let ben = try await Client.open(server.port, "/?user=ben")
+        let snapshot = try await text(ben)
+        #expect(snapshot.contains("\"ada\"") && snapshot.contains("\"ben\""))
+        let joined = try await text(ada)
+        #expect(joined.contains("joined") && joined.contains("\"version\":2"))
+        try ben.send("{\"type\":\"leave\"}")
+        #expect(try await text(ben) == "{\"type\":\"leave\",\"data\":{\"room\":\"hall\"}}")
+        let left = try await text(ada)
+        #expect(left.contains("left") && left.contains("\"version\":3"))
+        for client in [ada, ben] { try client.close(code: 1000) }
+        try await server.stop()
+    }
+
+    @Test("events leave in batches")
+    func batches() async throws {
+        let server = try hall([]) { $0.json.batchInterval = .milliseconds(50) }
+        let client = try await Client.open(server.port, "/?user=ada")
+        try await eventually("it is there") { try server.room("hall").members.count == 1 }
+        var received = ""
+        for number in 0..<3 { _ = try server.room("hall").sendEvent("n", "\(number)") }
+        while !received.contains("2") { received += try await text(client) }
+        let events = (0..<3).map { "{\"type\":\"n\",\"data\":\($0)}" }
+        #expect(received.hasPrefix("[" + events[0]) && received.hasSuffix(events[2] + "]"))
+        try client.close(code: 1000)
+        try await server.stop()
+    }
 }

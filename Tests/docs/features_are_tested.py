@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# How many rows of each number there are.
+ROWS = {"S0": 26, "S1": 23, "S2": 22, "S3": 24, "S4": 18}
 
 
 def known_tests() -> dict:
@@ -17,11 +19,30 @@ def known_tests() -> dict:
     }
 
 
+def row_faults(known: dict, lines: list) -> list:
+    """Of the table of rows: each is there, and its tests too."""
+    tests = known["C"] | known["Python"]
+    found = []
+    rows = []
+    for line in lines:
+        columns = [column.strip() for column in line.strip("|").split("|")]
+        if len(columns) != 3 or not re.fullmatch(r"S\d\.\d+", columns[0]):
+            continue
+        rows.append(columns[0])
+        names = [] if columns[2] == "–" else [name.strip("`") for name in columns[2].split(", ")]
+        found += [f"{columns[0]}: there is no test {name}" for name in names if name not in tests]
+    expected = [f"{group}.{number}" for group, count in ROWS.items() for number in range(1, count + 1)]
+    if rows != expected:
+        found.append(f"the rows are not S0.1 to S4.18, each once: {set(rows) ^ set(expected)}")
+    return found
+
+
 def main() -> int:
     known = known_tests()
-    found = []
+    lines = (ROOT / "docs/features.md").read_text().splitlines()
+    found = row_faults(known, lines)
     cells = 0
-    for line in (ROOT / "docs/features.md").read_text().splitlines():
+    for line in lines:
         columns = [column.strip() for column in line.strip("|").split("|")]
         if not line.startswith("|") or len(columns) != 4 or columns[0] in ("feature", "---"):
             continue
