@@ -15,7 +15,8 @@ from . import _abi
 from ._library import c_number, check
 from ._routes import Handlers, HTTPHandler, Route, Session
 from .channel import ids_of
-from .connection import Connection, Inbox, Principal, Reject
+from ._inbox import Inbox
+from .connection import Connection, Principal, Reject
 from .errors import GoneError, HearthError
 from .message import Message
 from .presence import PresenceChange, PresenceKind
@@ -97,10 +98,12 @@ class Dispatcher:
         }
 
     def deliver(self, view: memoryview, length: int) -> None:
-        """Handles a block of packed events."""
+        """Handles a block of packed events, and lets the sessions that got messages go on."""
+        ready = []
         connections = self.connections
         on_message = self._handlers.message
         unpack = _MESSAGE_RECORD.unpack_from
+        make = object.__new__  # Without __init__, which checks what needs no check here.
         offset = 0
         while offset < length:
             size, kind, ident, opcode, data_length, name_length = unpack(view, offset)
@@ -109,7 +112,10 @@ class Dispatcher:
                 connection = connections.get(ident)
                 if connection is not None:
                     end = start + data_length
-                    message = Message(view[start:end].tobytes(), opcode)
+                    message = make(Message)
+                    message.data = view[start:end].tobytes()
+                    message.opcode = opcode
+                    message.event = None
                     if name_length and self._event(connection, message, view[end : end + name_length]):
                         offset += size
                         continue
@@ -117,6 +123,8 @@ class Dispatcher:
                     if inbox is not None:
                         if not inbox.put(message):
                             self._overflow(connection)
+                        elif inbox.wakeup is not None and len(inbox.messages) == 1:
+                            ready.append(inbox)
                     elif on_message is not None:
                         try:
                             on_message(connection, message)
@@ -127,6 +135,16 @@ class Dispatcher:
                 if handle is not None:
                     handle(Record(view, offset))
             offset += size
+        if ready:
+            # Without the loop between an event and its session, unless a task is what runs here.
+            at_once = asyncio.current_task(self._loop) is None
+            for inbox in ready:
+                wakeup = inbox.wakeup
+                if at_once and wakeup is not None and inbox.context is not None:
+                    inbox.wakeup = None
+                    inbox.context.run(wakeup, inbox)
+                else:
+                    inbox.wake()
 
     def _event(self, connection: Connection, message: Message, name: memoryview) -> bool:
         """Gives the message its event's name, and both to the handler of that, if there is one."""

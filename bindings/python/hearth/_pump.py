@@ -28,7 +28,7 @@ class Pump:
         self.idle = False
         self._deliver = deliver
         self._driven = driven
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._handle = ctypes.c_void_p(engine.handle)
         self._poll = library.bare_poll
@@ -42,15 +42,16 @@ class Pump:
         self._timer: Optional[asyncio.TimerHandle] = None
         self._soon: Optional[asyncio.Handle] = None
         self._descriptor = engine.check(engine.functions.engine_fd(engine.handle))
-        self._loop.add_reader(self._descriptor, self.turn)
+        self.loop.add_reader(self._descriptor, self.turn)
         self.idle = driven
-        self._soon = self._loop.call_soon(self._turn_soon)
+        self._soon = self.loop.call_soon(self._turn_soon)
 
     def close(self) -> None:
         """Stops watching. To be called before the engine is freed."""
         self.idle = False
         self._handle = ctypes.c_void_p()
-        self._loop.remove_reader(self._descriptor)
+        if not self.loop.is_closed():
+            self.loop.remove_reader(self._descriptor)
         for handle in (self._timer, self._soon):
             if handle is not None:
                 handle.cancel()
@@ -76,7 +77,7 @@ class Pump:
         """Sees to it that what was sent outside of a turn leaves soon. Other threads need no help."""
         if threading.get_ident() == self._thread:
             self.idle = False
-            self._loop.call_soon(self._flush_soon)
+            self.loop.call_soon(self._flush_soon)
 
     def _batch(self) -> memoryview:
         """A view of the events. The library packs them into the same few blocks again and again, so the
@@ -109,11 +110,11 @@ class Pump:
         """Sets the timer for the engine's timeout. An earlier timer is left: a turn too many is harmless."""
         delay_ms = self._timeout(self._handle)
         if delay_ms > 0:
-            due = self._loop.time() + delay_ms / 1000
+            due = self.loop.time() + delay_ms / 1000
             if self._timer is not None:
                 if self._timer.when() <= due:
                     return
                 self._timer.cancel()
-            self._timer = self._loop.call_at(due, self._on_timer)
+            self._timer = self.loop.call_at(due, self._on_timer)
         elif delay_ms == 0 and self._soon is None:
-            self._soon = self._loop.call_soon(self._turn_soon)
+            self._soon = self.loop.call_soon(self._turn_soon)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import ctypes
 import datetime
 import json
-from typing import TYPE_CHECKING, Any, Deque, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Awaitable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from . import _abi
 from ._library import (
@@ -21,9 +20,11 @@ from ._library import (
     read_names,
     read_text,
 )
+from ._inbox import Inbox
+from ._outcome import DONE, DROPPED, QUEUED, Closing, Done, Queued
 from .errors import GoneError, InvalidError
 from .message import NOTHING, Message, Sendable, event_data, json_text, payload_of
-from .request import Head, Headers
+from .request import Head, Headers, Path
 
 if TYPE_CHECKING:
     from .server import Server
@@ -71,71 +72,12 @@ class Principal(NamedTuple):
     claims: Dict[str, Any] = {}
 
 
-class Inbox:
-    """The messages that wait for a session, bounded in number and bytes."""
-
-    __slots__ = ("messages", "size", "waiter", "is_ended", "messages_max", "bytes_max")
-
-    def __init__(self, messages_max: int, bytes_max: int) -> None:
-        self.messages: Deque[Message] = collections.deque()
-        self.size = 0
-        self.waiter: Optional["asyncio.Future[None]"] = None
-        self.is_ended = False
-        self.messages_max = messages_max
-        self.bytes_max = bytes_max
-
-    def put(self, message: Message) -> bool:
-        """Adds a message and wakes the session. Answers False, and does nothing, when the inbox is full."""
-        if self.is_ended:
-            return True
-        messages = self.messages
-        size = self.size + len(message.data)
-        if messages and (len(messages) >= self.messages_max or size > self.bytes_max):
-            return False
-        self.size = size
-        messages.append(message)
-        waiter = self.waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-        return True
-
-    def end(self) -> None:
-        """Takes no more messages; what waits can still be taken."""
-        self.is_ended = True
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
-
-    async def wait(self) -> bool:
-        """Waits until a message is there; False: the connection ended and there will be none."""
-        while not self.messages:
-            if self.is_ended:
-                return False
-            if self.waiter is not None:
-                raise RuntimeError("two tasks receive from one connection")
-            self.waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self.waiter
-            finally:
-                self.waiter = None
-        return True
-
-    def discard(self) -> None:
-        """Takes no more messages and forgets those that wait."""
-        self.is_ended = True
-        self.messages.clear()
-        self.size = 0
-
-    def take(self) -> Message:
-        message = self.messages.popleft()
-        self.size -= len(message.data)
-        return message
-
-
 class Connection:
     """One WebSocket connection, the same object from its on_connect to its on_close.
 
-    Its methods are plain functions that never wait; any thread may call them. After the end of the
-    connection they raise GoneError, and `state` and what the handshake carried stay readable.
+    Its methods are plain functions that never wait; any thread may call them, and `await` before them does
+    no harm. After the end of the connection they raise GoneError, and `state` and what the handshake carried
+    stay readable.
     `state` is a dictionary for the program's own values.
     """
 
@@ -170,8 +112,9 @@ class Connection:
     # -------------------------------------------------------------- what the handshake carried
 
     @property
-    def path(self) -> str:
-        return self._head.path
+    def path(self) -> Path:
+        """The path of the request. What stood in the place of {name} is also path["name"]."""
+        return Path(self._head.path, self._head)
 
     @property
     def captures(self) -> Dict[str, str]:
@@ -243,7 +186,7 @@ class Connection:
 
     # -------------------------------------------------------------- sending and closing
 
-    def send(self, data: Sendable) -> bool:
+    def send(self, data: Sendable) -> Queued:
         """Sends text for str, binary for bytes, and a Message as it came.
 
         False: it was dropped, as the key slow_consumer says for a peer that does not keep up.
@@ -262,12 +205,12 @@ class Connection:
             pump.wake()
         if result < 0:
             raise_error(result)
-        return result != 0
+        return QUEUED if result else DROPPED
 
-    def send_json(self, value: Any) -> bool:
+    def send_json(self, value: Any) -> Queued:
         return self.send(json_text(value))
 
-    def send_event(self, name: str, data: Any = NOTHING) -> bool:
+    def send_event(self, name: str, data: Any = NOTHING) -> Queued:
         """Sends an event with something as JSON for its data: in the envelope of the json dialect, or, to a
         connection of the raw dialect, the data alone. False: as for send."""
         payload = event_data(data)
@@ -275,15 +218,17 @@ class Connection:
             self.id, c_string(name), payload, len(payload)
         )
         self._server._sent()
-        return check(result) != 0
+        return QUEUED if check(result) else DROPPED
 
-    def close(self, code: int = 1000, reason: str = "") -> None:
-        """Begins the closing handshake; what was sent before goes out first."""
+    def close(self, code: int = 1000, reason: str = "") -> Closing:
+        """Begins the closing handshake; what was sent before goes out first. Awaiting what it returns waits
+        for the end."""
         result = self._server._functions.connection_close(
             self.id, c_number(code), c_string(reason) or None
         )
         self._server._sent()
         check(result)
+        return Closing(self.wait_closed)
 
     # -------------------------------------------------------------- receiving
 
@@ -292,41 +237,45 @@ class Connection:
         inbox = self._inbox
         if inbox is None:
             raise RuntimeError("only the session of a route receives messages")
-        if not inbox.messages and not await inbox.wait():
+        try:
+            return await inbox
+        except StopAsyncIteration:
             raise_error(_GONE)
-        return inbox.take()
 
     def __aiter__(self) -> "Connection":
         return self
 
-    async def __anext__(self) -> Message:
+    def __anext__(self) -> Awaitable[Message]:
         inbox = self._inbox
         if inbox is None:
             raise RuntimeError("only the session of a route receives messages")
-        if not inbox.messages and not await inbox.wait():
-            raise StopAsyncIteration
-        return inbox.take()
+        return inbox
 
     async def wait_closed(self) -> None:
-        """Waits until the connection has ended."""
+        """Waits until the connection has ended, in the event loop of its server."""
         if self.close_code is None:
+            pump = self._server._pump
+            if pump is None:
+                return
             if self._closed is None:
-                self._closed = asyncio.get_running_loop().create_future()
+                self._closed = pump.loop.create_future()
             await asyncio.shield(self._closed)
 
     # -------------------------------------------------------------- rooms, user, metadata
 
-    def join(self, room: str) -> None:
+    def join(self, room: str) -> Done:
         """Joins a room; once more is the same as once."""
         result = self._server._functions.connection_join(self.id, c_string(room))
         self._server._sent()
         check(result)
+        return DONE
 
-    def leave(self, room: str) -> None:
+    def leave(self, room: str) -> Done:
         """Leaves a room; raises NotFoundError when it is not in it."""
         result = self._server._functions.connection_leave(self.id, c_string(room))
         self._server._sent()
         check(result)
+        return DONE
 
     @property
     def rooms(self) -> List[str]:

@@ -99,6 +99,20 @@ class Head:
         return self._captures
 
 
+class Path(str):
+    """The path of a request: text, and by name what stood in the places of {names} in the route's pattern."""
+
+    _head: Head
+
+    def __new__(cls, path: str, head: Head) -> "Path":
+        self = super().__new__(cls, path)
+        self._head = head
+        return self
+
+    def __getitem__(self, key: Any) -> str:
+        return self._head.captures[key] if isinstance(key, str) else super().__getitem__(key)
+
+
 class Request:
     """An HTTP request that a handler of `Server.http` answers."""
 
@@ -114,8 +128,9 @@ class Request:
         return self._head.method
 
     @property
-    def path(self) -> str:
-        return self._head.path
+    def path(self) -> Path:
+        """The path. What stood in the place of {name} is also path["name"]."""
+        return Path(self._head.path, self._head)
 
     @property
     def captures(self) -> Dict[str, str]:

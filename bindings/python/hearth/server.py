@@ -219,6 +219,8 @@ class Server:
 
     async def start(self) -> None:
         """Listens and serves from now on, in the running asyncio loop."""
+        if self._pump is not None and self._pump.loop.is_closed():
+            self._cut()
         self._forbid_running()
         engine = Engine(self._configuration)
         try:
@@ -259,6 +261,7 @@ class Server:
         grace seconds, and frees the engine. A second call waits for the first."""
         if self._engine is None:
             return
+        self._forbid_other_loops()
         if self._stopping is None:
             self._stopping = asyncio.get_running_loop().create_task(self._stop(reason, grace))
         elif self._drains:
@@ -281,6 +284,7 @@ class Server:
         A stop meanwhile closes the rest at once; both return when all is done."""
         if self._engine is None:
             return
+        self._forbid_other_loops()
         options = _abi.hearth_drain(size=ctypes.sizeof(_abi.hearth_drain), why=c_string(why))
         if farewell is not None:
             options.opcode, payload = payload_of(farewell)
@@ -526,6 +530,10 @@ class Server:
         pump = self._pump
         if pump is not None and pump.idle:
             pump.wake()
+
+    def _forbid_other_loops(self) -> None:
+        if self._pump is not None and asyncio.get_running_loop() is not self._pump.loop:
+            raise_error(_abi.ERR_STATE, "the server belongs to another event loop")
 
     def _forbid_running(self) -> None:
         if self._engine is not None:

@@ -93,7 +93,7 @@ async def test_s0_5_sending_says_whether_it_could(new_server):
         async with peer(server) as client:
             await until(lambda: server.connection_count == 1)
             connection = server.connections[0]
-            assert connection.send("hello") is True
+            assert connection.send("hello")
             assert await client.receive() == "hello"
         await until(lambda: server.connection_count == 0)
         with pytest.raises(hearth.GoneError):

@@ -1,6 +1,7 @@
 """Messages, by the plain on_message function and by sessions."""
 
 import asyncio
+import contextlib
 
 import hearth
 import pytest
@@ -183,7 +184,7 @@ async def test_a_task_may_send_at_any_time_without_an_event(new_server):
         await until(lambda: server.connection_count == 1)
         for number in range(3):
             await asyncio.sleep(0.02)
-            assert server.connections[0].send(f"tick {number}") is True
+            assert server.connections[0].send(f"tick {number}")
             assert await client.receive() == f"tick {number}"
 
 
@@ -220,3 +221,61 @@ async def test_sending_what_is_no_message_raises_type_error(new_server, value):
             server.broadcast(value)
         server.broadcast(bytearray(b"still well"))
         assert await client.receive() == b"still well"
+
+
+async def test_what_never_waits_may_be_awaited_all_the_same(new_server):
+    server, ended = new_server(), []
+
+    @server.route("/rooms/{room}")
+    async def session(connection):
+        await connection.join(connection.path["room"])
+        queued = await connection.send_json({"of": connection.path})
+        assert queued and repr(queued) == "QUEUED"
+        await connection.leave("a")
+        await connection.close(4000, "enough")
+        ended.append(connection.close_code)
+
+    async with server, peer(server, "/rooms/a") as socket:
+        assert await socket.receive_json() == {"of": "/rooms/a"}
+        assert await socket.closing() == (4000, "enough")
+        await until(lambda: ended == [4000])
+
+
+async def test_a_session_that_is_cancelled_while_it_receives_loses_no_message(new_server):
+    server, got = new_server(), []
+
+    @server.route("/")
+    async def session(connection):
+        while len(got) < 200:
+            try:
+                got.append((await asyncio.wait_for(connection.receive(), 0.001)).text)
+            except asyncio.TimeoutError:
+                pass
+
+    async with server, peer(server) as socket:
+        for number in range(200):
+            await socket.send(str(number))
+            if number % 20 == 0:
+                await asyncio.sleep(0.002)
+        await until(lambda: len(got) == 200)
+        assert got == [str(number) for number in range(200)]
+
+
+async def test_a_task_that_waits_for_messages_can_be_cancelled(new_server):
+    server, seen = new_server(), []
+
+    @server.route("/")
+    async def session(connection):
+        reader = asyncio.ensure_future(connection.receive())
+        await asyncio.sleep(0)
+        reader.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reader
+        seen.append(reader.cancelled())
+        async for message in connection:
+            connection.send(message)
+
+    async with server, peer(server) as socket:
+        await socket.send("after")
+        assert await socket.receive() == "after"
+        assert seen == [True]
