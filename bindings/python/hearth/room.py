@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any, List, Optional, Union
+from typing import TYPE_CHECKING, Any, List, Optional, Protocol, Union
 
 from . import _abi
 from ._library import c_string, check, read_ids, read_names
@@ -14,8 +14,15 @@ from .presence import Presence, read_presence
 if TYPE_CHECKING:
     from .server import Server
 
+class HasID(Protocol):
+    """A connection, of this module or of hearth.sync."""
+
+    @property
+    def id(self) -> int: ...
+
+
 # Who does not get a broadcast: a connection, or all connections of a user.
-Except = Union[Connection, str, None]
+Except = Union[Connection, HasID, str, None]
 
 
 def except_reference(except_: Except) -> Any:
@@ -23,10 +30,12 @@ def except_reference(except_: Except) -> Any:
     if except_ is None:
         return None
     entry = _abi.hearth_except(size=ctypes.sizeof(_abi.hearth_except))
-    if isinstance(except_, Connection):
+    if isinstance(except_, str):
+        entry.user = c_string(except_)
+    elif hasattr(except_, "id"):
         entry.connection = except_.id
     else:
-        entry.user = c_string(except_)
+        raise TypeError(f"who is left out is a connection or a user, not {type(except_).__name__}")
     return ctypes.byref(entry)
 
 

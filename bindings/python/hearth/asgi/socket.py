@@ -1,0 +1,91 @@
+"""A WebSocket of an ASGI server, as a program without a framework uses it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Iterable, MutableMapping, Optional, Tuple
+
+from ..message import json_text
+from .errors import ConnectionClosedError
+
+ASGIMessage = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[ASGIMessage]]
+Send = Callable[[ASGIMessage], Awaitable[None]]
+
+
+class ASGIWebSocket:
+    """What an ASGI application gets, with the methods that ConnectionManager needs.
+
+        async def application(scope, receive, send):
+            socket = hearth.asgi.ASGIWebSocket(scope, receive, send)
+            await manager.connect("anna", socket)
+            async for text in socket.iter_text():
+                ...
+    """
+
+    def __init__(self, scope: Dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            raise ValueError(f"the scope is of type {scope['type']!r}, not websocket")
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+
+    async def accept(
+        self, subprotocol: Optional[str] = None, headers: Iterable[Tuple[bytes, bytes]] = ()
+    ) -> None:
+        message = await self._receive()
+        if message["type"] != "websocket.connect":
+            raise ConnectionClosedError(message.get("code", 1006), "it ended before it was accepted")
+        answer = {"type": "websocket.accept", "subprotocol": subprotocol, "headers": list(headers)}
+        await self._send(answer)
+
+    async def receive(self) -> ASGIMessage:
+        return await self._receive()
+
+    async def send(self, message: ASGIMessage) -> None:
+        await self._send(message)
+
+    async def close(self, code: int = 1000, reason: Optional[str] = None) -> None:
+        await self._send({"type": "websocket.close", "code": code, "reason": reason or ""})
+
+    async def receive_text(self) -> str:
+        message = await self._receive_message()
+        text = message.get("text")
+        return text if text is not None else bytes(message["bytes"]).decode()
+
+    async def receive_bytes(self) -> bytes:
+        message = await self._receive_message()
+        data = message.get("bytes")
+        return data if data is not None else str(message["text"]).encode()
+
+    async def receive_json(self) -> Any:
+        return json.loads(await self.receive_text())
+
+    async def send_text(self, data: str) -> None:
+        await self._send({"type": "websocket.send", "text": data})
+
+    async def send_bytes(self, data: bytes) -> None:
+        await self._send({"type": "websocket.send", "bytes": data})
+
+    async def send_json(self, data: Any) -> None:
+        await self.send_text(json_text(data))
+
+    async def iter_text(self) -> AsyncIterator[str]:
+        try:
+            while True:
+                yield await self.receive_text()
+        except ConnectionClosedError:
+            pass
+
+    async def iter_json(self) -> AsyncIterator[Any]:
+        try:
+            while True:
+                yield await self.receive_json()
+        except ConnectionClosedError:
+            pass
+
+    async def _receive_message(self) -> ASGIMessage:
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            raise ConnectionClosedError(message.get("code", 1005), message.get("reason") or "")
+        return message
