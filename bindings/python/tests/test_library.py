@@ -75,6 +75,17 @@ def test_importing_the_package_loads_no_library():
     assert result.stdout == "imported\n", result.stderr
 
 
+def test_a_library_that_is_nowhere_lists_each_place_with_the_reason(tmp_path):
+    package = tmp_path / "hearth"
+    shutil.copytree(ROOT / "bindings" / "python" / "hearth", package, ignore=shutil.ignore_patterns("*.so*"))
+    (package / "libhearth.so").write_text("no library")
+    result = python("import hearth; hearth.version()", PYTHONPATH=str(tmp_path), HEARTH_LIBRARY="")
+    lines = [line for line in result.stderr.splitlines() if line.startswith("  in ") or "  on " in line]
+    assert len(lines) == 2, result.stderr
+    assert lines[0].startswith(f"  in the package: {package}/libhearth.so: ") and "too short" in lines[0]
+    assert lines[1].startswith("  on the system: libhearth.so: ")
+
+
 def test_a_library_that_is_not_there_is_named_with_the_reason():
     result = python("import hearth; hearth.version()", HEARTH_LIBRARY="/nowhere/libhearth.so")
     assert "LibraryNotFoundError" in result.stderr

@@ -5,12 +5,14 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 
 import hearth
 import pytest
 import websockets.sync.client
-from conftest import bare_peer, peer, until
+from conftest import ROOT, bare_peer, peer, until
 from websockets.exceptions import InvalidStatus
 
 
@@ -333,3 +335,11 @@ async def test_a_lively_server_leaves_no_descriptor_behind(new_server):
     for _ in range(5):
         await round_trip()
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_nothing_is_kept_of_messages_and_connections(library):
+    """benchmarks/python_memory.py does the same for a million messages and 100,000 connections."""
+    program = ROOT / "benchmarks" / "python_memory.py"
+    command = [sys.executable, str(program), "40000", "2000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
