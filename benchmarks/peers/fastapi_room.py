@@ -18,7 +18,7 @@ async def echo(websocket: WebSocket) -> None:
     await websocket.accept()
     try:
         while True:
-            await websocket.send_bytes(await websocket.receive_bytes())
+            await websocket.send_text(await websocket.receive_text())
     except WebSocketDisconnect:
         pass
 
@@ -30,9 +30,9 @@ async def talk(websocket: WebSocket, name: str) -> None:
     members.add(websocket)
     try:
         while True:
-            data = await websocket.receive_bytes()
+            data = await websocket.receive_text()
             for member in list(members):
-                await member.send_bytes(data)
+                await member.send_text(data)
     except WebSocketDisconnect:
         pass
     finally:

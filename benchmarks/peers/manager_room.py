@@ -24,7 +24,7 @@ async def echo(websocket: WebSocket) -> None:
     await manager.connect(user, websocket)
     try:
         while True:
-            await manager.send_to_user(user, await websocket.receive_bytes())
+            await manager.send_to_user(user, await websocket.receive_text())
     except WebSocketDisconnect:
         pass
     finally:
@@ -38,7 +38,7 @@ async def talk(websocket: WebSocket, name: str) -> None:
     await manager.join_room(user, name, websocket)
     try:
         while True:
-            await manager.broadcast_to_room(name, await websocket.receive_bytes())
+            await manager.broadcast_to_room(name, await websocket.receive_text())
     except WebSocketDisconnect:
         pass
     finally:

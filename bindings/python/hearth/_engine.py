@@ -84,6 +84,8 @@ class Engine:
         if not self.handle:
             raise_error(_abi.ERR_INVALID_VALUE, configuration.error())
         self.server = 0
+        self.bare_server = ctypes.c_void_p()
+        self.bare_room_broadcast = self.library.bare_room_broadcast
         if not serves:
             return
         self.server = self.functions.server_new(self.handle, configuration.handle) or 0
@@ -91,6 +93,7 @@ class Engine:
             sentence = self.error()
             self.free()
             raise_error(_abi.ERR_INVALID_VALUE, sentence)
+        self.bare_server = ctypes.c_void_p(self.server)
 
     def error(self) -> str:
         return read_text(self.functions.engine_error, self.handle)
@@ -126,6 +129,7 @@ class Engine:
     def free(self) -> None:
         """Ends everything that belongs to the engine. Its handles answer errors from then on."""
         handle, self.handle, self.server = self.handle, 0, 0
+        self.bare_server = ctypes.c_void_p()
         if handle:
             check(self.library.patient.engine_free(handle))
         self._log_callback = None

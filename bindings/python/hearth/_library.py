@@ -37,6 +37,7 @@ class Library:
         self.patient = _abi.Functions(ctypes.CDLL(path))
         self.bare_send = _bare(quick, "hearth_connection_send", ctypes.c_int64)
         self.bare_client_send = _bare(quick, "hearth_client_send", ctypes.c_int64)
+        self.bare_room_broadcast = _bare(quick, "hearth_room_broadcast", ctypes.c_int64)
         self.bare_poll = _bare(quick, "hearth_engine_poll_packed", ctypes.c_int64)
         self.bare_timeout = _bare(quick, "hearth_engine_timeout", ctypes.c_int)
         self.bare_flush = _bare(quick, "hearth_engine_flush", ctypes.c_int)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, List, Optional, Protocol, Union
 
 from . import _abi
 from ._library import c_string, check, read_ids, read_names
-from .connection import Connection
-from .message import NOTHING, Sendable, event_data, json_text, payload_of
+from .connection import _SIZES, _SIZES_COUNT, Connection
+from .message import NOTHING, Message, Sendable, event_data, json_text, payload_of
 from .presence import Presence, read_presence
 
 if TYPE_CHECKING:
@@ -51,13 +51,22 @@ class Room:
 
     def broadcast(self, data: Sendable, except_: Except = None) -> int:
         """Sends to every member but the exception. Answers for how many it was queued."""
-        opcode, payload = payload_of(data)
+        if data.__class__ is Message:
+            opcode, payload = data.opcode, data.data
+        else:
+            opcode, payload = payload_of(data)
         server = self._server
-        result: int = server._functions.room_broadcast(
-            server._handle, self._key, opcode, payload, len(payload), except_reference(except_)
+        engine = server._engine or server._running_engine()
+        length = len(payload)
+        size = _SIZES[length] if length < _SIZES_COUNT else ctypes.c_size_t(length)
+        left_out = None if except_ is None else except_reference(except_)
+        result: int = engine.bare_room_broadcast(
+            engine.bare_server, self._key, opcode, payload, size, left_out
         )
-        server._sent()
-        return check(result)
+        pump = server._pump
+        if pump is not None and pump.idle:
+            pump.wake()
+        return result if result >= 0 else check(result)
 
     def broadcast_json(self, value: Any, except_: Except = None) -> int:
         return self.broadcast(json_text(value), except_)
