@@ -24,12 +24,14 @@ extension Loop {
     func stopLimiting(_ place: UnsafeMutablePointer<Connection>) {
         guard let limiter = place.pointee.limiter else { return }
         place.pointee.limiter = nil
+        place.pointee.server._withUnsafeGuaranteedRef { $0.rates?.giveBack(&limiter.pointee) }
         limiter.deinitialize(count: 1)
         limiter.deallocate()
     }
 
     func renameLimited(_ place: UnsafeMutablePointer<Connection>, _ server: Server, user: ByteString?) {
         guard let limiter = place.pointee.limiter, let rates = server.rates else { return }
+        rates.giveBack(&limiter.pointee)
         limiter.pointee.user = user.map { rates.name($0.bytes) } ?? 0
     }
 

@@ -12,6 +12,8 @@ struct Limiter {
     var messages = TokenBucket()
     var bytes = TokenBucket()
     var escalation = RateEscalation()
+    /// Tokens that all buckets have given already.
+    var advance = RateAdvance()
     /// What its user and its address are called in the tables; 0: it has none.
     var user: UInt64 = 0
     var address: UInt64 = 0
@@ -38,11 +40,25 @@ final class SharedRate: @unchecked Sendable {
     }
 
     func take(_ tokens: UInt64, of peer: UInt64, now: UInt64) -> RateExcess? {
+        var isAhead = false
+        return take(tokens, ahead: 0, &isAhead, of: peer, now: now)
+    }
+
+    /// Says whether there was as much in advance, too.
+    func take(
+        _ tokens: UInt64, ahead: UInt64, _ isAhead: inout Bool, of peer: UInt64, now: UInt64
+    ) -> RateExcess? {
+        isAhead = ahead > 0
         if peer == 0 { return nil }
         lock.lock()
-        let milliseconds = table.take(tokens, rate, key: peer, now: now)
+        let taken = table.take(tokens, ahead: ahead, rate, key: peer, now: now)
         lock.unlock()
-        return milliseconds == 0 ? nil : RateExcess(key: key, milliseconds: milliseconds)
+        isAhead = taken.isAhead
+        return taken.wait == 0 ? nil : RateExcess(key: key, milliseconds: taken.wait)
+    }
+
+    func give(_ tokens: UInt64, to peer: UInt64) {
+        if peer != 0 { lock.withLock { table.give(tokens, rate, key: peer) } }
     }
 }
 
@@ -78,20 +94,101 @@ final class RateLimits: @unchecked Sendable {
     func name(_ bytes: [UInt8]) -> UInt64 { SipHash.hash(bytes.span, seed: seed) | 1 }
 
     /// A message of so many bytes came.
+    @inline(__always)
     func take(_ limiter: inout Limiter, _ count: UInt64, now: UInt64) -> RateExcess? {
-        if let messages, !limiter.messages.take(1, messages, now: now) {
-            return RateExcess(
-                key: ConfigurationKey.rateLimitMessages.entry.name,
-                milliseconds: limiter.messages.wait(for: 1, messages, now: now))
+        limiter.advance.spend(count, now: now) ? nil : ask(&limiter, count, now: now)
+    }
+
+    /// Asks each bucket for the message, and for those that are likely to follow.
+    private func ask(_ limiter: inout Limiter, _ count: UInt64, now: UInt64) -> RateExcess? {
+        giveBack(&limiter)
+        let next = limiter.advance.foresee(count, now: now)
+        var ahead = Ahead()
+        let excess = ask(&limiter, count, next, &ahead, now: now)
+        if next.messages == 0 { return excess }
+        if excess == nil, ahead == Ahead(true) {
+            limiter.advance.add(messages: next.messages, bytes: next.bytes)
+        } else {
+            give(limiter: &limiter, messages: next.messages, bytes: next.bytes, ahead)
         }
-        if let bytes, !limiter.bytes.take(count, bytes, now: now) {
-            return RateExcess(
-                key: ConfigurationKey.rateLimitBytes.entry.name,
-                milliseconds: limiter.bytes.wait(for: count, bytes, now: now))
+        return excess
+    }
+
+    /// Which of the buckets have given in advance. Those that are not there have.
+    private struct Ahead: Equatable {
+        var messages, bytes, messagesOfUser, messagesOfAddress, bytesOfUser, bytesOfAddress: Bool
+
+        init(_ all: Bool = false) {
+            (messages, bytes) = (all, all)
+            (messagesOfUser, messagesOfAddress, bytesOfUser, bytesOfAddress) = (all, all, all, all)
         }
-        if let excess = messagesOfUser?.take(1, of: limiter.user, now: now) { return excess }
-        if let excess = messagesOfAddress?.take(1, of: limiter.address, now: now) { return excess }
-        if let excess = bytesOfUser?.take(count, of: limiter.user, now: now) { return excess }
-        return bytesOfAddress?.take(count, of: limiter.address, now: now)
+    }
+
+    private func ask(
+        _ limiter: inout Limiter, _ count: UInt64, _ next: (messages: UInt64, bytes: UInt64),
+        _ ahead: inout Ahead, now: UInt64
+    ) -> RateExcess? {
+        if let messages {
+            if !limiter.messages.take(1, messages, now: now) {
+                return RateExcess(
+                    key: ConfigurationKey.rateLimitMessages.entry.name,
+                    milliseconds: limiter.messages.wait(for: 1, messages, now: now))
+            }
+            ahead.messages =
+                next.messages > 0 && limiter.messages.takeAhead(next.messages, messages, now: now)
+        } else {
+            ahead.messages = true
+        }
+        if let bytes {
+            if !limiter.bytes.take(count, bytes, now: now) {
+                return RateExcess(
+                    key: ConfigurationKey.rateLimitBytes.entry.name,
+                    milliseconds: limiter.bytes.wait(for: count, bytes, now: now))
+            }
+            ahead.bytes = next.messages > 0 && limiter.bytes.takeAhead(next.bytes, bytes, now: now)
+        } else {
+            ahead.bytes = true
+        }
+        let (user, address) = (limiter.user, limiter.address)
+        if let excess = Self.ask(messagesOfUser, 1, next.messages, &ahead.messagesOfUser, user, now) {
+            return excess
+        }
+        if let excess = Self.ask(messagesOfAddress, 1, next.messages, &ahead.messagesOfAddress, address, now)
+        {
+            return excess
+        }
+        if let excess = Self.ask(bytesOfUser, count, next.bytes, &ahead.bytesOfUser, user, now) {
+            return excess
+        }
+        return Self.ask(bytesOfAddress, count, next.bytes, &ahead.bytesOfAddress, address, now)
+    }
+
+    private static func ask(
+        _ rate: SharedRate?, _ tokens: UInt64, _ next: UInt64, _ isAhead: inout Bool, _ peer: UInt64,
+        _ now: UInt64
+    ) -> RateExcess? {
+        guard let rate else {
+            isAhead = true
+            return nil
+        }
+        return rate.take(tokens, ahead: next, &isAhead, of: peer, now: now)
+    }
+
+    /// Gives back what the peer has in advance.
+    func giveBack(_ limiter: inout Limiter) {
+        let (left, bytesLeft) = (limiter.advance.messages, limiter.advance.bytes)
+        if left == 0, bytesLeft == 0 { return }
+        limiter.advance.clear()
+        give(limiter: &limiter, messages: left, bytes: bytesLeft, Ahead(true))
+    }
+
+    private func give(limiter: inout Limiter, messages left: UInt64, bytes bytesLeft: UInt64, _ ahead: Ahead)
+    {
+        if let messages, ahead.messages { limiter.messages.give(left, messages) }
+        if let bytes, ahead.bytes { limiter.bytes.give(bytesLeft, bytes) }
+        if ahead.messagesOfUser { messagesOfUser?.give(left, to: limiter.user) }
+        if ahead.messagesOfAddress { messagesOfAddress?.give(left, to: limiter.address) }
+        if ahead.bytesOfUser { bytesOfUser?.give(bytesLeft, to: limiter.user) }
+        if ahead.bytesOfAddress { bytesOfAddress?.give(bytesLeft, to: limiter.address) }
     }
 }

@@ -54,6 +54,23 @@ package struct TokenBucket {
         return true
     }
 
+    /// Takes tokens in advance, if there are so many that nobody misses them until they are given back.
+    @inline(__always)
+    package mutating func takeAhead(_ tokens: UInt64, _ rate: Rate, now: UInt64) -> Bool {
+        let moment = now &* 1_000_000
+        let full = max(fullAt, moment)
+        if full &- moment > rate.latest(beforeTaking: tokens &* Self.plenty) { return false }
+        fullAt = full &+ rate.nanoseconds(tokens)
+        return true
+    }
+
+    private static var plenty: UInt64 { 64 }
+
+    /// Gives back what was taken in advance.
+    package mutating func give(_ tokens: UInt64, _ rate: Rate) {
+        fullAt -= min(fullAt, rate.nanoseconds(tokens))
+    }
+
     package func isFull(now: UInt64) -> Bool { fullAt <= now &* 1_000_000 }
 
     /// Milliseconds until so many tokens are there, rounded up.
@@ -89,9 +106,11 @@ package struct RateTable: ~Copyable {
 
     package var capacity: Int { entries.count }
 
-    /// Takes tokens from the bucket of a key, which is a hash that peers cannot choose. Returns 0, or how
-    /// many milliseconds it takes until they are there.
-    package mutating func take(_ tokens: UInt64, _ rate: Rate, key: UInt64, now: UInt64) -> UInt64 {
+    /// Takes tokens from the bucket of a key, which is a hash that peers cannot choose, and more in advance.
+    /// `wait`: 0, or how many milliseconds it takes until the tokens are there.
+    package mutating func take(
+        _ tokens: UInt64, ahead: UInt64 = 0, _ rate: Rate, key: UInt64, now: UInt64
+    ) -> (wait: UInt64, isAhead: Bool) {
         let start = Int(key & mask) * Self.groupCount
         var place = start
         for index in start..<(start + Self.groupCount) {
@@ -103,9 +122,20 @@ package struct RateTable: ~Copyable {
         }
         var bucket = TokenBucket(fullAt: entries[place].key == key ? entries[place].fullAt : 0)
         guard bucket.take(tokens, rate, now: now) else {
-            return max(1, bucket.wait(for: tokens, rate, now: now))
+            return (max(1, bucket.wait(for: tokens, rate, now: now)), false)
         }
+        let isAhead = ahead > 0 && bucket.takeAhead(ahead, rate, now: now)
         entries[place] = Entry(key: key, fullAt: bucket.raw)
-        return 0
+        return (0, isAhead)
+    }
+
+    /// Gives back what was taken in advance.
+    package mutating func give(_ tokens: UInt64, _ rate: Rate, key: UInt64) {
+        let start = Int(key & mask) * Self.groupCount
+        for index in start..<(start + Self.groupCount) where entries[index].key == key {
+            var bucket = TokenBucket(fullAt: entries[index].fullAt)
+            bucket.give(tokens, rate)
+            entries[index].fullAt = bucket.raw
+        }
     }
 }

@@ -23,7 +23,23 @@ private final class Table {
     }
 
     var capacity: Int { table.capacity }
-    func take(key: UInt64, now: UInt64) -> UInt64 { table.take(1, rate, key: key, now: now) }
+    func take(key: UInt64, now: UInt64) -> UInt64 { table.take(1, rate, key: key, now: now).wait }
+    func take(ahead: UInt64, key: UInt64, now: UInt64) -> Bool {
+        table.take(1, ahead: ahead, rate, key: key, now: now).isAhead
+    }
+    func give(_ tokens: UInt64, key: UInt64) { table.give(tokens, rate, key: key) }
+}
+
+private final class Advance {
+    private var advance = RateAdvance()
+
+    var left: [UInt64] { [advance.messages, advance.bytes] }
+    func spend(_ size: UInt64, now: UInt64) -> Bool { advance.spend(size, now: now) }
+    func foresee(_ size: UInt64, now: UInt64) -> [UInt64] {
+        let next = advance.foresee(size, now: now)
+        return [next.messages, next.bytes]
+    }
+    func add(_ messages: UInt64, _ bytes: UInt64) { advance.add(messages: messages, bytes: bytes) }
 }
 
 private final class Steps {
@@ -125,6 +141,50 @@ struct RateTableTests {
             if table.take(key: key &* 0x9E37_79B9_7F4A_7C15, now: 1000) > 0 { remembered += 1 }
         }
         #expect(remembered > 0)
+    }
+}
+
+@Suite("Tokens in advance")
+struct RateAdvanceTests {
+    @Test("as many are foreseen as came in the last millisecond, and as many again if there are more")
+    func foreseen() {
+        let advance = Advance()
+        #expect(advance.foresee(10, now: 1) == [0, 0])
+        #expect(advance.foresee(10, now: 1) == [1, 10])
+        advance.add(1, 10)
+        #expect(advance.spend(10, now: 1) && !advance.spend(10, now: 1))
+        #expect(advance.foresee(10, now: 1) == [3, 30])
+        // Four came.
+        #expect(advance.foresee(10, now: 2) == [3, 30])
+        advance.add(3, 30)
+        for _ in 0..<3 { #expect(advance.spend(10, now: 2)) }
+        #expect(!advance.spend(10, now: 2))
+        #expect(advance.foresee(40, now: 3) == [0, 0])
+        #expect(advance.foresee(0, now: 4) == [0, 0])
+    }
+
+    @Test("what was given for one millisecond is not good in another, nor for more bytes")
+    func spent() {
+        let advance = Advance()
+        _ = advance.foresee(5, now: 7)
+        advance.add(2, 10)
+        #expect(!advance.spend(11, now: 7) && !advance.spend(5, now: 8))
+        #expect(advance.spend(10, now: 7) && !advance.spend(1, now: 7))
+        #expect(advance.left == [1, 0])
+    }
+
+    @Test("only a bucket with plenty gives in advance, and what comes back can be taken again")
+    func plenty() {
+        let small = Table(Rate(count: 100, periodMilliseconds: 60_000, burst: 100), entriesMax: 64)
+        #expect(!small.take(ahead: 2, key: 5, now: 1000))
+        for _ in 0..<99 { #expect(small.take(key: 5, now: 1000) == 0) }
+        #expect(small.take(key: 5, now: 1000) > 0)
+        let large = Table(Rate(count: 1000, periodMilliseconds: 3_600_000, burst: 1000), entriesMax: 64)
+        #expect(large.take(ahead: 15, key: 5, now: 1000))
+        large.give(15, key: 5)
+        large.give(15, key: 6)
+        for _ in 0..<999 { #expect(large.take(key: 5, now: 1000) == 0) }
+        #expect(large.take(key: 5, now: 1000) > 0)
     }
 }
 
