@@ -575,6 +575,7 @@ HEARTH_API int hearth_server_number(hearth_server *server);
  *                               names a user. Without the option: the key auth
  *   scopes=a+b                  scopes that the token must have, all of them
  *   claim:NAME=TEMPLATE         the token's claim must be, or contain, this: claim:room={room}
+ *   tokens=header+cookie        where this route looks for tokens, in this order; see token_sources
  *   reject=status | close | auto   how peers without the right token are told; see the key reject
  *   http=GET|POST|…             not WebSocket: requests of these methods are HTTP_REQUEST events
  * A server without WebSocket routes accepts every path.

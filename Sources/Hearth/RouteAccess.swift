@@ -24,16 +24,19 @@ public struct RouteAccess: Sendable {
     public var scopes: [String]
     /// Claims with what they must be, or contain: text with captures, such as ("room", "{room}").
     public var claims: KeyValuePairs<String, String>
+    /// Where a token is looked for, in this order. nil: as the key `token_sources` says.
+    public var sources: [Configuration.TokenSource]?
     /// nil: as the key `reject` says.
     public var refusal: Refusal?
 
     public init(
         _ level: Level? = nil, scopes: [String] = [], claims: KeyValuePairs<String, String> = [:],
-        refusal: Refusal? = nil
+        sources: [Configuration.TokenSource]? = nil, refusal: Refusal? = nil
     ) {
         self.level = level
         self.scopes = scopes
         self.claims = claims
+        self.sources = sources
         self.refusal = refusal
     }
 
@@ -45,6 +48,9 @@ public struct RouteAccess: Sendable {
             options.append("scopes=\(scopes.joined(separator: "+"))")
         }
         for (name, value) in claims { options.append("claim:\(try checked(name))=\(try checked(value))") }
+        if let sources {
+            options.append("tokens=" + sources.map(\.rawValue).joined(separator: "+"))
+        }
         if let refusal { options.append("reject=\(refusal.rawValue)") }
         return options
     }

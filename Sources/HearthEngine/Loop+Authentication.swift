@@ -61,7 +61,7 @@ extension Loop {
         let expectations = try expectations(route, bytes)
         do throws(TokenFault) {
             let principal: Principal
-            if let token = try findToken(access.sources, bytes) {
+            if let token = try findToken(server.tokenSources(ofRoute: place.pointee.route), bytes) {
                 let verified = try tokens.verify(token, wall: wallMilliseconds, now: now)
                 if (verified.user?.count ?? 0) > server.userNameMax { throw .userTooLong }
                 try verified.check(
@@ -125,7 +125,7 @@ extension Loop {
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) -> [Range<Int>] {
         if server.access.level(of: server.route(at: Int(place.pointee.route))) == .open { return [] }
-        server.access.sources.find(head, bytes.span, into: &foundTokens)
+        server.tokenSources(ofRoute: place.pointee.route).find(head, bytes.span, into: &foundTokens)
         return foundTokens.map { $0.range }
     }
 

@@ -306,8 +306,9 @@ extension Loop {
         if subprotocol == nil, routeIndex >= 0, !server.routes[routeIndex].subprotocols.isEmpty {
             chosen = chooseSubprotocol(server.routes[routeIndex].subprotocols, bytes)
         }
-        if chosen.isEmpty, server.access.sources.offersToken(head, bytes.span) {
-            chosen = server.access.sources.subprotocol
+        let sources = server.tokenSources(ofRoute: place.pointee.route)
+        if chosen.isEmpty, sources.offersToken(head, bytes.span) {
+            chosen = sources.subprotocol
         }
         response.removeAll(keepingCapacity: true)
         withUnsafeBytes(of: &digest) { digest in

@@ -1,4 +1,4 @@
-// What a route asks of who connects to it: the options auth, scopes, claim:NAME and reject.
+// What a route asks of who connects to it: the options auth, scopes, claim:NAME, tokens and reject.
 
 internal import HearthBytes
 internal import HearthWire
@@ -14,10 +14,14 @@ struct RouteAccess {
     var level = AccessLevel.auto
     var scopes: [[UInt8]] = []
     var claims: [(name: [UInt8], value: [TemplatePart])] = []
+    /// Where tokens are looked for; nil: as the server says.
+    var sources: [TokenSource]?
     /// nil: as the server says.
     var rejection: RejectionStyle?
 
-    var isSet: Bool { level != .auto || !scopes.isEmpty || !claims.isEmpty || rejection != nil }
+    var isSet: Bool {
+        level != .auto || !scopes.isEmpty || !claims.isEmpty || sources != nil || rejection != nil
+    }
 
     mutating func check() throws(Route.Fault) {
         if scopes.isEmpty, claims.isEmpty { return }
@@ -52,6 +56,15 @@ extension Route {
                 throw Fault(.invalidValue, [ascii("route option claim: write claim:NAME=VALUE")])
             }
             access.claims.append((claim, try template(value, "claim")))
+        case matches(name, "tokens"):
+            var sources: [TokenSource] = []
+            for word in split(value, at: UInt8(ascii: "+")) where !word.isEmpty {
+                guard let source = TokenSource.named(word) else {
+                    throw badChoice(word, name, "header, subprotocol, cookie, query")
+                }
+                sources.append(source)
+            }
+            access.sources = sources
         case matches(name, "reject"):
             switch true {
             case matches(value, "auto"): access.rejection = .auto

@@ -127,7 +127,7 @@ struct Route {
                 [
                     ascii("no route option \""), name,
                     ascii("\": there are join, relay, event, accept, subprotocols, dialect, events, echo, "),
-                    ascii("rooms, http, auth, scopes, claim:NAME and reject"),
+                    ascii("rooms, http, auth, scopes, claim:NAME, tokens and reject"),
                 ])
         }
     }

@@ -39,6 +39,8 @@ int main(void) {
     world->on_event = on_event;
     world_route(world, "/public", "auth=public");
     world_route(world, "/scope", "scopes=write+admin");
+    world_route(world, "/cookie", "tokens=cookie+query");
+    CHECK_NUMBER(hearth_server_route(world->server, "/x", "tokens=body"), HEARTH_ERR_INVALID_VALUE);
     world_route(world, "/{user}", "accept=ask,claim:sub={user}");
     int port = world_start(world);
     const char *more = ",\"scope\":\"read write\"";
@@ -48,6 +50,11 @@ int main(void) {
     CHECK_TEXT(world_wait(world, HEARTH_EVENT_CLOSE, 1)->user, "ada");
     CHECK_NUMBER(status_of(port, "/public", ""), 101);
     CHECK_TEXT(world_wait(world, HEARTH_EVENT_OPEN, 2)->user, "");
+    CHECK_NUMBER(status_of(port, "/cookie", token_field(token_for("ada", 60, more))), 401);
+    char cookie[4200];
+    snprintf(cookie, sizeof cookie, "Cookie: token=%s\r\n", token_for("ada", 60, more));
+    CHECK_NUMBER(status_of(port, "/cookie", cookie), 101);
+    CHECK_NUMBER(status_of(port, "/ada", cookie), 101);
     CHECK_NUMBER(status_of(port, "/ada", ""), 401);
     CHECK_NUMBER(status_of(port, "/eve", token_field(token_for("ada", 60, more))), 403);
     CHECK_NUMBER(status_of(port, "/scope", token_field(token_for("ada", 60, more))), 403);
@@ -56,7 +63,7 @@ int main(void) {
     CHECK_NUMBER(status_of(port, "/ada", token_field(token_of("{\"alg\":\"none\"}", claims))), 401);
     CHECK_NUMBER(status_of(port, "/ada", token_field(token_of("{\"alg\":\"HS512\"}", claims))), 401);
 
-    world_wait(world, HEARTH_EVENT_CLOSE, 2);
+    world_wait(world, HEARTH_EVENT_CLOSE, 4);
     hearth_connection gone = (hearth_connection)(uintptr_t)world->extra;
     while (hearth_connection_scopes(gone, NULL, 0) >= 0)
         usleep(1000);
@@ -66,7 +73,7 @@ int main(void) {
     CHECK_NUMBER(hearth_connection_set_expiry(gone, 1), HEARTH_ERR_GONE);
     CHECK_NUMBER(hearth_server_reload_keys(world->server), HEARTH_OK);
     CHECK_NUMBER(hearth_server_reload_keys(NULL), HEARTH_ERR_INVALID);
-    CHECK_NUMBER(world_count(world, HEARTH_EVENT_CONNECT), 1);
+    CHECK_NUMBER(world_count(world, HEARTH_EVENT_CONNECT), 2);
     world_free(world);
     return 0;
 }

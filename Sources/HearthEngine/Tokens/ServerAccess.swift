@@ -59,12 +59,7 @@ struct ServerAccess {
     private static func sources(_ configuration: Configuration) throws(Route.Fault) -> TokenSources {
         var order: [TokenSource] = []
         for name in configuration.list(.tokenSources) {
-            switch true {
-            case matches(name, "header"): order.append(.header)
-            case matches(name, "subprotocol"): order.append(.subprotocol)
-            case matches(name, "cookie"): order.append(.cookie)
-            case matches(name, "query"): order.append(.query)
-            default:
+            guard let source = TokenSource.named(name) else {
                 throw Route.Fault(
                     .invalidValue,
                     [
@@ -72,6 +67,7 @@ struct ServerAccess {
                         ascii("\" is not one of header, subprotocol, cookie, query"),
                     ])
             }
+            order.append(source)
         }
         let subprotocol = configuration.text(of: .tokenSubprotocol)
         if !isToken(subprotocol) {
@@ -93,6 +89,26 @@ struct ServerAccess {
     }
 }
 
+extension TokenSource {
+    /// nil: there is none of that name.
+    static func named(_ name: [UInt8]) -> TokenSource? {
+        switch true {
+        case matches(name, "header"): .header
+        case matches(name, "subprotocol"): .subprotocol
+        case matches(name, "cookie"): .cookie
+        case matches(name, "query"): .query
+        default: nil
+        }
+    }
+}
+
 extension Server {
+    /// Where the tokens of a connection on this route are.
+    func tokenSources(ofRoute index: Int32) -> TokenSources {
+        var sources = access.sources
+        if let own = route(at: Int(index))?.access.sources { sources.order = own }
+        return sources
+    }
+
     func route(at index: Int) -> Route? { index >= 0 ? routes[index] : nil }
 }

@@ -38,6 +38,7 @@ class Route:
     auth: Optional[str] = None
     scopes: Sequence[str] = ()
     claims: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tokens: Sequence[str] = ()
     reject: Optional[str] = None
     inbox_messages_max: int = 0
     inbox_bytes_max: int = 0
@@ -65,6 +66,7 @@ class Route:
                 ("rooms", "+".join(self.rooms) or None),
                 ("auth", self.auth),
                 ("scopes", "+".join(self.scopes) or None),
+                ("tokens", "+".join(self.tokens) or None),
                 ("reject", self.reject),
             ]
             given += [(f"claim:{name}", value) for name, value in self.claims.items()]

@@ -81,6 +81,7 @@ class Server:
         auth: Optional[str] = None,
         scopes: Sequence[str] = (),
         claims: Optional[Mapping[str, str]] = None,
+        tokens: Sequence[str] = (),
         reject: Optional[str] = None,
         inbox_messages_max: int = 1024,
         inbox_bytes_max: int = 4 * 1024 * 1024,
@@ -92,13 +93,16 @@ class Server:
         1013 when more than inbox_messages_max messages or inbox_bytes_max bytes wait.
         """
         self._forbid_running()
-        lists = {"subprotocols": subprotocols, "events": events, "rooms": rooms, "scopes": scopes}
+        lists = {
+            "subprotocols": subprotocols, "events": events, "rooms": rooms, "scopes": scopes,
+            "tokens": tokens,
+        }  # fmt: skip
         for name, value in lists.items():
             if isinstance(value, str):
                 raise TypeError(f"{name} is a list of names")
         route = Route(
             pattern, join, relay, event, accept, subprotocols, dialect, events, echo, rooms,
-            auth=auth, scopes=scopes, claims=claims or {}, reject=reject,
+            auth=auth, scopes=scopes, claims=claims or {}, tokens=tokens, reject=reject,
             inbox_messages_max=inbox_messages_max, inbox_bytes_max=inbox_bytes_max,
         )  # fmt: skip
         self._routes.append(route)

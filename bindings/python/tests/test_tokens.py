@@ -113,6 +113,17 @@ async def test_the_first_place_in_the_order_counts(new_server):
         assert await status(server, subprotocols=["bearer", first]) == 401
 
 
+async def test_a_route_may_look_for_tokens_elsewhere(new_server):
+    server = new_server(**HS256)
+    server.route("/cookie", tokens=["cookie"])
+    server.route("/")
+    text = token()
+    async with server:
+        assert await status(server, "/cookie", **bearer(text)) == 401
+        assert await status(server, "/cookie", additional_headers={"Cookie": f"token={text}"}) == 101
+        assert await status(server, "/", **bearer(text)) == 101
+
+
 async def test_a_token_among_the_subprotocols_is_answered_with_bearer_alone(new_server):
     server = new_server(**HS256)
     server.route("/chat", subprotocols=["chat"])
