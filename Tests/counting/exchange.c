@@ -34,6 +34,8 @@ static const struct phase phases[] = {
 };
 
 static volatile int is_wasteful;
+/* The loop waits in a callback until all peers have written, so that its next turn is as large as can be. */
+static volatile int is_held_up;
 static void *volatile waste;
 static hearth_server *server;
 
@@ -48,6 +50,8 @@ static void on_event(void *context, const hearth_event *event) {
         return;
     if (event->data_length == 1 && event->data[0] == '#')
         phase_begins();
+    while (is_held_up)
+        usleep(100);
     if (is_wasteful) {
         waste = malloc(16);
         free(waste);
@@ -103,7 +107,7 @@ static void expect_answers(const struct phase *phase, int fd, unsigned char *ans
     }
 }
 
-static void exchange(const struct phase *phase, const int *echo, const int *room, int rounds) {
+static void exchange(const struct phase *phase, const int *echo, const int *room, int rounds, int holds_up) {
     static unsigned char frames[DEPTH_MAX * (16384 + 8)], answers[DEPTH_MAX * (16384 + 4)];
     size_t length = write_frames(phase, frames);
     is_wasteful = phase->is_wasteful;
@@ -114,8 +118,10 @@ static void exchange(const struct phase *phase, const int *echo, const int *room
                 expect_answers(phase, room[i], answers);
             continue;
         }
+        is_held_up = holds_up;
         for (int i = 0; i < CONNECTIONS; i++)
             write_phase(phase, echo[i], frames, length);
+        is_held_up = 0;
         for (int i = 0; i < CONNECTIONS; i++)
             expect_answers(phase, echo[i], answers);
     }
@@ -149,11 +155,12 @@ int main(void) {
 
     size_t count = sizeof phases / sizeof phases[0];
     for (size_t i = 0; i < count; i++)
-        exchange(&phases[i], echo, room, WARM_UP_ROUNDS);
+        for (int holds_up = 0; holds_up <= 1; holds_up++)
+            exchange(&phases[i], echo, room, WARM_UP_ROUNDS, holds_up);
     mark(echo[0]);
     for (size_t i = 0; i < count; i++) {
         const struct phase *phase = &phases[i];
-        exchange(phase, echo, room, phase->rounds);
+        exchange(phase, echo, room, phase->rounds, 0);
         mark(echo[0]);
         int messages = phase->rounds * phase->depth * (phase->is_relay ? 1 : CONNECTIONS);
         printf("%d\t%zu\t%d\t%s\n", messages, phase->size, phase->is_relay ? MEMBERS : 1, phase->name);
