@@ -1,5 +1,5 @@
-/* A peer that joins rooms without end, by good names and by bad ones, has as many as it may have, is told what
- * is wrong, and is closed at last; another one does not notice. */
+/* A peer that joins rooms without end, by good names and by bad ones, has as many as it may have, is told
+ * what is wrong, and is closed at last; another one does not notice. */
 #include "client.h"
 #include "world.h"
 

@@ -40,13 +40,18 @@ static inline SSL *sealed_shake_hands(SSL_CTX *context, int fd, const char *host
     int flags = fcntl(fd, F_GETFL), status;
     if (sealed_turn)
         fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-    while ((status = SSL_connect(stream)) != 1 && sealed_turn &&
-           SSL_get_error(stream, status) == SSL_ERROR_WANT_READ)
-        sealed_turn();
-    if (status == 1)
-        return stream;
-    SSL_free(stream);
-    return NULL;
+    while (errno = 0, (status = SSL_connect(stream)) != 1) {
+        /* With a time limit the system does not resume what is interrupted, e.g. while a ring of io_uring ends. */
+        int is_interrupted = errno == EINTR, error = SSL_get_error(stream, status);
+        if ((error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) ||
+            !(is_interrupted || sealed_turn)) {
+            SSL_free(stream);
+            return NULL;
+        }
+        if (!is_interrupted)
+            sealed_turn();
+    }
+    return stream;
 }
 
 /* What is left of TLS's at the end of a program. */
@@ -72,10 +77,15 @@ static inline int client_begin(int fd) {
 static inline ssize_t client_send_some(int fd, const void *data, size_t length) {
     size_t count = 0;
     int status;
-    while ((status = SSL_write_ex(sealed_streams[fd], data, length, &count)) != 1 && sealed_turn &&
-           SSL_get_error(sealed_streams[fd], status) == SSL_ERROR_WANT_WRITE)
-        sealed_turn();
-    return status == 1 ? (ssize_t)count : -1;
+    while (errno = 0, (status = SSL_write_ex(sealed_streams[fd], data, length, &count)) != 1) {
+        int is_interrupted = errno == EINTR;
+        if (SSL_get_error(sealed_streams[fd], status) != SSL_ERROR_WANT_WRITE ||
+            !(is_interrupted || sealed_turn))
+            return -1;
+        if (!is_interrupted)
+            sealed_turn();
+    }
+    return (ssize_t)count;
 }
 
 static inline int client_has_pending(int fd) {
