@@ -123,8 +123,8 @@ class Dispatcher:
                     if inbox is not None:
                         if not inbox.put(message):
                             self._overflow(connection)
-                        elif inbox.wakeup is not None and len(inbox.messages) == 1:
-                            ready.append(inbox)
+                        elif len(inbox.messages) == 1:
+                            ready.append(inbox.gate)
                     elif on_message is not None:
                         try:
                             on_message(connection, message)
@@ -138,13 +138,13 @@ class Dispatcher:
         if ready:
             # Without the loop between an event and its session, unless a task is what runs here.
             at_once = asyncio.current_task(self._loop) is None
-            for inbox in ready:
-                wakeup = inbox.wakeup
-                if at_once and wakeup is not None and inbox.context is not None:
-                    inbox.wakeup = None
-                    inbox.context.run(wakeup, inbox)
+            for gate in ready:
+                wakeup = gate.wakeup
+                if at_once and wakeup is not None and gate.context is not None:
+                    gate.wakeup = None
+                    gate.context.run(wakeup, gate)
                 else:
-                    inbox.wake()
+                    gate.wake()
 
     def _event(self, connection: Connection, message: Message, name: memoryview) -> bool:
         """Gives the message its event's name, and both to the handler of that, if there is one."""

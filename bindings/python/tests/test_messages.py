@@ -279,3 +279,32 @@ async def test_a_task_that_waits_for_messages_can_be_cancelled(new_server):
         await socket.send("after")
         assert await socket.receive() == "after"
         assert seen == [True]
+
+
+async def test_one_message_may_be_waited_for_like_anything_else(new_server):
+    server, seen = new_server(), []
+
+    @server.route("/")
+    async def session(connection):
+        seen.append((await asyncio.wait_for(connection.__anext__(), 20)).text)
+        task = asyncio.ensure_future(connection.__anext__())
+        connection.send("next")
+        done, _ = await asyncio.wait({task}, timeout=20)
+        seen.append(done.pop().result().text)
+        seen.extend(await asyncio.gather(connection.receive(), asyncio.sleep(0, "slept")))
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(connection.__anext__(), 0.01)
+        waiting = asyncio.ensure_future(connection.receive())
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="two tasks"):
+            await connection.receive()
+        waiting.cancel()
+        connection.send("ended")
+
+    async with server, peer(server) as socket:
+        await socket.send("one")
+        assert await socket.receive() == "next"
+        await socket.send("two")
+        await socket.send("three")
+        assert await socket.receive() == "ended"
+        assert seen[:2] == ["one", "two"] and seen[2].text == "three" and seen[3] == "slept"
