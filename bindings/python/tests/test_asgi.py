@@ -244,6 +244,7 @@ async def test_a_user_has_so_many_connections_of_an_application(library):
         await until(lambda: manager.connection_count == 1)
         async with joined(port, "/ws") as second:
             code, reason = await second.closing()
+        await until(lambda: refused)
         assert (code, refused) == (4503, [(code, reason)])
         await first.close()
         await until(lambda: manager.connection_count == 0)

@@ -19,7 +19,7 @@ def run_program(text, **options):
     """A program of its own: status, output, errors."""
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(ROOT) / "bindings" / "python")}
     return subprocess.run(
-        [sys.executable, "-c", text], env=environment, capture_output=True, text=True, timeout=60, **options
+        [sys.executable, "-W", "ignore", "-c", text], env=environment, capture_output=True, text=True, timeout=60, **options
     )
 
 
