@@ -79,6 +79,21 @@ async def test_messages_are_broadcast_to_everybody(library):
         assert await first.receive_json() == await second.receive_json() == {"hello": 1}
 
 
+@pytest.mark.parametrize("ws", ["websockets-sansio", "wsproto"])
+async def test_each_way_of_uvicorn_to_speak_websocket_will_do(library, ws):
+    app, manager = chat_application(outbox_max_bytes="8MiB")
+    paths = "/chat/x/ann", "/chat/x/ben"
+    async with serving(app, ws=ws) as port, joined(port, paths[0]) as ann, joined(port, paths[1]) as ben:
+        await until(lambda: manager.connection_count == 2)
+        for number in range(50):
+            await ben.send(json.dumps({"message": [number] * 1000}))
+        got = [await ann.receive_json() for _ in range(52)]
+        assert [each["message"][0] for each in got[2:]] == list(range(50))
+        await manager.disconnect("ann", reason="enough")
+        assert await ann.closing() == (1000, "enough")
+        await until(lambda: manager.active_users == ["ben"])
+
+
 async def test_a_chat_has_rooms_and_leaves_out_who_sends(library):
     app, manager = chat_application()
     async with serving(app) as port, joined(port, "/chat/x/ann") as ann:
@@ -348,7 +363,7 @@ async def test_rooms_are_of_users_or_of_one_connection(library):
 
 async def test_a_peer_that_does_not_read_is_closed_and_holds_up_nobody(library):
     app = FastAPI()
-    manager = add_websocket_manager(app, outbox_max_bytes="256KiB")
+    manager = add_websocket_manager(app, outbox_max_bytes="256KiB", close_timeout=0.5)
     ended = []
     manager.on_disconnect(lambda user_id, websocket, code, reason: ended.append((user_id, code)))
 
@@ -360,7 +375,7 @@ async def test_a_peer_that_does_not_read_is_closed_and_holds_up_nobody(library):
 
     async with serving(app) as port, joined(port, "/good") as good:
         url = f"ws://127.0.0.1:{port}/slow"
-        async with connect(url, proxy=None, max_queue=1, compression=None):
+        async with connect(url, proxy=None, max_queue=1, compression=None, close_timeout=1):
             await until(lambda: manager.connection_count == 2)
             sent = 0
             while manager.is_user_connected("slow") and sent < 2000:

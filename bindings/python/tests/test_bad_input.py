@@ -18,9 +18,8 @@ import hearth
 def run_program(text, **options):
     """A program of its own: status, output, errors."""
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(ROOT) / "bindings" / "python")}
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", text], env=environment, capture_output=True, text=True, timeout=60, **options
-    )
+    command = [sys.executable, "-W", "ignore", "-c", text]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, **options)
 
 
 async def test_calls_after_the_server_stopped_are_errors(new_server):

@@ -24,8 +24,6 @@ logger = logging.getLogger("hearth")
 # What the opening handshake is made of, and says nothing of the peer.
 _HOP_BY_HOP = ("connection", "upgrade", "sec-websocket-", "content-length", "transfer-encoding", "date")
 
-# How long what waits for a peer may take after its connection has ended.
-_CLOSE_SECONDS = 10.0
 # A part of what the library gives before it waits.
 _ACKNOWLEDGED_BYTES = 16 * 1024
 # Pauses of a receiver while the library's queue of events is full.
@@ -183,7 +181,7 @@ class Entry:
         sendable = code if 1000 <= code <= 4999 and code not in (1004, 1005, 1006, 1015) else 1011
         self.send({"type": "websocket.close", "code": sendable, "reason": reason})
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(_CLOSE_SECONDS, self._give_up)
+        self._deadline = loop.call_later(self.manager._close_seconds, self._give_up)
 
     def _give_up(self) -> None:
         self._deadline = None

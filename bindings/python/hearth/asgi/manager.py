@@ -57,6 +57,8 @@ class ConnectionManager:
         self.server = Server("none", driven=True, environment_prefix=environment_prefix)
         for key, value in configuration.items():
             self.server._configuration.set(key, value)
+        # What waits for a peer when its connection has ended may take so long.
+        self._close_seconds = _seconds(self.server._configuration.get("close_timeout")) or 10.0
         self._heartbeat = None if heartbeat is None else _payload(heartbeat)
         self._channel = self.server.channel(
             _CHANNEL, self._carry, acknowledge=True, liveness=heartbeat is not None
