@@ -14,9 +14,7 @@ public func hearth_client_new(_ engine: OpaquePointer!, _ config: OpaquePointer!
             }
             handle = HandleTable.shared.insert(client, .client)
             client.handle = UnsafeMutableRawPointer(handle)
-            guard let handle else { return Int64(client.cut().rawValue) }
-            engine.addClient(handle, number: client.number)
-            client.handleOwner = engine
+            if handle == nil { return Int64(client.cut().rawValue) }
             return 0
         }
     }
@@ -32,11 +30,7 @@ public func hearth_client_free(_ client: OpaquePointer!) -> Int32 {
             guard HandleTable.shared.remove(client, .client) != nil else {
                 return Int64(Status.invalid.rawValue)
             }
-            let status = object.cut()
-            if let owner = object.handleOwner {
-                unsafeDowncast(owner, to: EngineHandle.self).removeClient(number: object.number)
-            }
-            return Int64(status.rawValue)
+            return Int64(object.cut().rawValue)
         })
 }
 

@@ -30,13 +30,14 @@ public func hearth_engine_free(_ engine: OpaquePointer!) -> Int32 {
     case .parents: return Status.forked.rawValue
     case .object(let object):
         let handle = unsafeDowncast(object, to: EngineHandle.self)
+        let clients = handle.engine.clientHandles
         let status = handle.engine.end()
         if status != .ok {
             HandleTable.shared.putBack(engine, .engine, object)
             return status.rawValue
         }
         for server in handle.servers { _ = HandleTable.shared.remove(server, .server) }
-        for client in handle.clients.values { _ = HandleTable.shared.remove(client, .client) }
+        for client in clients { _ = HandleTable.shared.remove(OpaquePointer(client), .client) }
         HandleTable.shared.discard(engine, .engine)
         return 0
     }

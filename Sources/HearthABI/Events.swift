@@ -129,7 +129,6 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
     handle.texts.reserveCapacity(needed)
     handle.texts.append(0)
     let servers = handle.servers
-    let clients = handle.clients
     for (index, record) in records.enumerated() {
         var event = hearth_event()
         event.size = UInt32(MemoryLayout<hearth_event>.size)
@@ -138,7 +137,7 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
         event.connection = record.load(8, as: UInt64.self)
         let number = record.length(16)
         event.server = number < servers.count ? servers[number] : nil
-        if number >= 1 << 31 { readClient(record, clients[number & 0x7FFF_FFFF], &event) }
+        if number >= 1 << 31 { readClient(record, handle, &event) }
         event.code = record.load(20, as: Int32.self)
         event.opcode = record.load(24, as: UInt32.self)
         event.route = record.load(28, as: Int32.self)
@@ -169,8 +168,9 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
 }
 
 /// What events of clients have in the places of what only those of servers have.
-private func readClient(_ record: Record, _ client: OpaquePointer?, _ event: inout hearth_event) {
-    event.client = client
+private func readClient(_ record: Record, _ handle: EngineHandle, _ event: inout hearth_event) {
+    let number = record.length(16) & 0x7FFF_FFFF
+    event.client = OpaquePointer(handle.engine.clientHandle(number: number))
     let type = hearth_event_type(rawValue: event.type)
     if type == HEARTH_EVENT_CLIENT_SENT || type == HEARTH_EVENT_CLIENT_DROPPED {
         event.message = event.connection

@@ -124,9 +124,6 @@ final class EngineHandle {
     private var serverHandles: [OpaquePointer?] = []
     /// By number.
     var servers: [OpaquePointer?] { lock.withLock { serverHandles } }
-    private var clientHandles: [Int: OpaquePointer] = [:]
-    /// By number; those that were freed are not there.
-    var clients: [Int: OpaquePointer] { lock.withLock { clientHandles } }
     /// A thread is in hearth_engine_poll: a second one is refused.
     private let isPolling = Atomic<Bool>(false)
     /// Events taken by hearth_engine_poll, with the NULs that the header promises.
@@ -147,14 +144,6 @@ final class EngineHandle {
             serverHandles[number] = server
         }
     }
-}
-
-extension EngineHandle {
-    func addClient(_ client: OpaquePointer, number: Int) {
-        lock.withLock { clientHandles[number] = client }
-    }
-
-    func removeClient(number: Int) { lock.withLock { _ = clientHandles.removeValue(forKey: number) } }
 }
 
 /// Calls `body` with the object behind a handle, or answers why there is none.

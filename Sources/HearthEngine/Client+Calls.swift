@@ -279,6 +279,14 @@ extension Engine {
         }
     }
 
+    package func clientHandle(number: Int) -> UnsafeMutableRawPointer? {
+        lock.withLock { clients[number]?.handle }
+    }
+
+    package var clientHandles: [UnsafeMutableRawPointer] {
+        lock.withLock { clients.values.compactMap { $0.handle } }
+    }
+
     func forget(_ client: Client) { lock.withLock { _ = clients.removeValue(forKey: client.number) } }
 
     /// Gives the client a loop, or notes that it is to get one.

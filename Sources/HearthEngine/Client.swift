@@ -23,27 +23,11 @@ struct InboxMessage {
     let keeps: Bool
 }
 
-/// What a client was configured with, but for what all endpoints have.
-struct ClientSettings {
-    let reconnect: ReconnectSettings
-    let queue: QueueLimits
-    let subprotocols: [UInt8]
-    let proxy: [UInt8]
-    let redirectsMax: Int
-    let asksBefore: Bool
-    let tellsSent: Bool
-    let answersJSONPing: Bool
-    let tls: TLSClientSettings
-    /// Whose certificate it must be; empty: the host's.
-    let serverName: [UInt8]
-    /// nil: every message goes by itself.
-    let batch: BatchLimits?
-}
-
 package final class Client: Endpoint, @unchecked Sendable {
     let settings: ClientSettings
-    /// Who lists the handle for the host.
-    package var handleOwner: AnyObject?
+    // Of the settings, what every message asks for.
+    let isBatching: Bool
+    let answersJSONPing: Bool
 
     // What other threads may read at any time.
     let state = Atomic<ClientState>(.idle)
@@ -53,8 +37,8 @@ package final class Client: Endpoint, @unchecked Sendable {
     let home = Atomic<Int>(-1)
     let counts = ClientCounts()
 
-    /// Guards what follows, up to the next mark.
-    let lock = Lock()
+    /// Guards what follows, up to the next mark. Many clients share it, and nobody holds two of them.
+    let lock: Lock
     /// As the program wrote it.
     var urlText: [UInt8]
     /// The program's header fields, lines that end with CRLF.
@@ -87,7 +71,7 @@ package final class Client: Endpoint, @unchecked Sendable {
     /// What its loop knows of the end of the connection, beyond the close code.
     var endError = Status.ok
     /// With `duties.ends`.
-    var ending: ClientEnding?
+    var ending: PlannedEnding?
     /// Why the last attempt failed, for the one who prepares the next.
     var lastFailure = (error: Status.ok, httpStatus: UInt32(0))
     var outgoing = ClientOutgoing()
@@ -107,7 +91,10 @@ package final class Client: Endpoint, @unchecked Sendable {
                 .url, ascii("the key url is empty: set it, for example to ws://127.0.0.1:9000/"))
         }
         fields = try Self.fields(configuration.text(of: .headers))
-        settings = try ClientSettings(configuration)
+        settings = try engine.clientSettings(configuration)
+        isBatching = settings.batch != nil
+        answersJSONPing = settings.answersJSONPing
+        lock = engine.clientLocks[number % engine.clientLocks.count]
         if WebSocketURL.isSecure(urlText) {
             do throws(TLSFault) {
                 _ = try engine.clientTLS(settings.tls)
@@ -115,7 +102,8 @@ package final class Client: Endpoint, @unchecked Sendable {
                 throw ClientFault(.tls, error.sentence)
             }
         }
-        super.init(.client, engine: engine, number: number, configuration: configuration)
+        super.init(
+            .client, engine: engine, number: number, configuration: configuration, limits: settings.limits)
     }
 
     /// nil: it connects without one.
@@ -187,6 +175,13 @@ struct ClientEnding {
     var text: [UInt8] = []
 }
 
+/// By itself, as few clients have one.
+final class PlannedEnding {
+    let ending: ClientEnding
+
+    init(_ ending: ClientEnding) { self.ending = ending }
+}
+
 /// Numbers that the loop writes and any thread reads.
 final class ClientCounts {
     let attempts = Atomic<UInt32>(0)
@@ -200,69 +195,4 @@ final class ClientCounts {
     let waitingBytes = Atomic<UInt64>(0)
 
     init() {}
-}
-
-extension ClientSettings {
-    init(_ configuration: Configuration) throws(ClientFault) {
-        reconnect = Self.reconnect(configuration)
-        queue = Self.queue(configuration)
-        var offered: [UInt8] = []
-        for name in configuration.list(.subprotocols) {
-            if !offered.isEmpty { append(", ", to: &offered) }
-            offered += name
-        }
-        if !offered.isEmpty, !HTTPSyntax.isTokenList(offered.span) {
-            throw ClientFault(.invalidValue, ascii("subprotocols are tokens of RFC 9110, by commas"))
-        }
-        subprotocols = offered
-        proxy = configuration.text(of: .proxy)
-        redirectsMax = configuration.integer(.followRedirects)
-        asksBefore = configuration.flag(.prepare)
-        tellsSent = configuration.flag(.sentEvents)
-        answersJSONPing = configuration.flag(.jsonPing)
-        tls = Self.tls(configuration)
-        serverName = configuration.text(of: .tlsServerName)
-        let interval = configuration.milliseconds(.batchInterval)
-        batch =
-            interval == 0
-            ? nil
-            : BatchLimits(
-                interval: interval, messagesMax: configuration.integer(.batchMaxMessages),
-                bytesMax: configuration.size(.batchMaxBytes))
-    }
-
-    private static func reconnect(_ configuration: Configuration) -> ReconnectSettings {
-        var settings = ReconnectSettings()
-        settings.isEnabled = configuration.flag(.reconnectEnabled)
-        settings.isFixed = configuration.choice(.reconnectPolicy) == 1
-        settings.attemptsMax = configuration.integer(.reconnectMaxAttempts)
-        settings.base = configuration.milliseconds(.reconnectBackoffBase)
-        settings.max = configuration.milliseconds(.reconnectBackoffMax)
-        settings.floor = configuration.milliseconds(.reconnectFloor)
-        settings.stable = configuration.milliseconds(.reconnectStable)
-        settings.jitterPermille = UInt64(configuration.integer(.reconnectJitter))
-        settings.reconnectOn = CodeList(configuration.text(of: .reconnectOn).span) ?? CodeList()
-        settings.stopOn = CodeList(configuration.text(of: .stopOn).span) ?? CodeList()
-        return settings
-    }
-
-    private static func tls(_ configuration: Configuration) -> TLSClientSettings {
-        var settings = TLSClientSettings()
-        settings.authoritiesFile = configuration.text(of: .tlsAuthorities)
-        settings.certificateFile = configuration.text(of: .tlsOwnCertificate)
-        settings.privateKeyFile = configuration.text(of: .tlsOwnKey)
-        settings.minVersion = configuration.choice(.tlsMinVersion) == 1 ? .tls13 : .tls12
-        settings.verifies = !configuration.flag(.tlsInsecure)
-        settings.handshakeBytesMax = configuration.size(.tlsMaxHandshakeSize)
-        return settings
-    }
-
-    private static func queue(_ configuration: Configuration) -> QueueLimits {
-        QueueLimits(
-            messagesMax: configuration.integer(.queueMaxMessages),
-            bytesMax: configuration.size(.queueMaxBytes),
-            ageMax: configuration.milliseconds(.queueMaxAge),
-            dropsOldest: configuration.choice(.queueFull) == 1,
-            ratePerSecond: configuration.integer(.queueFlushRate))
-    }
 }

@@ -21,6 +21,7 @@ package class Endpoint: @unchecked Sendable {
     /// The host's name for it, which its events carry.
     package final var handle: UnsafeMutableRawPointer?
     final let limits: UnsafeMutablePointer<SessionLimits>
+    private let ownsLimits: Bool
     final let headLimits: HeadLimits
     final let openTimeout: UInt64
     final let closeTimeout: UInt64
@@ -38,7 +39,11 @@ package class Endpoint: @unchecked Sendable {
     /// client's, which is counted with the others of its loop.
     private let counterAddresses: UnsafeMutablePointer<Atomic<UInt>>?
 
-    init(_ kind: EndpointKind, engine: Engine, number: Int, configuration: Configuration) {
+    /// `limits`: somebody else's, that outlive it.
+    init(
+        _ kind: EndpointKind, engine: Engine, number: Int, configuration: Configuration,
+        limits shared: UnsafeMutablePointer<SessionLimits>? = nil
+    ) {
         self.kind = kind
         self.engine = engine
         self.number = number
@@ -49,15 +54,9 @@ package class Endpoint: @unchecked Sendable {
             }
         }
         let messageMax = configuration.size(.maxMessageSize)
-        limits = .allocate(capacity: 1)
-        limits.initialize(
-            to: SessionLimits(
-                decoder: DecoderLimits(
-                    role: kind == .server ? .server : .client, maxMessageSize: messageMax,
-                    maxFragments: configuration.integer(.maxFragments)),
-                pingInterval: configuration.milliseconds(.pingInterval),
-                pingTimeout: configuration.milliseconds(.pingTimeout),
-                closeTimeout: configuration.milliseconds(.closeTimeout)))
+        limits = shared ?? .allocate(capacity: 1)
+        ownsLimits = shared == nil
+        if ownsLimits { limits.initialize(to: Self.limits(configuration, role: .server)) }
         headLimits = HeadLimits(
             maxBytes: configuration.size(.maxHeaderSize), maxFields: configuration.integer(.maxHeaderFields))
         openTimeout = configuration.milliseconds(.openTimeout)
@@ -71,8 +70,19 @@ package class Endpoint: @unchecked Sendable {
     deinit {
         forEachCounters { $0.cells.deallocate() }
         counterAddresses?.deallocate()
+        if !ownsLimits { return }
         limits.deinitialize(count: 1)
         limits.deallocate()
+    }
+
+    static func limits(_ configuration: Configuration, role: DecoderRole) -> SessionLimits {
+        SessionLimits(
+            decoder: DecoderLimits(
+                role: role, maxMessageSize: configuration.size(.maxMessageSize),
+                maxFragments: configuration.integer(.maxFragments)),
+            pingInterval: configuration.milliseconds(.pingInterval),
+            pingTimeout: configuration.milliseconds(.pingTimeout),
+            closeTimeout: configuration.milliseconds(.closeTimeout))
     }
 
     /// The shortest of the times that the loops watch, for the granule of their wheels.

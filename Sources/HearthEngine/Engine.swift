@@ -17,6 +17,10 @@ package final class Engine: @unchecked Sendable {
     fileprivate(set) var servers: [Server] = []
     /// Those that were not freed, by number. Under the lock.
     var clients: [Int: Client] = [:]
+    /// Of the client made last: the next one is likely to have the same. Under the lock.
+    private var lastClientSettings: ClientSettings?
+    /// What each guards is small, and clients are many.
+    let clientLocks: [Lock] = (0..<16).map { _ in Lock() }
     /// By what they were made of. Under the lock.
     var clientContexts: [ByteString: TLSContext] = [:]
     private let modeCell = Atomic<Mode>(.idle)
@@ -82,6 +86,14 @@ package final class Engine: @unchecked Sendable {
             clientCount += 1
             return clientCount
         }
+    }
+
+    func clientSettings(_ configuration: Configuration) throws(ClientFault) -> ClientSettings {
+        let last = lock.withLock { lastClientSettings }
+        if let last, last.isMade(of: configuration) { return last }
+        let made = try ClientSettings(configuration)
+        lock.withLock { lastClientSettings = made }
+        return made
     }
 
     package func setLog(_ callback: LogCallback?, _ context: UnsafeMutableRawPointer?) -> Status {

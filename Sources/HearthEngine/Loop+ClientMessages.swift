@@ -53,7 +53,7 @@ extension Loop {
         if client.isDeliberate || client.isFreed.load(ordering: .relaxed) { return .state }
         let state = client.state.load(ordering: .relaxed)
         if state == .closed || state == .gaveUp { return .state }
-        if client.settings.batch != nil, opcode == .text, keeps,
+        if client.isBatching, opcode == .text, keeps,
             joinsBatch(client, id, owned ?? Array(payload))
         {
             return .ok
@@ -352,7 +352,7 @@ extension Loop {
         let client = client(of: place)
         client.counts.received.increase()
         client.counts.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
-        guard client.settings.answersJSONPing, opcode == .text, JSONText.isPing(payload.span) else {
+        guard client.answersJSONPing, opcode == .text, JSONText.isPing(payload.span) else {
             return false
         }
         // A server that pings and does not read gets no more answers than the outbox may hold.

@@ -59,7 +59,7 @@ extension Loop {
             client.duties = []
             if duties.contains(.drains) { drain(client) }
             if duties.contains(.tells) { tellMessages(client) }
-            if duties.contains(.ends), let ending = client.ending {
+            if duties.contains(.ends), let ending = client.ending?.ending {
                 client.ending = nil
                 comeToRest(client, ending)
             }
@@ -127,7 +127,7 @@ extension Loop {
             drain(client)
             if close(place, code: code, reason: reason) == .ok { return }
         }
-        client.ending = ClientEnding(state: .closed, code: Int32(code), text: reason)
+        client.ending = PlannedEnding(ClientEnding(state: .closed, code: Int32(code), text: reason))
         client.duties.remove(.starts)
         list(client, .ends)
     }
@@ -164,7 +164,8 @@ extension Loop {
             release(place)
         }
         if !client.state.load(ordering: .relaxed).isAtRest || client.ending != nil {
-            let ending = client.ending ?? ClientEnding(code: Int32(CloseCode.abnormal.rawValue))
+            let ending =
+                client.ending?.ending ?? ClientEnding(code: Int32(CloseCode.abnormal.rawValue))
             client.ending = nil
             comeToRest(client, ending)
         }

@@ -109,51 +109,69 @@ package enum Resolver {
     }
 }
 
-/// Where to connect to, as the system takes it.
+/// Where to connect to.
 package struct RemoteAddress {
-    fileprivate var storage = sockaddr_storage()
-    fileprivate var length: socklen_t = 0
-    package let family: PeerAddress.Family
+    package let peer: PeerAddress
+    /// RFC 4007: the interface of a link-local address.
+    fileprivate let scope: UInt32
+    /// Of a Unix socket.
+    fileprivate let path: [UInt8]
+
+    package var family: PeerAddress.Family { peer.family }
 
     init?(_ entry: addrinfo, port: UInt16) {
-        guard let address = entry.ai_addr, Int(entry.ai_addrlen) <= MemoryLayout<sockaddr_storage>.size else {
-            return nil
-        }
-        switch entry.ai_family {
-        case AF_INET: family = .ipv4
-        case AF_INET6: family = .ipv6
-        default: return nil
-        }
-        length = entry.ai_addrlen
+        guard let address = entry.ai_addr else { return nil }
+        var storage = sockaddr_storage()
+        let size = min(Int(entry.ai_addrlen), MemoryLayout<sockaddr_storage>.size)
         withUnsafeMutableBytes(of: &storage) {
-            $0.copyMemory(
-                from: UnsafeRawBufferPointer(start: UnsafeRawPointer(address), count: Int(entry.ai_addrlen)))
-            // The port lies at the same place in both families.
-            $0.storeBytes(of: port.bigEndian, toByteOffset: 2, as: UInt16.self)
+            $0.copyMemory(from: UnsafeRawBufferPointer(start: UnsafeRawPointer(address), count: size))
         }
+        var found = withUnsafePointer(to: storage) { PeerAddress($0) }
+        guard found.family == .ipv4 || found.family == .ipv6 else { return nil }
+        found.port = port
+        peer = found
+        path = []
+        scope =
+            found.family == .ipv6
+            ? withUnsafeBytes(of: storage) { $0.loadUnaligned(as: sockaddr_in6.self).sin6_scope_id } : 0
     }
 
-    /// Of a Unix socket; nil: the path is too long.
+    /// nil: the path is too long.
     package init?(path: [UInt8]) {
         // sun_path holds 108 bytes with its NUL.
         if path.isEmpty || path.count > 107 { return nil }
-        family = .unix
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
-        length = socklen_t(MemoryLayout<sockaddr_un>.size)
-        withUnsafeMutableBytes(of: &storage) { place in
-            withUnsafeBytes(of: &address) { place.copyMemory(from: $0) }
-        }
+        var unix = PeerAddress()
+        unix.family = .unix
+        peer = unix
+        scope = 0
+        self.path = path
     }
 
-    package var peer: PeerAddress {
-        if family == .unix {
-            var unix = PeerAddress()
-            unix.family = .unix
-            return unix
+    /// As the system takes it.
+    fileprivate func withSocketAddress(_ body: (UnsafeRawPointer, socklen_t) -> Int32) -> Int32 {
+        switch family {
+        case .ipv4:
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = peer.port.bigEndian
+            address.sin_addr.s_addr = UInt32(truncatingIfNeeded: peer.bytes.0)
+            return withUnsafePointer(to: &address) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+        case .ipv6:
+            var address = sockaddr_in6()
+            address.sin6_family = sa_family_t(AF_INET6)
+            address.sin6_port = peer.port.bigEndian
+            address.sin6_scope_id = scope
+            withUnsafeMutableBytes(of: &address.sin6_addr) {
+                $0.storeBytes(of: peer.bytes.0, as: UInt64.self)
+                $0.storeBytes(of: peer.bytes.1, toByteOffset: 8, as: UInt64.self)
+            }
+            return withUnsafePointer(to: &address) { body($0, socklen_t(MemoryLayout<sockaddr_in6>.size)) }
+        case .unix, .none:
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
+            return withUnsafePointer(to: &address) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
         }
-        return withUnsafePointer(to: storage) { PeerAddress($0) }
     }
 }
 
@@ -168,10 +186,7 @@ extension Socket {
             }
         let descriptor = try open(family)
         if family != AF_UNIX { try? set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
-        var storage = address.storage
-        let status = withUnsafeBytes(of: &storage) {
-            hearth_shim_connect(descriptor, $0.baseAddress!, address.length)
-        }
+        let status = address.withSocketAddress { hearth_shim_connect(descriptor, $0, $1) }
         if status == 0 || hearth_shim_errno() == EINPROGRESS || hearth_shim_errno() == EINTR {
             return descriptor
         }

@@ -6,7 +6,7 @@ import HearthWire
 /// Values are read and checked when they are set, so that whoever uses them meets no error.
 package struct Configuration {
     /// What was set, as it was written, without the spaces around it.
-    private var texts: [[UInt8]]
+    private(set) var texts: [[UInt8]]
     private var values: [ConfigurationValue]
 
     package init() {
@@ -53,6 +53,14 @@ package struct Configuration {
             try set(key, value)
         } catch {
             throw error.inVariable(name)
+        }
+        return true
+    }
+
+    /// Whether the texts of all keys but some are these.
+    func isEqual(to others: [[UInt8]], but left: [ConfigurationKey]) -> Bool {
+        for index in 0..<texts.count where texts[index] != others[index] {
+            if !left.contains(where: { $0.rawValue == index }) { return false }
         }
         return true
     }
