@@ -9,8 +9,8 @@
 enum { URL_LENGTH_MAX = 1024 };
 
 struct visit {
+    hearth_engine *engine;
     int cases; /* answered by getCaseCount, -1: not asked for */
-    int is_over;
 };
 
 static void on_event(void *context, const hearth_event *event) {
@@ -25,7 +25,7 @@ static void on_event(void *context, const hearth_event *event) {
         if (event->state == HEARTH_CLIENT_GAVE_UP)
             fprintf(stderr, "%s: %.*s\n", hearth_error_name(event->error), (int)event->data_length,
                     (const char *)event->data);
-        visit->is_over = 1;
+        hearth_engine_stop(visit->engine);
     }
 }
 
@@ -33,7 +33,6 @@ static void on_event(void *context, const hearth_event *event) {
 static int make(hearth_engine *engine, hearth_config *config, const char *url, struct visit *visit) {
     char sentence[512];
     hearth_client *client = NULL;
-    hearth_event event;
     hearth_client_info info = {.size = sizeof info};
     if (hearth_config_set(config, "url", url) == HEARTH_OK)
         client = hearth_client_new(engine, config);
@@ -43,12 +42,9 @@ static int make(hearth_engine *engine, hearth_config *config, const char *url, s
         fprintf(stderr, "%s\n", sentence);
         return 0;
     }
-    visit->is_over = 0;
     hearth_client_on_event(client, on_event, visit);
     hearth_client_open(client);
-    while (!visit->is_over)
-        if (hearth_engine_poll(engine, &event, 1, -1) < 0)
-            break;
+    hearth_engine_run(engine);
     hearth_client_get_info(client, &info);
     hearth_client_free(client);
     return info.opens > 0;
@@ -56,7 +52,7 @@ static int make(hearth_engine *engine, hearth_config *config, const char *url, s
 
 int main(int argc, char **argv) {
     char url[URL_LENGTH_MAX];
-    struct visit visit = {0, 0};
+    struct visit visit = {NULL, 0};
     if (argc != 3) {
         fprintf(stderr, "usage: client-c URL AGENT\n");
         return 2;
@@ -66,8 +62,8 @@ int main(int argc, char **argv) {
     hearth_config_set(config, "max_message_size", "64MiB");
     hearth_config_set(config, "compression", "on");
     hearth_config_set(config, "compression_threshold", "0");
-    hearth_engine *engine = hearth_engine_new(config);
-    if (!engine || hearth_engine_drive(engine) != HEARTH_OK)
+    hearth_engine *engine = visit.engine = hearth_engine_new(config);
+    if (!engine)
         return 1;
     snprintf(url, sizeof url, "%s/getCaseCount", argv[1]);
     int is_good = make(engine, config, url, &visit);
