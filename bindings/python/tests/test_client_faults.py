@@ -163,6 +163,26 @@ async def test_a_server_that_restarts_has_its_client_back(driven):
     await server.stop()
 
 
+async def test_a_client_that_comes_back_is_in_its_room_again_and_once(driven):
+    server = hearth.Server("127.0.0.1:0")
+    server.route("/rooms/{room}", join="auto", relay="others")
+    await server.start()
+    url = f"ws://127.0.0.1:{server.port}/rooms/1"
+    quick = {"driven": driven, **QUICK}
+    async with hearth.connect(url, **quick) as one, hearth.connect(url, **quick) as other:
+        for number in range(3):
+            members = server.room("1").members
+            assert len(members) == 2
+            opens = one.info.opens + other.info.opens
+            for member in members:
+                member.close(1012)
+            await until(lambda: one.info.opens + other.info.opens == opens + 2)
+            await until(lambda: len(server.room("1")) == 2)
+            one.send(f"{number}")
+            assert (await within(other.recv())).text == f"{number}"
+    await server.stop()
+
+
 # ------------------------------------------------------------------ servers
 
 
