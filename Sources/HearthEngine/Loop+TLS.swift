@@ -108,7 +108,7 @@ extension Loop {
                 if wasAnswer, place.pointee.phase != .open { emptiedSlots.append(slot) }
                 return
             }
-            if !seal(slot, stream) { return giveUp(slot) }
+            if !seal(place, stream) { return giveUp(slot) }
         }
     }
 
@@ -137,8 +137,8 @@ extension Loop {
     func stageSealed(_ place: UnsafeMutablePointer<Connection>) -> Piece? {
         let slot = place.pointee.slot
         let waiting = hub.waitingBytes(slot)
-        guard let stream = place.pointee.tls, waiting > 0, waiting <= TLSBuffers.sealMax,
-            !stream.hasOutput, stream.state == .established, seal(slot, stream)
+        guard let stream = place.pointee.tls, waiting > 0, waiting <= sealMax(place),
+            !stream.hasOutput, stream.state == .established, seal(place, stream)
         else { return nil }
         return stream.stage()
     }
@@ -148,10 +148,17 @@ extension Loop {
         _ = settle(place, stream, stream.settle(piece, transfer))
     }
 
-    private func seal(_ slot: UInt32, _ stream: TLSStream) -> Bool {
-        if let piece = hub.singlePiece(slot), piece.count <= TLSBuffers.sealMax { return stream.seal(piece) }
+    /// So much is sealed before the system has taken it. Of a client one record, which its server has whole
+    /// or not at all: so it is known which messages a connection that breaks has carried.
+    private func sealMax(_ place: UnsafeMutablePointer<Connection>) -> Int {
+        place.pointee.isClient ? TLSBuffers.recordBytesMax : TLSBuffers.sealMax
+    }
+
+    private func seal(_ place: UnsafeMutablePointer<Connection>, _ stream: TLSStream) -> Bool {
+        let slot = place.pointee.slot
+        var left = sealMax(place)
+        if let piece = hub.singlePiece(slot), piece.count <= left { return stream.seal(piece) }
         let available = hub.gather(slot, into: pieces)
-        var left = TLSBuffers.sealMax
         var count = 0
         while count < available, left > 0 {
             pieces[count].count = min(pieces[count].count, left)

@@ -9,7 +9,7 @@ package final class TLSBuffers {
     /// What a stream seals at once, at most: what is sealed is held twice until the system has taken it.
     package static let sealMax = 64 << 10
     /// RFC 8446 5.1: the plain bytes of one record.
-    static let recordBytesMax = 16 << 10
+    package static let recordBytesMax = 16 << 10
 
     /// Plain bytes that were received. All of a window fits, and the rest of a record that began before it.
     package let plain: UnsafeMutablePointer<UInt8>
