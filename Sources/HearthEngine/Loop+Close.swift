@@ -93,7 +93,10 @@ extension Loop {
     /// No message goes out any more. Returns whether a close frame may: not in the midst of a client's
     /// frame that was taken back.
     func stopMessages(_ place: UnsafeMutablePointer<Connection>) -> Bool {
-        hub.stopMessages(place.pointee.slot)
+        let slot = place.pointee.slot
+        // A client's that were sent before this end leave before it, as far as the system takes them.
+        if place.pointee.isClient, hub.acceptsMessages(slot), !hub.isBlocked(slot) { flush(slot) }
+        hub.stopMessages(slot)
         return !place.pointee.isClient || takeBack(place)
     }
 

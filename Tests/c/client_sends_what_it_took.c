@@ -1,7 +1,8 @@
 /* Each message that a client took for an open connection arrives: where the outbox is nearly full and a
  * compressed message becomes longer than it was, where what had waited is larger than the room that is left,
- * and where the connection breaks while it is being sent.
- * Variants: grows waits breaks */
+ * where the connection breaks while it is being sent, and where the server fails or closes behind what was
+ * answered. Where its server stops reading no more is taken.
+ * Variants: grows waits breaks answers fills */
 #include "link.h"
 #include "world.h"
 
@@ -69,6 +70,39 @@ static void go_to_a_server(int are_waiting) {
     world_free(world);
 }
 
+static void expect_all(int fd, int count) {
+    for (int i = 0; i < count; i++) {
+        struct client_frame *frame = receive_masked(fd);
+        int number;
+        CHECK(frame && frame->length == length_of(i));
+        memcpy(&number, frame->data, sizeof number);
+        CHECK_NUMBER(number, i);
+    }
+}
+
+static void send_until_full(struct link *link, const hearth_event *event) {
+    if (event->type == HEARTH_EVENT_CLIENT_STATE && event->state == HEARTH_CLIENT_OPEN)
+        send_all(link, 1000000);
+}
+
+static void go_to_one_that_does_not_read(void) {
+    int port = 0, listener = listen_anywhere(&port);
+    struct link *link = link_new(port, NULL, "max_message_size=4KiB outbox_max_bytes=16KiB sent_events=off");
+    hearth_client_info info = {.size = sizeof info};
+    link->on_event = send_until_full;
+    link_start(link);
+    int fd = accept_open(listener);
+    link_wait(link, HEARTH_CLIENT_OPEN, 1);
+    CHECK(taken > 10 && taken < 1000000);
+    CHECK_NUMBER(hearth_client_get_info(link->client, &info), HEARTH_OK);
+    CHECK(info.outbox_bytes <= 16384);
+    CHECK_NUMBER(info.queue_messages, 0);
+    expect_all(fd, taken);
+    link_free(link);
+    close(fd);
+    close(listener);
+}
+
 /* The server is gone before the first message, and the client finds out while it sends. */
 static void send_when_reset(struct link *link, const hearth_event *event) {
     if (event->type != HEARTH_EVENT_CLIENT_STATE || event->state != HEARTH_CLIENT_OPEN || taken > 0)
@@ -88,14 +122,32 @@ static void go_to_one_that_is_gone(void) {
     reset(accept_open(listener));
     __atomic_store_n(&is_reset, 1, __ATOMIC_SEQ_CST);
     int fd = accept_open(listener);
-    for (int i = 0; i < 50; i++) {
-        struct client_frame *frame = receive_masked(fd);
-        int number;
-        CHECK(frame && frame->length >= sizeof number);
-        memcpy(&number, frame->data, sizeof number);
-        CHECK_NUMBER(number, i);
-    }
+    expect_all(fd, 50);
     CHECK_NUMBER(taken, 50);
+    link_free(link);
+    close(fd);
+    close(listener);
+}
+
+static void answer(struct link *link, const hearth_event *event) {
+    if (event->type == HEARTH_EVENT_MESSAGE)
+        CHECK(hearth_client_send(link->client, HEARTH_TEXT, event->data, event->data_length, 0) > 0);
+}
+
+/* A message, and what ends the connection, in one piece. */
+static void go_to_one_that_ends(const void *bytes, size_t length, int error) {
+    int port = 0, listener = listen_anywhere(&port);
+    struct link *link = link_new(port, NULL, "reconnect_enabled=off");
+    link->on_event = answer;
+    link_start(link);
+    int fd = accept_open(listener);
+    link_wait(link, HEARTH_CLIENT_OPEN, 1);
+    client_write(fd, bytes, length);
+    expect_masked_text(fd, "ask");
+    struct client_frame *frame = receive_masked(fd);
+    CHECK(frame && frame->opcode == CLIENT_CLOSE);
+    CHECK_NUMBER(link_wait(link, HEARTH_CLIENT_CLOSED, 1)->error, error);
+    CHECK_NUMBER(link_wait_event(link, HEARTH_EVENT_CLIENT_SENT, 0, 1)->message, 1);
     link_free(link);
     close(fd);
     close(listener);
@@ -108,6 +160,15 @@ int main(int count, char **arguments) {
         noise[i] = (unsigned char)((state = state * 1103515245 + 12345) >> 16);
     if (strcmp(arguments[1], "breaks") == 0)
         go_to_one_that_is_gone();
+    else if (strcmp(arguments[1], "answers") == 0) {
+        go_to_one_that_ends("\x81\x03"
+                            "ask\x83\x00",
+                            7, HEARTH_ERR_PROTOCOL);
+        go_to_one_that_ends("\x81\x03"
+                            "ask\x88\x00",
+                            7, HEARTH_OK);
+    } else if (strcmp(arguments[1], "fills") == 0)
+        go_to_one_that_does_not_read();
     else
         go_to_a_server(strcmp(arguments[1], "waits") == 0);
     return 0;
