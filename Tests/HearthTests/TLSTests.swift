@@ -83,4 +83,36 @@ struct TLSTests {
         try client.close(code: 1000)
         try await server.stop()
     }
+
+    @Test("a client speaks TLS with a server whose authority it trusts, and with no other")
+    func clients() async throws {
+        let folder = try certificates()
+        defer { _ = run("rm -r \(folder)") }
+        let (server, _) = try echoServer {
+            $0.tls.certificates = ["\(folder)/localhost.pem"]
+            $0.tls.privateKeys = ["\(folder)/localhost.key"]
+            $0.compression = true
+        }
+        try server.start()
+        let url = "wss://localhost:\(server.port)/"
+        let client = try await Hearth.Client.connect(url) {
+            $0.tls.authorities = "\(folder)/ca.pem"
+            $0.compression = true
+            $0.compressionThreshold = 16
+        }
+        let text = String(repeating: "sealed ", count: 10_000)
+        try client.send(text)
+        for try await message in client.messages {
+            #expect(message == .text(text))
+            break
+        }
+        try await client.close()
+        do {
+            _ = try await Hearth.Client.connect(url)
+            Issue.record("a stranger was trusted")
+        } catch let end as ClientEnd {
+            #expect(end.error?.code == .tlsHandshake)
+        }
+        try await server.stop()
+    }
 }
