@@ -176,6 +176,11 @@ static void prepare_pattern(void) {
         pattern[head_length + i] = (char)('a' + i % 26);
 }
 
+static void write_number(char *digits, uint64_t number) {
+    for (int i = sequence_digits; i > 0; number >>= 4)
+        digits[--i] = "0123456789abcdef"[number & 15];
+}
+
 /* Sends the next window of a room's sender in one call; the mask is 0, which leaves the payload as it is. */
 static void send_window(struct room *room) {
     char *at = window;
@@ -184,9 +189,7 @@ static void send_window(struct room *room) {
         memset(at, 0, 4);
         at += 4;
         memcpy(at, pattern + head_length, size);
-        char digits[sequence_digits + 1];
-        snprintf(digits, sizeof digits, "%016llx", (unsigned long long)room->sent++);
-        memcpy(at, digits, sequence_digits);
+        write_number(at, room->sent++);
         at += size;
     }
     room->outstanding = (uint64_t)depth * (uint64_t)members;
@@ -194,8 +197,8 @@ static void send_window(struct room *room) {
 }
 
 static void check_frame(struct peer *peer, const char *frame) {
-    char digits[sequence_digits + 1];
-    snprintf(digits, sizeof digits, "%016llx", (unsigned long long)peer->received++);
+    char digits[sequence_digits];
+    write_number(digits, peer->received++);
     if (memcmp(frame, pattern, head_length) != 0 ||
         memcmp(frame + head_length, digits, sequence_digits) != 0 ||
         memcmp(frame + head_length + sequence_digits, pattern + head_length + sequence_digits,
