@@ -31,14 +31,36 @@ export interface RouteOptions {
   join?: boolean | string;
   /** A message of a member goes to its rooms without JavaScript: to the others, or to all. */
   relay?: boolean | "others" | "all";
-  /** Message events in spite of relay. */
+  /** Message events in spite of relay, and events that the library handles by itself. */
   event?: boolean;
   subprotocols?: string | readonly string[];
   /** Decides who may connect: false or a Rejection refuses, a string or { user } says who it is. */
   authorize?: (request: ConnectRequest) => Decision | Promise<Decision>;
+  /** json: texts are events with a name and data. */
+  dialect?: "raw" | "json";
+  /** With json: events that the library handles by itself. */
+  events?: readonly ("join" | "leave" | "message" | "typing" | "presence")[] | string;
+  /** Rooms that join events may name: "lobby", "chat:*". */
+  rooms?: string | readonly string[];
+  /** Whether a room's message comes back to its sender. */
+  echo?: boolean;
+  /** Whether it wants a token; true: required. */
+  auth?: true | "public" | "optional" | "required" | "user";
+  /** Scopes that the token must have. */
+  scopes?: string | readonly string[];
+  /** Claims that the token must have, or contain: { room: "{room}" }. */
+  claims?: Record<string, string>;
+  /** How peers without the right token are told. */
+  reject?: "status" | "close" | "auto";
 }
 
-export type Decision = void | null | boolean | string | { user?: string; subprotocol?: string };
+export interface Principal {
+  user?: string;
+  scopes?: readonly string[];
+  claims?: Record<string, unknown>;
+}
+
+export type Decision = void | null | boolean | string | (Principal & { subprotocol?: string });
 
 export interface HTTPRouteOptions {
   methods: string | readonly string[];
@@ -64,7 +86,11 @@ export interface RequestHead {
 
 export interface ConnectRequest extends RequestHead {
   readonly subprotocols: string[];
-  accept(options?: { user?: string; subprotocol?: string }): void;
+  /** Of its token, or null. */
+  readonly user: string | null;
+  readonly claims: Record<string, any> | null;
+  readonly scopes: string[];
+  accept(options?: Principal & { subprotocol?: string }): void;
   reject(status: number, reason?: string): void;
 }
 
@@ -117,23 +143,53 @@ export class Connection extends EventEmitter implements AsyncIterable<string | B
   readonly info: ConnectionInfo;
   readonly latency: number | null;
   readonly bufferedAmount: number;
+  readonly isChannel: boolean;
+  /** Of a connection of a channel. */
+  readonly recipient: string;
+  /** What TLS has agreed on; null without TLS. */
+  readonly tls: { version: string; cipher: string; resumed: string; subject: string } | null;
+  readonly claims: Record<string, any> | null;
+  readonly scopes: string[];
+  /** Whatever the program likes to keep with it. */
   data: any;
+  /** Bytes that the library keeps with it, at most maxMetadata. */
+  get metadata(): Buffer;
+  set metadata(data: Data);
   send(data: Data): boolean;
   sendJSON(value: unknown): boolean;
+  sendEvent(name: string, data?: unknown): boolean;
+  onEvent(name: string, handler: (data: any) => void | Promise<void>): this;
+  setPrincipal(principal: Principal): void;
+  authenticate(token: string): void;
+  setExpiry(time: Date | number | null): void;
   close(code?: number, reason?: string): void;
   join(room: string): this;
   leave(room: string): boolean;
   setUser(user: string | null): void;
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer>;
   on(event: "message", listener: (data: string | Buffer, isBinary: boolean) => void): this;
+  on(event: "event", listener: (name: string, data: any) => void): this;
   on(event: "close", listener: (code: number, reason: string) => void): this;
+  on(event: "limit", listener: (key: string, dropped: number) => void): this;
+  on(event: "expiring", listener: (seconds: number) => void): this;
+  on(event: "expired", listener: () => void): this;
   on(event: "join" | "leave", listener: (room: string) => void): this;
   on(event: "drop", listener: (count: number) => void): this;
   on(event: "error", listener: (error: Error) => void): this;
 }
 
 export interface BroadcastOptions {
-  except?: Connection;
+  /** A connection, or a user with all connections. */
+  except?: Connection | User;
+}
+
+export interface PresentUser {
+  user: string;
+  connections: Connection[];
+  /** What setPresence has set. */
+  data: Buffer;
+  /** Milliseconds since 1970. */
+  joinedAt: number;
 }
 
 export interface Room {
@@ -141,8 +197,11 @@ export interface Room {
   readonly members: Connection[];
   readonly users: string[];
   readonly size: number;
+  /** Who is in it; of the changes that are told, those up to the version are in it. */
+  presence(): { version: number; users: PresentUser[] };
   broadcast(data: Data, options?: BroadcastOptions): void;
   broadcastJSON(value: unknown, options?: BroadcastOptions): void;
+  sendEvent(name: string, data?: unknown, options?: BroadcastOptions): void;
 }
 
 export interface User {
@@ -151,6 +210,46 @@ export interface User {
   readonly isOnline: boolean;
   send(data: Data, options?: BroadcastOptions): void;
   sendJSON(value: unknown, options?: BroadcastOptions): void;
+  sendEvent(name: string, data?: unknown, options?: BroadcastOptions): void;
+  setPresence(data: Data): void;
+  /** Returns how many connections the user had. */
+  kick(code?: number, reason?: string): number;
+}
+
+export interface ChannelOptions {
+  /** 64 KiB, or one message, of each connection are given at most, until `sent` is called. */
+  acknowledge?: boolean;
+  /** Connections of which nothing is heard end. */
+  liveness?: boolean;
+  /** Whether the channel reaches a recipient: false refuses. */
+  check?: (recipient: string | undefined) => boolean | void | Promise<boolean | void>;
+}
+
+export interface ChannelPeer {
+  path: string;
+  recipient?: string;
+  query?: string;
+  headers?: Record<string, string>;
+  user?: string;
+  address?: string;
+  subprotocol?: string;
+}
+
+/** A transport that the program brings. */
+export interface Channel {
+  readonly name: string;
+  connect(peer: ChannelPeer): Promise<Connection>;
+  receive(connection: Connection, data: Data): void;
+  sent(connection: Connection, bytes: number): void;
+  alive(connection: Connection): void;
+  closed(connection: Connection, code?: number, reason?: string): void;
+}
+
+export type ChannelSend = (connections: Connection[], data: string | Buffer, isBinary: boolean) => void;
+
+export interface PresenceChange {
+  version: number;
+  data: Buffer;
 }
 
 /** A WebSocket server on this thread's event loop. */
@@ -164,11 +263,23 @@ export class Server extends EventEmitter implements AsyncDisposable {
   readonly userCount: number;
   readonly roomCount: number;
   readonly rooms: string[];
+  readonly users: string[];
   route(pattern: string, handler?: (connection: Connection) => void | Promise<void>): this;
   route(pattern: string, options: HTTPRouteOptions, handler: (request: HTTPRequest) => Answer | Promise<Answer>): this;
   route(pattern: string, options: RouteOptions, handler?: (connection: Connection) => void | Promise<void>): this;
+  channel(name: string, send: ChannelSend): Channel;
+  channel(name: string, options: ChannelOptions, send: ChannelSend): Channel;
+  onEvent(name: string, handler: (connection: Connection, data: any) => void | Promise<void>): this;
   listen(): Promise<this>;
   close(reason?: string): Promise<void>;
+  /** Sends everybody elsewhere, one after the other; fulfilled when the last has gone. */
+  drain(farewell?: Data, options?: { why?: string }): Promise<void>;
+  reloadTLS(): void;
+  reloadKeys(): void;
+  /** docs/topics/observability.md has the fields. */
+  stats(): Record<string, any>;
+  metrics(): string;
+  health(): { status: "ok" | "degraded" | "draining"; reasons: string[]; [key: string]: any };
   ref(): this;
   unref(): this;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head?: Buffer): void;
@@ -176,11 +287,15 @@ export class Server extends EventEmitter implements AsyncDisposable {
   user(id: string): User;
   broadcast(data: Data, options?: BroadcastOptions): void;
   broadcastJSON(value: unknown, options?: BroadcastOptions): void;
+  sendEvent(name: string, data?: unknown, options?: BroadcastOptions): void;
   sendTo(user: string, data: Data, options?: BroadcastOptions): void;
+  setPresence(user: string, data: Data): void;
+  kick(user: string, code?: number, reason?: string): number;
   [Symbol.asyncDispose](): Promise<void>;
   on(event: "connection", listener: (connection: Connection) => void): this;
   on(event: "close", listener: (connection: Connection, code: number, reason: string) => void): this;
-  on(event: "userJoin" | "userLeave", listener: (room: string, user: string) => void): this;
+  on(event: "userJoin" | "presence", listener: (room: string, user: string, change: PresenceChange) => void): this;
+  on(event: "userLeave", listener: (room: string, user: string, change: { version: number }) => void): this;
   on(event: "error", listener: (error: Error, connection?: Connection) => void): this;
 }
 
@@ -219,6 +334,16 @@ export interface ClientInfo {
   bufferedAmount: number;
 }
 
+export interface StateChange {
+  state: ClientState;
+  attempt: number;
+  /** Milliseconds until the next attempt. */
+  delay: number;
+  code: number;
+  reason: string;
+  error?: HearthError;
+}
+
 /** A connection to a server that comes back by itself. */
 export class Client extends EventEmitter implements AsyncIterable<string | Buffer>, AsyncDisposable {
   constructor(url: string | URL, options?: ClientOptions);
@@ -230,14 +355,19 @@ export class Client extends EventEmitter implements AsyncIterable<string | Buffe
   readonly opened: Promise<this>;
   readonly ended: Promise<{ code?: number; reason?: string; error?: HearthError }>;
   readonly queue: number[];
+  /** A message that waits. */
+  queued(id: number): string | Buffer | undefined;
   open(): Promise<this>;
   send(data: Data, options?: { queue?: boolean }): number;
   sendJSON(value: unknown, options?: { queue?: boolean }): number;
   poke(): void;
+  ref(): this;
+  unref(): this;
   clearQueue(): number;
   close(code?: number, reason?: string): Promise<void>;
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer>;
   [Symbol.asyncDispose](): Promise<void>;
+  on(event: "state", listener: (state: StateChange) => void): this;
   on(event: "open", listener: (opened: { subprotocol: string }) => void): this;
   on(event: "message", listener: (data: string | Buffer, isBinary: boolean) => void): this;
   on(event: "reconnecting", listener: (next: { attempt: number; delay: number; error?: HearthError }) => void): this;
@@ -251,5 +381,22 @@ export class Client extends EventEmitter implements AsyncIterable<string | Buffe
 /** A client that has begun to connect. */
 export function connect(url: string | URL, options?: ClientOptions): Client;
 
+export interface LogEntry {
+  level: "debug" | "info" | "warning" | "error";
+  /** Milliseconds since 1970. */
+  time: number;
+  area: string;
+  message: string;
+  fields: Record<string, string>;
+}
+
+/** Settings of this thread's engine, before its first server or client: logLevel, ioUring, and where the log goes. */
+export function configure(options: { log?: (entry: LogEntry) => void; [key: string]: unknown }): void;
+
 /** Of the library, of Node's libuv, and of the OpenSSL that the library uses. */
-export const versions: Readonly<{ hearth: string; libuv: string; openssl: string; runtime: string }>;
+export const versions: Readonly<{
+  hearth: string;
+  libuv: string;
+  openssl: string;
+  runtime: string;
+}>;

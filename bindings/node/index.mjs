@@ -1,3 +1,3 @@
 import hearth from "./index.cjs";
 
-export const { Client, Connection, HearthError, Rejection, Server, connect, versions } = hearth;
+export const { Client, Connection, HearthError, Rejection, Server, configure, connect, versions } = hearth;

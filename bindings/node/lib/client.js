@@ -2,17 +2,20 @@
 
 const { EventEmitter } = require("node:events");
 const { check, errorFor, HearthError, invalid, translating } = require("./errors.js");
-const { EVENT, bytesOf, theEngine } = require("./engine.js");
-const { Iteration, jsonOf } = require("./connection.js");
+const { tell, warn } = require("./emitter.js");
+const { EVENT, theEngine } = require("./engine.js");
+const { Iteration } = require("./iteration.js");
 const { native } = require("./native.js");
 const { settingsOf } = require("./options.js");
+const { BINARY, TEXT, bytesOf, checkClose, jsonOf, linesOf } = require("./values.js");
 
 const STATES = ["idle", "connecting", "open", "reconnecting", "closed", "gave_up"];
 const REASONS = ["", "count", "bytes", "age", "cleared", "closed", "lost"];
 const OWN_OPTIONS = ["headers", "prepare"];
-const TEXT = 1;
-const BINARY = 2;
 const NO_QUEUE = 1;
+
+/** Clients that are forgotten before they are opened leave nothing behind. */
+const forgotten = new FinalizationRegistry(({ engine, number }) => native.clientFree(engine.addon, number));
 
 /**
  * A connection to a server that comes back by itself.
@@ -29,6 +32,7 @@ class Client extends EventEmitter {
   #settleEnded;
   #iteration;
   #prepare;
+  #isReferenced = true;
 
   constructor(url, options = {}) {
     super();
@@ -41,22 +45,20 @@ class Client extends EventEmitter {
     if (prepare) settings.push("prepare", "on");
     this.#prepare = prepare;
     this.#engine = theEngine();
-    this.#number = this.#engine.addClient(this);
-    try {
-      translating(() => native.clientNew(this.#engine.addon, settings, this.#number));
-    } catch (error) {
-      this.#engine.removeClient(this.#number);
-      throw error;
-    }
+    this.#number = translating(() => native.clientNew(this.#engine.addon, settings));
+    forgotten.register(this, { engine: this.#engine, number: this.#number }, this);
     this.#opened = promise((settle) => { this.#settleOpened = settle; });
     this.#ended = promise((settle) => { this.#settleEnded = settle; });
   }
 
   /** Begins to connect; fulfilled when it is open, rejected if it never will be. */
   open() {
-    check(native.clientOpen(this.#engine.addon, this.#number), this.#engine.errorSentence);
+    this.#checkNotEnded();
+    check(native.clientOpen(...this.#place), this.#engine.errorSentence);
     this.#state = "connecting";
-    this.#engine.hold(1);
+    forgotten.unregister(this);
+    this.#engine.clients[this.#number] = this;
+    if (this.#isReferenced) this.#engine.hold(1);
     return this.#opened;
   }
 
@@ -67,12 +69,12 @@ class Client extends EventEmitter {
   /** idle, connecting, open, reconnecting, closed or gave_up. */
   get state() { return this.#state; }
   get isConnected() { return this.#state === "open"; }
-  get url() { return check(native.clientUrl(this.#engine.addon, this.#number)).toString(); }
+  get url() { return check(native.clientUrl(...this.#place)); }
   get latency() { return this.info.latency; }
 
   /** What is known of it: times in milliseconds since 1970, latency in seconds or null. */
   get info() {
-    const numbers = check(native.clientInfo(this.#engine.addon, this.#number));
+    const numbers = check(native.clientInfo(...this.#place));
     const [, attempts, opens, latency, openedAt, lastReceivedAt] = numbers;
     const [messagesReceived, messagesSent, messagesDropped, queueLength, queueBytes, bufferedAmount] =
       numbers.slice(6);
@@ -111,26 +113,39 @@ class Client extends EventEmitter {
   /** The network may be back: a waiting attempt is made at once. */
   poke() {
     this.#checkNotEnded();
-    check(native.clientPoke(this.#engine.addon, this.#number));
+    check(native.clientPoke(...this.#place));
   }
 
   /** The numbers of the messages that wait. */
-  get queue() { return this.#hasEnded ? [] : check(native.clientQueue(this.#engine.addon, this.#number)); }
+  get queue() { return this.#hasEnded ? [] : check(native.clientQueue(...this.#place)); }
+
+  /** A message that waits, by its number: a string or a Buffer; undefined if it does not wait any more. */
+  queued(id) {
+    if (this.#hasEnded) return undefined;
+    const message = native.clientQueueMessage(...this.#place, id);
+    if (message === -17) return undefined;
+    return check(message);
+  }
 
   /** Drops all that wait. Returns how many there were. */
   clearQueue() {
-    return this.#hasEnded ? 0 : check(native.clientQueueClear(this.#engine.addon, this.#number));
+    return this.#hasEnded ? 0 : check(native.clientQueueClear(...this.#place));
   }
 
   /** Ends it for good; fulfilled when the server has answered or close_timeout is over. */
   async close(code = 1000, reason = "") {
+    checkClose(code, reason);
     if (!this.#hasEnded && this.#state !== "idle") {
-      const status = native.clientClose(this.#engine.addon, this.#number, code, reason);
+      const status = native.clientClose(...this.#place, code, reason);
       check(status === -6 ? 0 : status, this.#engine.errorSentence);
     }
     if (this.#state === "idle") this.#free();
     else await this.#ended;
   }
+
+  /** Whether it keeps the process running while it is open or opening, as it does at first. */
+  ref() { return this.#setReferenced(true); }
+  unref() { return this.#setReferenced(false); }
 
   [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
     return this.close();
@@ -151,22 +166,22 @@ class Client extends EventEmitter {
   receive(event) {
     const data = event.payload;
     this.#iteration?.add(data);
-    this.#emit("message", data, event.isBinary);
+    tell(this, "message", data, event.isBinary);
   }
 
   handle(event) {
     switch (event.type) {
       case EVENT.clientState: return this.#changed(event);
       case EVENT.clientPrepare: return this.#asked(event);
-      case EVENT.clientSent: return this.#emit("sent", event.clientWord(6));
-      case EVENT.clientDropped: return this.#emit("drop", event.clientWord(6), REASONS[event.code] ?? "");
+      case EVENT.clientSent: return tell(this, "sent", event.clientWord(6));
+      case EVENT.clientDropped: return tell(this, "drop", event.clientWord(6), REASONS[event.code] ?? "");
       default: return undefined;
     }
   }
 
   failed(error) {
     if (this.listenerCount("error") > 0) this.emit("error", error);
-    else process.emitWarning(error instanceof Error ? error : new Error(String(error)));
+    else warn(error);
   }
 
   get #hasEnded() { return this.#state === "closed" || this.#state === "gave_up"; }
@@ -181,44 +196,58 @@ class Client extends EventEmitter {
     if (error && status > 0) error.status = status;
     this.#state = state;
     const delay = event.clientWord(4);
-    this.#emit("state", { state, attempt, delay, code: event.code, reason: text, error });
+    tell(this, "state", { state, attempt, delay, code: event.code, reason: text, error });
     if (state === "open") {
       this.#settleOpened.resolve(this);
-      this.#emit("open", { subprotocol: text });
+      tell(this, "open", { subprotocol: text });
     } else if (state === "reconnecting") {
-      this.#emit("reconnecting", { attempt, delay, code: event.code, error });
+      tell(this, "reconnecting", { attempt, delay, code: event.code, error });
     } else if (state === "closed") {
-      this.#emit("close", event.code, text);
+      tell(this, "close", event.code, text);
       this.#end({ code: event.code, reason: text }, error);
     } else if (state === "gave_up") {
-      this.#emit("giveUp", error);
+      tell(this, "giveUp", error);
       this.#end({ error }, error);
     }
   }
 
   #end(result, error) {
-    this.#engine.hold(-1);
+    if (this.#isReferenced) this.#engine.hold(-1);
     const gone = new HearthError("HEARTH_ERR_GONE", "the client was closed before it was open");
     this.#settleOpened.reject(error ?? gone);
     this.#settleEnded.resolve(result);
     this.#iteration?.end();
-    // Not in the middle of its own last event.
-    setImmediate(() => this.#free()).unref();
+    this.#engine.clients[this.#number] = undefined;
+    this.#free();
   }
 
   #free() {
-    this.#state = this.#state === "gave_up" ? "gave_up" : "closed";
+    forgotten.unregister(this);
     native.clientFree(this.#engine.addon, this.#number);
-    this.#engine.removeClient(this.#number, this);
+    if (this.#state !== "gave_up") this.#state = "closed";
+  }
+
+  get #place() {
+    this.#checkNotEnded();
+    return [this.#engine.addon, this.#number];
+  }
+
+  #setReferenced(isReferenced) {
+    if (isReferenced !== this.#isReferenced) {
+      this.#isReferenced = isReferenced;
+      if (this.#state !== "idle" && !this.#hasEnded) this.#engine.hold(isReferenced ? 1 : -1);
+    }
+    return this;
   }
 
   async #asked(event) {
-    const { addon } = this.#engine;
     try {
       const request = { url: event.path, attempt: event.clientWord(1), status: event.clientWord(3) };
       const changed = (await this.#prepare(request)) ?? {};
       const headers = changed.headers === undefined ? null : linesOf(changed.headers);
-      const status = native.clientProceed(addon, this.#number, changed.url ?? null, headers);
+      // It may have been closed meanwhile.
+      if (this.#hasEnded) return;
+      const status = native.clientProceed(...this.#place, changed.url ?? null, headers);
       check(status, this.#engine.errorSentence);
     } catch (error) {
       this.failed(error);
@@ -228,17 +257,6 @@ class Client extends EventEmitter {
   #checkNotEnded() {
     if (this.#hasEnded) throw new HearthError("HEARTH_ERR_GONE", "the client has ended");
   }
-
-  #emit(name, ...values) {
-    for (const listener of this.rawListeners(name)) {
-      try {
-        const result = listener.apply(this, values);
-        if (typeof result?.then === "function") result.then(undefined, (error) => this.failed(error));
-      } catch (error) {
-        this.failed(error);
-      }
-    }
-  }
 }
 
 /** A promise with the functions that settle it, which nobody needs to look at. */
@@ -246,18 +264,6 @@ function promise(take) {
   const made = new Promise((resolve, reject) => take({ resolve, reject }));
   made.catch(() => {});
   return made;
-}
-
-/** Header fields as lines. */
-function linesOf(headers) {
-  const lines = [];
-  for (const [name, value] of Object.entries(headers)) {
-    if (/[\r\n\0]/.test(name) || /[\r\n\0]/.test(String(value))) {
-      throw invalid(`the header field "${name}" contains a line break`);
-    }
-    lines.push(`${name}: ${value}`);
-  }
-  return lines.join("\n");
 }
 
 /** A client that has begun to connect. */

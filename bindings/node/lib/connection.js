@@ -1,27 +1,23 @@
 "use strict";
 
-const { EventEmitter } = require("node:events");
+const { LazyEmitter, tell, watch } = require("./emitter.js");
 const { check, HearthError, invalid } = require("./errors.js");
-const { TO } = require("./engine.js");
+const { NONE, TO } = require("./engine.js");
+const { Iteration } = require("./iteration.js");
 const { native } = require("./native.js");
-const { listOf } = require("./pairs.js");
+const { listOf, pairsOf } = require("./pairs.js");
+const { claimsOf, scopesOf, setExpiry, setPrincipal } = require("./principal.js");
 const { RequestHead } = require("./request.js");
+const { checkClose, eventOf, jsonOf, nameOf, payloadOf } = require("./values.js");
 
 const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 
-/** Messages of one iteration that may wait, in count and in bytes, before reading pauses. */
-const WAITING_MAX = 1024;
-const WAITING_BYTES_MAX = 4 << 20;
-
-/** An EventEmitter that makes its table of listeners when the first one comes. */
-function LazyEmitter() {}
-LazyEmitter.prototype = Object.create(EventEmitter.prototype);
-
 /**
  * One open WebSocket of a server.
- * Events: message(data, isBinary), close(code, reason), join(room), leave(room), drop(count), error(error).
+ * Events: message(data, isBinary), event(name, data), close(code, reason), join(room), leave(room),
+ * limit(key, dropped), drop(count), expiring(seconds), expired(), error(error).
  */
 class Connection extends LazyEmitter {
   #engine;
@@ -32,6 +28,7 @@ class Connection extends LazyEmitter {
   #idHigh;
   #readyState = OPEN;
   #iteration;
+  #handlers;
 
   constructor(engine, server, event) {
     super();
@@ -44,6 +41,8 @@ class Connection extends LazyEmitter {
     this.route = event.route;
     this.user = event.user || null;
     this.subprotocol = event.text;
+    /** Whether it is of a channel, that is without a socket of the library's. */
+    this.isChannel = event.isChannel;
     /** Whatever the program likes to keep with it. */
     this.data = undefined;
   }
@@ -53,6 +52,7 @@ class Connection extends LazyEmitter {
   static get CLOSED() { return CLOSED; }
 
   get index() { return this.#index; }
+  get place() { return [this.#engine.addon, this.#index]; }
   /** The library's id of the connection, never given out again. */
   get id() { return BigInt(this.#idLow >>> 0) | (BigInt(this.#idHigh >>> 0) << 32n); }
   get readyState() { return this.#readyState; }
@@ -67,19 +67,30 @@ class Connection extends LazyEmitter {
   /** Sends a string as text, bytes as binary. Messages of one turn of the loop leave in one write. */
   send(data) {
     if (this.#readyState !== OPEN) throw this.#gone();
-    return this.#engine.send(TO.connection, this.#index, 0, null, data);
+    return this.#engine.send(TO.connection, this.#index, 0, NONE, data);
   }
 
   sendJSON(value) {
     return this.send(jsonOf(value));
   }
 
+  /** Sends an event in the dialect of its route. */
+  sendEvent(name, value) {
+    if (this.#readyState !== OPEN) throw this.#gone();
+    const event = eventOf(name, value, this.server.isFlat);
+    return this.#engine.send(TO.connection, this.#index, 0, NONE, event, true);
+  }
+
+  /** Calls a handler with the data of each event of that name, on a route with { dialect: "json" }. */
+  onEvent(name, handler) {
+    if (typeof handler !== "function") throw invalid("the handler of an event is a function");
+    (this.#handlers ??= new Map()).set(name, handler);
+    return this;
+  }
+
   /** Begins the closing handshake, after what was sent before. */
   close(code = 1000, reason = "") {
-    if (!Number.isInteger(code) || code < 1000 || code > 4999) {
-      throw invalid(`a close code is 1000 to 4999, not ${code}`);
-    }
-    if (typeof reason !== "string") throw invalid("a close reason is a string");
+    checkClose(code, reason);
     if (this.#readyState !== OPEN) return;
     const status = native.connectionClose(this.#engine.addon, this.#index, code, reason);
     const isLong = status === -9;
@@ -113,7 +124,7 @@ class Connection extends LazyEmitter {
   /** The names of the rooms that it is in. */
   get rooms() {
     if (this.#readyState === CLOSED) return [];
-    return listOf(check(native.connectionRooms(this.#engine.addon, this.#index)).toString());
+    return listOf(check(native.connectionRooms(this.#engine.addon, this.#index)));
   }
 
   /** What is known of it: times in milliseconds since 1970, latency in seconds or null. */
@@ -134,6 +145,52 @@ class Connection extends LazyEmitter {
   }
 
   get latency() { return this.info.latency; }
+
+  /** Bytes of the program's that are kept with it, at most maxMetadata; a string or bytes sets them. */
+  get metadata() {
+    this.#checkNotClosed();
+    return check(native.connectionMetadata(this.#engine.addon, this.#index));
+  }
+  set metadata(data) {
+    this.#checkOpen();
+    check(native.connectionSetMetadata(this.#engine.addon, this.#index, payloadOf(data)));
+  }
+
+  /** What its token says, or the program by setPrincipal; null without. */
+  get claims() { return claimsOf(this.#words); }
+  /** The scopes of its token. */
+  get scopes() { return scopesOf(this.#words); }
+
+  /** Says who it is: { user, scopes, claims }. */
+  setPrincipal(principal) {
+    setPrincipal(this.#words, principal);
+    this.user = this.#currentUser;
+  }
+
+  /** Gives it a new token, which is verified: one that is not good throws, and changes nothing. */
+  authenticate(token) {
+    if (typeof token !== "string") throw invalid("a token is a string");
+    check(native.connectionAuthenticate(...this.#words, token), this.#engine.errorSentence);
+    this.user = this.#currentUser;
+  }
+
+  /** When it expires, instead of what its token says: a Date, milliseconds since 1970, or null for never. */
+  setExpiry(time) {
+    setExpiry(this.#words, time);
+  }
+
+  /** What TLS has agreed on: version, cipher, resumed, subject; null without TLS. */
+  get tls() {
+    this.#checkNotClosed();
+    const text = check(native.connectionTLS(this.#engine.addon, this.#index));
+    return text === "" ? null : { ...pairsOf(text) };
+  }
+
+  /** What the program called it, of a connection of a channel. */
+  get recipient() {
+    this.#checkNotClosed();
+    return check(native.connectionRecipient(this.#engine.addon, this.#index));
+  }
   /** Bytes that were sent and are not yet taken by the system. */
   get bufferedAmount() { return this.#readyState === CLOSED ? 0 : this.info.bufferedAmount; }
 
@@ -150,26 +207,45 @@ class Connection extends LazyEmitter {
   // What the engine calls.
 
   receive(event) {
+    if (event.isNamed) return this.#receiveEvent(event.room, event.payload);
     const data = event.payload;
     if (this.#iteration) this.#iteration.add(data);
-    if (this.listenerCount("message") > 0) this.#emit("message", data, event.isBinary);
+    // One listener is what nearly every connection has: it is called without a list of listeners.
+    const listener = this._events?.message;
+    if (typeof listener !== "function") return tell(this, "message", data, event.isBinary);
+    try {
+      const result = listener.call(this, data, event.isBinary);
+      if (result !== undefined) watch(result, this);
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
-  joined(room) { this.#emit("join", room); }
-  left(room) { this.#emit("leave", room); }
-  dropped(count) { this.#emit("drop", count); }
+  #receiveEvent(name, text) {
+    const value = text.length === 0 ? undefined : JSON.parse(text);
+    const own = this.#handlers?.get(name);
+    if (own) this.run(own, value);
+    this.server.received(this, name, value);
+    tell(this, "event", name, value);
+  }
+
+  expiring(seconds) { tell(this, "expiring", seconds); }
+  expired() { tell(this, "expired"); }
+  joined(room) { tell(this, "join", room); }
+  left(room) { tell(this, "leave", room); }
+  limited(key, dropped) { tell(this, "limit", key, dropped); }
+  dropped(count) { tell(this, "drop", count); }
 
   ended(code, reason) {
     this.#readyState = CLOSED;
-    this.#emit("close", code, reason);
+    tell(this, "close", code, reason);
     this.#iteration?.end();
   }
 
-  /** Calls a handler of the program with this connection: what it throws, or its promise, is its failure. */
-  run(handler) {
+  /** Calls a handler of the program: what it throws, or its promise, is a failure of this connection. */
+  run(handler, ...values) {
     try {
-      const result = handler(this);
-      if (typeof result?.then === "function") result.then(undefined, (error) => this.failed(error));
+      watch(handler(...values), this);
     } catch (error) {
       this.failed(error);
     }
@@ -182,15 +258,13 @@ class Connection extends LazyEmitter {
     else this.server.failed(error, this);
   }
 
-  #emit(name, ...values) {
-    try {
-      for (const listener of this.rawListeners(name)) {
-        const result = listener.apply(this, values);
-        if (typeof result?.then === "function") result.then(undefined, (error) => this.failed(error));
-      }
-    } catch (error) {
-      this.failed(error);
-    }
+  get #currentUser() {
+    return check(native.connectionUser(this.#engine.addon, this.#index)) || null;
+  }
+
+  get #words() {
+    this.#checkNotClosed();
+    return [this.#engine.addon, this.#idLow >>> 0, this.#idHigh >>> 0];
   }
 
   #gone() {
@@ -207,72 +281,4 @@ class Connection extends LazyEmitter {
   }
 }
 
-/** The messages of a connection for `for await`. */
-class Iteration {
-  #connection;
-  #waiting = [];
-  #bytes = 0;
-  #taker = null;
-  #hasEnded = false;
-
-  constructor(connection) {
-    this.#connection = connection;
-  }
-
-  add(data) {
-    if (this.#hasEnded) return;
-    if (this.#taker) {
-      const taker = this.#taker;
-      this.#taker = null;
-      taker({ value: data, done: false });
-      return;
-    }
-    this.#waiting.push(data);
-    this.#bytes += data.length;
-    if (this.#waiting.length > WAITING_MAX || this.#bytes > WAITING_BYTES_MAX) {
-      // Of a client it is a promise.
-      Promise.resolve(this.#connection.close(1013, "messages are not taken")).catch(() => {});
-    }
-  }
-
-  end() {
-    this.#hasEnded = true;
-    this.#taker?.({ value: undefined, done: true });
-    this.#taker = null;
-  }
-
-  next() {
-    if (this.#waiting.length > 0) {
-      const value = this.#waiting.shift();
-      this.#bytes -= value.length;
-      return Promise.resolve({ value, done: false });
-    }
-    if (this.#hasEnded) return Promise.resolve({ value: undefined, done: true });
-    return new Promise((resolve) => { this.#taker = resolve; });
-  }
-
-  /** The program leaves its loop: what comes later is not kept. */
-  return() {
-    this.#hasEnded = true;
-    this.#waiting = [];
-    return Promise.resolve({ value: undefined, done: true });
-  }
-
-  [Symbol.asyncIterator]() { return this; }
-}
-
-function jsonOf(value) {
-  const text = JSON.stringify(value);
-  if (text === undefined) throw invalid("the value has no JSON");
-  return text;
-}
-
-function nameOf(name) {
-  if (typeof name !== "string" || name === "") {
-    throw invalid("the name of a room or a user is a string that is not empty");
-  }
-  if (name.includes("\0")) throw invalid("a name contains no NUL");
-  return name;
-}
-
-module.exports = { Connection, Iteration, jsonOf, nameOf };
+module.exports = { Connection };

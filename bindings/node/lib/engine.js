@@ -2,8 +2,11 @@
 
 // The engine of this thread: events in, messages out. The layout of both is in src/events.c.
 
+const { errorFor, translating } = require("./errors.js");
+const { LEVELS, takeChosen } = require("./log.js");
 const { native } = require("./native.js");
-const { HearthError, translating } = require("./errors.js");
+const { pairsOf } = require("./pairs.js");
+const { BINARY, NAMED, TEXT, bytesOf } = require("./values.js");
 
 const EVENT = Object.freeze({
   connect: 1,
@@ -18,20 +21,26 @@ const EVENT = Object.freeze({
   serverStopped: 10,
   dropped: 11,
   presenceUpdated: 12,
+  limited: 13,
   channelSend: 14,
   clientState: 15,
   clientPrepare: 16,
   clientSent: 17,
   clientDropped: 18,
+  expiring: 19,
+  expired: 20,
 });
 const TO = Object.freeze({ connection: 1, room: 2, server: 3, user: 4 });
-const TEXT = 1;
-const BINARY = 2;
 const HEADER = 64;
-const FLAG_ASCII = 4;
+const FLAG_CHANNEL = 4;
+const FLAG_ASCII = 8;
+const FLAG_NAMED = 16;
 const OUT_HEADER = 24;
 /** In the place of a server's number. */
 const IS_CLIENT = 0x80000000;
+const IS_LOG = 0xffffffff;
+const GONE = -5;
+const NONE = Buffer.alloc(0);
 /** Longer messages do not go through the outbox. */
 const OUT_BYTES_MAX = 64 << 10;
 
@@ -53,6 +62,10 @@ class EventReader {
   get code() { return this.words[this.at + 6] | 0; }
   get route() { return this.words[this.at + 7] | 0; }
   get time() { return this.words[this.at + 13] + this.words[this.at + 14] * 4294967296; }
+
+  get isChannel() { return (this.flags & FLAG_CHANNEL) !== 0; }
+  /** Whether it is an event of the json dialect, with its name in the place of a room's. */
+  get isNamed() { return (this.flags & FLAG_NAMED) !== 0; }
 
   /** Where the bytes of the payload, room, user, path or info begin; each comes behind the one before. */
   start(part) {
@@ -76,15 +89,10 @@ class EventReader {
   get payload() {
     const { words, at } = this;
     const head = words[at + 1];
-    const external = words[at + 15];
-    const isText = head >>> 16 === TEXT;
-    if (external !== 0) {
-      const buffer = this.payloads[external - 1];
-      return isText ? buffer.toString() : buffer;
-    }
+    if (words[at + 15] !== 0) return this.payloads[words[at + 15] - 1];
     const start = at * 4 + HEADER;
     const end = start + words[at + 12];
-    if (!isText) return Buffer.from(this.buffer.subarray(start, end));
+    if (head >>> 16 !== TEXT) return Buffer.from(this.buffer.subarray(start, end));
     const isASCII = (head >>> 8) & FLAG_ASCII;
     return isASCII ? this.buffer.latin1Slice(start, end) : this.buffer.utf8Slice(start, end);
   }
@@ -117,21 +125,30 @@ class EventReader {
     return index < 4 ? this.buffer.readUInt32LE(at) : Number(this.buffer.readBigUInt64LE(at));
   }
 
+  /** The indices of the connections to which a message of a channel goes. */
+  get receivers() {
+    const start = this.start(4);
+    const count = this.words[this.at + 11] >>> 2;
+    return Array.from({ length: count }, (_, index) => this.buffer.readUInt32LE(start + 4 * index));
+  }
+
   get presenceVersion() { return Number(this.buffer.readBigUInt64LE(this.start(4))); }
 }
 
 class Engine {
   constructor() {
+    /** Servers that are started and clients that are open, by number. */
     this.servers = [];
     this.clients = [];
-    this.freeClients = [];
     /** Connections by the index that the addon gave them. */
     this.connections = [];
     this.reader = new EventReader();
     /** Large payloads of the batch that is being read. */
     this.payloads = [];
     this.views = new Map();
-    this.addon = translating(() => native.attach(this, this.dispatch));
+    const { settings, log } = takeChosen();
+    this.log = log;
+    this.addon = translating(() => native.attach(this, this.dispatch, settings, log !== undefined));
     this.out = Buffer.from(this.outbox);
     this.outWords = new Uint32Array(this.outbox);
     this.references = 0;
@@ -142,18 +159,6 @@ class Engine {
   hold(count) {
     this.references += count;
     native.keepAlive(this.addon, this.references > 0 ? 1 : 0);
-  }
-
-  addClient(client) {
-    const number = this.freeClients.pop() ?? this.clients.length;
-    this.clients[number] = client;
-    return number;
-  }
-
-  removeClient(number, client = this.clients[number]) {
-    if (this.clients[number] !== client || client === undefined) return;
-    this.clients[number] = undefined;
-    this.freeClients.push(number);
   }
 
   get errorSentence() { return native.engineError(this.addon); }
@@ -200,22 +205,32 @@ class Engine {
       receiver?.receive(event);
       return;
     }
-    if (server >= IS_CLIENT) return void this.clients[server - IS_CLIENT]?.handle(event);
-    this.servers[event.server]?.handle(event);
+    if (server === IS_LOG) return this.logged(event);
+    if (server >= IS_CLIENT) return this.clients[server - IS_CLIENT]?.handle(event);
+    this.servers[server]?.handle(event);
   }
 
-  /** Queues a message; all that is queued leaves in this turn of the loop. */
-  send(kind, target, except, name, data) {
+  logged(event) {
+    const fields = { ...pairsOf(event.string(4)) };
+    const { text: message, room: area, time, code } = event;
+    this.log({ level: LEVELS[code] ?? "error", time, area, message, fields });
+  }
+
+  /**
+   * Queues a message; all that is queued leaves in this turn of the loop. name: of a room or a user, or
+   * NONE; except: the index of a connection, 0 for none; isNamed: data is what eventOf makes.
+   */
+  send(kind, target, except, name, data, isNamed = false) {
     let opcode = BINARY;
     let length;
     if (typeof data === "string") {
-      opcode = TEXT;
+      opcode = isNamed ? NAMED : TEXT;
       length = data.length * 3;
     } else {
       data = bytesOf(data);
       length = data.length;
     }
-    const nameLength = name === null ? 0 : name.length;
+    const nameLength = name.length;
     const needed = OUT_HEADER + nameLength + 1 + length + 3;
     if (length > OUT_BYTES_MAX) return this.sendAlone(kind, opcode, target, except, name, data);
     let used = this.outWords[0];
@@ -230,7 +245,7 @@ class Engine {
       place += nameLength;
     }
     out[place++] = 0;
-    if (opcode === TEXT) {
+    if (opcode !== BINARY) {
       length = out.utf8Write(data, place);
     } else {
       out.set(data, place);
@@ -247,22 +262,13 @@ class Engine {
     return true;
   }
 
+  /** What is too large for the outbox goes at once. Returns whether it was queued. */
   sendAlone(kind, opcode, target, except, name, data) {
-    const bytes = opcode === TEXT ? Buffer.from(data) : data;
-    const text = name === null ? null : name.toString();
-    return native.send(this.addon, kind, target, except, text, opcode, bytes) >= 0;
+    const bytes = opcode === BINARY ? data : Buffer.from(data);
+    const result = native.send(this.addon, kind, target, except, name, opcode, bytes);
+    if (result < 0 && result !== GONE) throw errorFor(result);
+    return result > 0;
   }
-}
-
-/** A Buffer over what can be sent as binary. */
-function bytesOf(data) {
-  if (Buffer.isBuffer(data)) return data;
-  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return Buffer.from(data);
-  throw new HearthError(
-    "HEARTH_ERR_INVALID",
-    "a message is a string, a Buffer, a typed array or an ArrayBuffer; for an object there is sendJSON"
-  );
 }
 
 let engine;
@@ -273,4 +279,4 @@ function theEngine() {
   return engine;
 }
 
-module.exports = { EVENT, TO, bytesOf, theEngine };
+module.exports = { EVENT, NONE, TO, theEngine };

@@ -41,11 +41,15 @@ function unknownOption(name, known) {
   return new HearthError("HEARTH_ERR_UNKNOWN_KEY", `unknown option "${name}"${hint}`);
 }
 
-/** Throws for a name that is not among the known ones. */
-function checkNames(options, known) {
+function checkObject(options) {
   if (options === null || typeof options !== "object") {
     throw new HearthError("HEARTH_ERR_INVALID", "options are an object");
   }
+}
+
+/** Throws for a name that is not among the known ones. */
+function checkNames(options, known) {
+  checkObject(options);
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) throw unknownOption(name, known);
   }
@@ -63,9 +67,7 @@ function textOf(name, value) {
 
 /** The flat list [key, value, …] for the addon: keys of "server" or "client"; `others` are ours. */
 function settingsOf(options, reader, others) {
-  if (options === null || typeof options !== "object") {
-    throw new HearthError("HEARTH_ERR_INVALID", "options are an object");
-  }
+  checkObject(options);
   const isFor = ({ scope }) => scope.split(", ").includes(reader);
   const settings = [];
   for (const [name, value] of Object.entries(options)) {

@@ -1,9 +1,10 @@
 "use strict";
 
 const { check, HearthError, invalid } = require("./errors.js");
-const { bytesOf } = require("./engine.js");
 const { native } = require("./native.js");
 const { listOf, pairsOf } = require("./pairs.js");
+const { claimsOf, scopesOf, setPrincipal } = require("./principal.js");
+const { bytesOf, linesOf } = require("./values.js");
 
 /** Thrown by an authorize function: the peer is refused with an HTTP status, or with a close code. */
 class Rejection extends HearthError {
@@ -69,49 +70,47 @@ class Request {
 
 /** A peer that wants to connect, for the authorize function of its route. */
 class ConnectRequest extends Request {
-  #engine;
-  #low;
-  #high;
+  #words;
 
   constructor(engine, event) {
     super(event);
-    this.#engine = engine;
-    this.#low = event.idLow >>> 0;
-    this.#high = event.idHigh >>> 0;
+    this.#words = [engine.addon, event.idLow >>> 0, event.idHigh >>> 0];
     /** The subprotocols that the peer offers, in its order. */
     this.subprotocols = listOf(event.bytes.toString());
+    /** Of its token, or null. */
+    this.user = event.user || null;
   }
 
-  /** Lets it in. user and subprotocol may be left out. */
-  accept({ user, subprotocol } = {}) {
-    check(native.connectionAccept(this.#engine.addon, this.#low, this.#high, user, subprotocol));
+  /** What its token says; null without one that the library verified. */
+  get claims() { return claimsOf(this.#words); }
+  get scopes() { return scopesOf(this.#words); }
+
+  /** Lets it in. All may be left out. */
+  accept({ user, subprotocol, scopes, claims } = {}) {
+    if (scopes !== undefined || claims !== undefined) setPrincipal(this.#words, { user, scopes, claims });
+    check(native.connectionAccept(...this.#words, user, subprotocol));
   }
 
   /** Refuses it: 400 to 599 is an HTTP status, 1000 to 4999 accepts and closes with that code. */
   reject(status, reason = "") {
-    check(native.connectionReject(this.#engine.addon, this.#low, this.#high, status, reason));
+    check(native.connectionReject(...this.#words, status, reason));
   }
 }
 
 /** A plain HTTP request, for the handler of a route with methods. */
 class HTTPRequest extends Request {
-  #engine;
-  #low;
-  #high;
+  #words;
 
   constructor(engine, event) {
     super(event);
-    this.#engine = engine;
-    this.#low = event.idLow >>> 0;
-    this.#high = event.idHigh >>> 0;
+    this.#words = [engine.addon, event.idLow >>> 0, event.idHigh >>> 0];
     this.body = event.bytes;
   }
 
   /** Answers it, once. */
   respond({ status = 200, headers = {}, body = "" } = {}) {
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const bytes = typeof body === "string" ? Buffer.from(body) : bytesOf(body);
-    check(native.respond(this.#engine.addon, this.#low, this.#high, status, lines.join(""), bytes));
+    check(native.respond(...this.#words, status, linesOf(headers), bytes));
   }
 }
 

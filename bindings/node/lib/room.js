@@ -1,85 +1,59 @@
 "use strict";
 
-const { check, invalid } = require("./errors.js");
+const { check } = require("./errors.js");
 const { TO } = require("./engine.js");
-const { jsonOf } = require("./connection.js");
 const { native } = require("./native.js");
 const { listOf } = require("./pairs.js");
-
-/** The index of the connection that a broadcast leaves out; 0: none. */
-function exceptOf(options) {
-  const except = options?.except;
-  if (except === undefined || except === null) return 0;
-  if (typeof except.index !== "number") throw invalid("except is a Connection");
-  return except.isOpen ? except.index : 0;
-}
+const { eventOf, jsonOf } = require("./values.js");
 
 /** The connections of a room. It needs not be made: it is there as long as somebody is in it. */
 class Room {
-  #engine;
   #server;
   #bytes;
 
-  constructor(engine, server, name) {
-    this.#engine = engine;
+  constructor(server, name) {
     this.#server = server;
     this.#bytes = Buffer.from(name);
     this.name = name;
   }
 
-  /** Sends to all members, but to { except: connection }. */
+  /** Sends to all members, but to { except }: a connection, or a user with all connections. */
   broadcast(data, options) {
-    this.#engine.send(TO.room, this.#server.number, exceptOf(options), this.#bytes, data);
+    this.#server.sendOut(TO.room, this.#bytes, data, options);
   }
 
   broadcastJSON(value, options) {
     this.broadcast(jsonOf(value), options);
   }
 
-  /** The connections in it. */
-  get members() {
-    return this.#server.connectionsOf(this.#indices);
+  /** Sends an event, to each member in its dialect. */
+  sendEvent(name, value, options) {
+    this.#server.sendOut(TO.room, this.#bytes, eventOf(name, value, this.#server.isFlat), options, true);
   }
 
+  /** The connections in it. */
+  get members() { return this.#server.connectionsOf(this.#indices); }
+
   /** The users in it, each once. */
-  get users() {
-    return listOf(check(native.roomUsers(this.#engine.addon, this.#server.number, this.name)).toString());
-  }
+  get users() { return listOf(check(native.roomUsers(...this.#server.place, this.name))); }
 
   get size() { return this.#indices.length; }
 
-  get #indices() {
-    return check(native.roomMembers(this.#engine.addon, this.#server.number, this.name));
+  /**
+   * Who is in it: { version, users }, each user with its connections, data and joinedAt in milliseconds since
+   * 1970. Of the changes that are told, those up to that version are in it.
+   */
+  presence() {
+    const [version, ...rest] = check(native.roomPresence(...this.#server.place, this.name));
+    const users = [];
+    for (let index = 0; index < rest.length; index += 4) {
+      const [user, data, joinedAt, indices] = rest.slice(index, index + 4);
+      users.push({ user, data, joinedAt, connections: this.#server.connectionsOf(indices) });
+    }
+    return { version, users };
   }
+
+  get #indices() { return check(native.roomMembers(...this.#server.place, this.name)); }
 }
 
-/** All connections of a user. */
-class User {
-  #engine;
-  #server;
-  #bytes;
-
-  constructor(engine, server, id) {
-    this.#engine = engine;
-    this.#server = server;
-    this.#bytes = Buffer.from(id);
-    this.id = id;
-  }
-
-  send(data, options) {
-    this.#engine.send(TO.user, this.#server.number, exceptOf(options), this.#bytes, data);
-  }
-
-  sendJSON(value, options) {
-    this.send(jsonOf(value), options);
-  }
-
-  get connections() {
-    const { addon } = this.#engine;
-    return this.#server.connectionsOf(check(native.userConnections(addon, this.#server.number, this.id)));
-  }
-
-  get isOnline() { return this.connections.length > 0; }
-}
-
-module.exports = { Room, User, exceptOf };
+module.exports = { Room };

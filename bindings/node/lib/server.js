@@ -1,29 +1,40 @@
 "use strict";
 
 const { EventEmitter } = require("node:events");
+const { Channel } = require("./channel.js");
+const { tell, warn } = require("./emitter.js");
 const { check, HearthError, invalid, translating } = require("./errors.js");
-const { EVENT, TO, theEngine } = require("./engine.js");
-const { Connection, jsonOf, nameOf } = require("./connection.js");
+const { EVENT, NONE, TO, theEngine } = require("./engine.js");
+const { Connection } = require("./connection.js");
 const { native } = require("./native.js");
 const { checkNames, settingsOf } = require("./options.js");
 const { listOf } = require("./pairs.js");
 const { ConnectRequest, HTTPRequest, Rejection, answerOf } = require("./request.js");
-const { Room, User, exceptOf } = require("./room.js");
+const { Room } = require("./room.js");
+const { routeOptions } = require("./route.js");
+const { headOf, takeOver } = require("./upgrade.js");
+const { User } = require("./user.js");
+const { eventOf, jsonOf, nameOf, payloadOf, BINARY, TEXT } = require("./values.js");
 
 const OWN_OPTIONS = ["host", "port"];
-const ROUTE_OPTIONS = ["join", "relay", "event", "subprotocols", "methods", "authorize"];
 /** So many Room objects are kept for the next call. */
 const ROOMS_KEPT_MAX = 4096;
 
+/** Servers that are forgotten before they listen leave nothing behind. */
+const forgotten = new FinalizationRegistry(({ engine, number }) => native.serverFree(engine.addon, number));
+
 /**
  * A WebSocket server on this thread's event loop.
- * Events: connection(connection), close(connection, code, reason), userJoin(room, user),
- * userLeave(room, user), error(error, connection).
+ * Events: connection(connection), close(connection, code, reason), userJoin(room, user, { version, data }),
+ * userLeave(room, user, { version }), presence(room, user, { version, data }), error(error, connection).
  */
 class Server extends EventEmitter {
   #engine;
   #routes = [];
   #rooms = new Map();
+  #channels = new Map();
+  #handlers = new Map();
+  #opening = new Map();
   #state = "new";
   #isReferenced = true;
   #stopped;
@@ -45,7 +56,9 @@ class Server extends EventEmitter {
     }
     this.#engine = theEngine();
     this.number = translating(() => native.serverNew(this.#engine.addon, settings));
-    this.#engine.servers[this.number] = this;
+    /** Whether the data of events stand beside their names. */
+    this.isFlat = options.jsonDataKey === "";
+    forgotten.register(this, { engine: this.#engine, number: this.number }, this);
     this.#stopped = new Promise((resolve) => { this.#resolveStopped = resolve; });
   }
 
@@ -56,43 +69,68 @@ class Server extends EventEmitter {
   route(pattern, options, handler) {
     if (typeof options === "function") [options, handler] = [{}, options];
     options ??= {};
-    checkNames(options, ROUTE_OPTIONS);
     if (typeof pattern !== "string") throw invalid("the pattern of a route is a string");
     if (handler !== undefined && typeof handler !== "function") {
       throw invalid("the handler of a route is a function");
     }
-    const { authorize, methods } = options;
-    if (authorize !== undefined && typeof authorize !== "function") throw invalid("authorize is a function");
-    const words = [];
-    if (options.join) words.push(`join=${options.join === true ? "auto" : options.join}`);
-    if (options.relay) words.push(`relay=${options.relay === true ? "others" : options.relay}`);
-    if (options.event) words.push("event=on");
-    if (options.subprotocols) words.push(`subprotocols=${[options.subprotocols].flat().join("|")}`);
-    if (authorize) words.push("accept=ask");
-    if (methods) words.push(`http=${[methods].flat().join("|")}`);
-    const number = native.serverRoute(this.#engine.addon, this.number, pattern, words.join(","));
+    const words = routeOptions(options);
+    const number = native.serverRoute(...this.place, pattern, words);
     check(number, this.#engine.errorSentence);
-    this.#routes[number] = { handler, authorize };
+    this.#routes[number] = { handler, authorize: options.authorize };
+    return this;
+  }
+
+  /**
+   * Adds a transport that the program brings. send(connections, data, isBinary) is called with each message
+   * and the connections that it goes to.
+   */
+  channel(name, options, send) {
+    if (typeof options === "function") [options, send] = [{}, options];
+    checkNames(options, ["acknowledge", "liveness", "check"]);
+    if (typeof send !== "function") throw invalid("a channel has a function that sends");
+    if (options.check !== undefined && typeof options.check !== "function") {
+      throw invalid("check is a function");
+    }
+    const words = ["acknowledge", "liveness"].filter((word) => options[word]).map((word) => `${word}=on`);
+    const status = native.serverChannel(...this.place, nameOf(name), words.join(","));
+    check(status, this.#engine.errorSentence);
+    const channel = new Channel(this, name, send, options);
+    this.#channels.set(name, channel);
+    return channel;
+  }
+
+  /** Calls a handler with connection and data of each event of that name, on routes of the json dialect. */
+  onEvent(name, handler) {
+    if (typeof handler !== "function") throw invalid("the handler of an event is a function");
+    this.#handlers.set(name, handler);
     return this;
   }
 
   /** Begins to serve. Peers can connect when the promise is fulfilled. */
   async listen() {
-    const status = native.serverStart(this.#engine.addon, this.number);
+    if (this.#state !== "new") throw this.#wrongState();
+    const status = native.serverStart(...this.place);
     check(status, this.#engine.errorSentence);
     this.#state = "listening";
+    forgotten.unregister(this);
+    this.#engine.servers[this.number] = this;
     if (this.#isReferenced) this.#engine.hold(1);
     return this;
   }
 
+  /** Reads the key files of tokens anew; files that cannot be used change nothing. */
+  reloadKeys() {
+    check(native.serverReloadKeys(...this.place), this.#engine.errorSentence);
+  }
+
   get isListening() { return this.#state === "listening"; }
-  get port() { return check(native.serverPort(this.#engine.addon, this.number)); }
+  get port() { return check(native.serverPort(...this.place)); }
 
   /** The addresses that it listens on, such as "127.0.0.1:8000". */
   get addresses() {
     const addresses = [];
     for (;;) {
-      const address = native.serverAddress(this.#engine.addon, this.number, addresses.length);
+      const address = native.serverAddress(...this.place, addresses.length);
       if (typeof address !== "string") return addresses;
       addresses.push(address);
     }
@@ -100,11 +138,33 @@ class Server extends EventEmitter {
 
   /** Stops politely: nobody new, a close of 1001 to all, and fulfilled when the last has gone. */
   async close(reason = "server shutdown") {
-    if (this.#state === "listening") {
+    if (this.#state === "new") {
+      forgotten.unregister(this);
+      this.#free();
+    }
+    if (this.#state === "listening" || this.#state === "draining") {
+      check(native.serverStop(...this.place, reason), this.#engine.errorSentence);
       this.#state = "stopping";
-      check(native.serverStop(this.#engine.addon, this.number, reason), this.#engine.errorSentence);
     }
     if (this.#state === "stopping") await this.#stopped;
+  }
+
+  /**
+   * Stops so that clients can go elsewhere: the farewell to all, then closes over shutdownSpread, each with
+   * a hint when to come back. Fulfilled when the last has gone.
+   */
+  async drain(farewell, { why } = {}) {
+    if (this.#state !== "listening") throw this.#wrongState();
+    const opcode = farewell === undefined || typeof farewell === "string" ? TEXT : BINARY;
+    const bytes = farewell === undefined ? null : payloadOf(farewell);
+    check(native.serverDrain(...this.place, opcode, bytes, why), this.#engine.errorSentence);
+    this.#state = "draining";
+    await this.#stopped;
+  }
+
+  /** Reads certificates and keys anew: connections that begin from now on get them. */
+  reloadTLS() {
+    check(native.serverReloadTLS(...this.place), this.#engine.errorSentence);
   }
 
   [Symbol.asyncDispose ?? Symbol.for("nodejs.asyncDispose")]() {
@@ -116,26 +176,17 @@ class Server extends EventEmitter {
   unref() { return this.#setReferenced(false); }
 
   /**
-   * Takes over a request of another HTTP server, in its "upgrade" event. The socket is the library's from
-   * then on; Node's own object of it is destroyed.
+   * Takes over a request of another HTTP server, in its "upgrade" event or later. The socket is the library's
+   * from then on: Node's own object of it is destroyed, or, with TLS, carries the bytes to and fro.
    */
   handleUpgrade(request, socket, head) {
     if (this.#state !== "listening") {
       throw new HearthError("HEARTH_ERR_STATE", "call listen() before handleUpgrade");
     }
-    const descriptor = socket?._handle?.fd;
-    if (socket?.encrypted || !Number.isInteger(descriptor) || descriptor < 0) {
-      throw invalid("handleUpgrade takes a plain socket: for TLS let the server listen by itself");
-    }
-    let text = `${request.method} ${request.url} HTTP/${request.httpVersion}\r\n`;
-    for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
-      text += `${request.rawHeaders[index]}: ${request.rawHeaders[index + 1]}\r\n`;
-    }
-    const bytes = Buffer.concat([Buffer.from(`${text}\r\n`, "latin1"), head ?? Buffer.alloc(0)]);
-    check(native.serverAdopt(this.#engine.addon, this.number, descriptor, bytes), this.#engine.errorSentence);
-    socket.removeAllListeners();
-    socket.on("error", () => {});
-    socket.destroy();
+    takeOver(socket, (descriptor, rest, forwarded) => {
+      const bytes = Buffer.concat([headOf(request, forwarded), head ?? NONE, ...rest]);
+      check(native.serverAdopt(...this.place, descriptor, bytes), this.#engine.errorSentence);
+    });
   }
 
   // MARK: messages
@@ -144,7 +195,7 @@ class Server extends EventEmitter {
   room(name) {
     let room = this.#rooms.get(name);
     if (!room) {
-      room = new Room(this.#engine, this, nameOf(name));
+      room = new Room(this, nameOf(name));
       if (this.#rooms.size >= ROOMS_KEPT_MAX) this.#rooms.clear();
       this.#rooms.set(name, room);
     }
@@ -152,16 +203,21 @@ class Server extends EventEmitter {
   }
 
   user(id) {
-    return new User(this.#engine, this, nameOf(id));
+    return new User(this, nameOf(id));
   }
 
-  /** Sends to every connection, but to { except: connection }. */
+  /** Sends to every connection, but to { except }: a connection, or a user with all connections. */
   broadcast(data, options) {
-    this.#engine.send(TO.server, this.number, exceptOf(options), null, data);
+    this.sendOut(TO.server, NONE, data, options);
   }
 
   broadcastJSON(value, options) {
     this.broadcast(jsonOf(value), options);
+  }
+
+  /** Sends an event, to each connection in its dialect. */
+  sendEvent(name, value, options) {
+    this.sendOut(TO.server, NONE, eventOf(name, value, this.isFlat), options, true);
   }
 
   /** Sends to all connections of a user. */
@@ -169,23 +225,75 @@ class Server extends EventEmitter {
     this.user(user).send(data, options);
   }
 
+  /** For rooms, users and the server itself: name is a Buffer with that of a room or a user. */
+  sendOut(kind, name, data, options, isNamed) {
+    let index = 0;
+    const except = options?.except;
+    if (except instanceof Connection) {
+      index = except.isOpen ? except.index : 0;
+    } else if (except instanceof User) {
+      name = Buffer.from(`${name}\0${except.id}`);
+    } else if (except !== undefined && except !== null) {
+      throw invalid("except is a Connection or a User");
+    }
+    this.#engine.send(kind, this.number, index, name, data, isNamed);
+  }
+
   // MARK: who is here
 
   get connections() {
-    return this.connectionsOf(check(native.serverConnections(this.#engine.addon, this.number)));
+    return this.connectionsOf(check(native.serverConnections(...this.place)));
   }
   get connectionCount() { return this.#counts[0]; }
   get userCount() { return this.#counts[1]; }
   get roomCount() { return this.#counts[2]; }
   /** The names of all rooms. */
-  get rooms() { return listOf(check(native.serverRooms(this.#engine.addon, this.number)).toString()); }
+  get rooms() { return listOf(check(native.serverRooms(...this.place))); }
+
+  /** All users that have a connection. */
+  get users() {
+    const users = [];
+    let cursor = 0n;
+    do {
+      const [next, names] = check(native.serverUsers(...this.place, cursor));
+      for (const user of listOf(names)) users.push(user);
+      cursor = next;
+    } while (cursor !== 0n);
+    return users;
+  }
+
+  /** Out of all rooms at once, and closed. Returns how many connections the user had. */
+  kick(user, code, reason) {
+    return this.user(user).kick(code, reason);
+  }
+
+  /** What is shown with a user to the others in its rooms. */
+  setPresence(user, data) {
+    this.user(user).setPresence(data);
+  }
+
+  /** What it has counted, and how it is: docs/topics/observability.md. */
+  stats() { return JSON.parse(check(native.serverStats(...this.place))); }
+  /** The same in the text format of Prometheus. */
+  metrics() { return check(native.serverMetrics(...this.place)); }
+  health() { return JSON.parse(check(native.serverHealth(...this.place))); }
 
   connectionsOf(indices) {
     const { connections } = this.#engine;
     return indices.map((index) => connections[index]).filter((connection) => connection !== undefined);
   }
 
-  get #counts() { return native.serverCounts(this.#engine.addon, this.number); }
+  get #counts() {
+    const counts = native.serverCounts(...this.place);
+    check(counts[0]);
+    return counts;
+  }
+
+  /** The addon and its number there. */
+  get place() {
+    if (this.#state === "closed") throw new HearthError("HEARTH_ERR_GONE", "the server is closed");
+    return [this.#engine.addon, this.number];
+  }
 
   // MARK: what the engine calls
 
@@ -197,10 +305,15 @@ class Server extends EventEmitter {
       case EVENT.close: return this.#closed(event, connection);
       case EVENT.joined: return connection?.joined(event.room);
       case EVENT.left: return connection?.left(event.room);
-      case EVENT.userJoined: return this.#emit("userJoin", event.room, event.user);
-      case EVENT.userLeft: return this.#emit("userLeave", event.room, event.user);
+      case EVENT.userJoined: return this.#presence("userJoin", event, true);
+      case EVENT.userLeft: return this.#presence("userLeave", event, false);
+      case EVENT.presenceUpdated: return this.#presence("presence", event, true);
       case EVENT.httpRequest: return this.#requested(event);
       case EVENT.dropped: return connection?.dropped(event.code);
+      case EVENT.limited: return connection?.limited(event.text, event.code);
+      case EVENT.expiring: return connection?.expiring(event.code);
+      case EVENT.expired: return connection?.expired();
+      case EVENT.channelSend: return this.#carry(event);
       case EVENT.serverStopped: return this.#hasStopped();
       default: return undefined;
     }
@@ -208,15 +321,46 @@ class Server extends EventEmitter {
 
   failed(error, connection) {
     if (this.listenerCount("error") > 0) this.emit("error", error, connection);
-    else process.emitWarning(error instanceof Error ? error : new Error(String(error)));
+    else warn(error);
+  }
+
+  /** An event of the json dialect came. */
+  received(connection, name, value) {
+    const handler = this.#handlers.get(name);
+    if (handler) connection.run(handler, connection, value);
+  }
+
+  /** The connection with that index, when it is open. */
+  opening(index) {
+    const connection = this.#engine.connections[index];
+    return connection ?? new Promise((resolve) => this.#opening.set(index, resolve));
   }
 
   #opened(event) {
     const connection = new Connection(this.#engine, this, event);
     this.#engine.connections[event.index] = connection;
-    this.#emit("connection", connection);
+    tell(this, "connection", connection);
     const handler = this.#routes[event.route]?.handler;
-    if (handler) connection.run(handler);
+    if (handler) connection.run(handler, connection);
+    if (this.#opening.size > 0) {
+      this.#opening.get(event.index)?.(connection);
+      this.#opening.delete(event.index);
+    }
+  }
+
+  #presence(name, event, hasData) {
+    const change = { version: event.presenceVersion };
+    if (hasData) change.data = event.bytes;
+    tell(this, name, event.room, event.user, change);
+  }
+
+  #carry(event) {
+    const connections = this.connectionsOf(event.receivers);
+    try {
+      this.#channels.get(event.path)?.deliver(connections, event.payload, event.isBinary);
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   #closed(event, connection) {
@@ -225,7 +369,7 @@ class Server extends EventEmitter {
     const { code } = event;
     const reason = event.text;
     connection.ended(code, reason);
-    this.#emit("close", connection, code, reason);
+    tell(this, "close", connection, code, reason);
   }
 
   async #asked(event) {
@@ -266,28 +410,25 @@ class Server extends EventEmitter {
   }
 
   #hasStopped() {
-    this.#state = "stopped";
     if (this.#isReferenced) this.#engine.hold(-1);
+    this.#engine.servers[this.number] = undefined;
+    this.#free();
     this.#resolveStopped();
+  }
+
+  #wrongState() { return new HearthError("HEARTH_ERR_STATE", `the server is ${this.#state}`); }
+
+  #free() {
+    native.serverFree(...this.place);
+    this.#state = "closed";
   }
 
   #setReferenced(isReferenced) {
     if (isReferenced !== this.#isReferenced) {
       this.#isReferenced = isReferenced;
-      if (this.#state === "listening" || this.#state === "stopping") this.#engine.hold(isReferenced ? 1 : -1);
+      if (this.#state !== "new" && this.#state !== "closed") this.#engine.hold(isReferenced ? 1 : -1);
     }
     return this;
-  }
-
-  #emit(name, ...values) {
-    for (const listener of this.rawListeners(name)) {
-      try {
-        const result = listener.apply(this, values);
-        if (typeof result?.then === "function") result.then(undefined, (error) => this.failed(error));
-      } catch (error) {
-        this.failed(error);
-      }
-    }
   }
 }
 

@@ -1,7 +1,6 @@
 /* The addon of one environment: its engine on the environment's loop, from the first server to the end. */
 #include "addon.h"
-#include <stdlib.h>
-#include <string.h>
+#include "call.h"
 
 static void before_poll(uv_prepare_t *prepare) {
     struct addon *addon = prepare->data;
@@ -9,6 +8,9 @@ static void before_poll(uv_prepare_t *prepare) {
      * writes. */
     addon_send_outbox(addon);
     addon_dispatch(addon);
+    addon->turn++;
+    if (addon->retired)
+        addon_free_retired(addon);
 }
 
 static void after_poll(uv_check_t *check) {
@@ -29,12 +31,7 @@ static void is_closed(uv_handle_t *handle) {
     if (handle != (uv_handle_t *)&addon->farewell)
         return;
     napi_async_cleanup_hook_handle cleanup = addon->cleanup;
-    while (addon->owners) {
-        struct owner *next = addon->owners->next;
-        free(addon->owners);
-        addon->owners = next;
-    }
-    free(addon->clients);
+    addon_free_owners(addon);
     free(addon->connections);
     free(addon->free_indices);
     free(addon->closing);
@@ -53,6 +50,8 @@ static void end(napi_async_cleanup_hook_handle handle, void *context) {
     struct addon *addon = context;
     napi_env env = addon->env;
     (void)handle;
+    /* Nobody is there any more to be told. */
+    addon->is_dispatching = true;
     hearth_engine_stop(addon->engine);
     hearth_engine_free(addon->engine);
     uv_close((uv_handle_t *)&addon->prepare, is_closed);
@@ -71,11 +70,6 @@ static void end(napi_async_cleanup_hook_handle handle, void *context) {
 }
 
 /* -------------------------------------------------------------- the beginning */
-
-static napi_value fail(napi_env env, const char *code, const char *sentence) {
-    napi_throw_error(env, code, sentence);
-    return NULL;
-}
 
 static bool keep_references(napi_env env, struct addon *addon, napi_value resource, napi_value dispatch) {
     napi_value name, outbox;
@@ -97,34 +91,40 @@ static bool keep_references(napi_env env, struct addon *addon, napi_value resour
     return is_kept;
 }
 
-/* attach(resource, dispatch): makes the engine and hangs it into the loop. dispatch(buffer, bytes) is
- * called with `resource` as this; resource.outbox becomes the ArrayBuffer for messages to send. Answers
- * the addon. */
+/* attach(resource, dispatch, settings, isLogged): makes the engine and hangs it into the loop.
+ * dispatch(buffer, bytes) is called with `resource` as this; resource.outbox becomes the ArrayBuffer for
+ * messages to send. Answers the addon. */
 static napi_value attach(napi_env env, napi_callback_info info) {
-    size_t count = 2;
-    napi_value arguments[2], external;
-    char sentence[256] = "";
+    size_t count = 4;
+    int error;
+    bool is_logged;
+    napi_value arguments[4], external;
+    char sentence[SENTENCE_BYTES] = "";
+    if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count < 4 ||
+        napi_get_value_bool(env, arguments[3], &is_logged) != napi_ok)
+        return throw_error(env, HEARTH_ERR_INVALID, "attach takes an object, a function, a list and a flag");
+    hearth_config *config = configure(env, arguments[2], sentence, &error);
+    if (!config)
+        return throw_error(env, error, sentence);
     struct addon *addon = calloc(1, sizeof *addon);
-    if (!addon || napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok || count < 2) {
-        free(addon);
-        return fail(env, "HEARTH_ERR_INVALID", "attach takes an object and a function");
-    }
-    addon->env = env;
-    hearth_config *config = hearth_config_new();
-    addon->engine = hearth_engine_new(config);
+    hearth_engine *engine = addon ? hearth_engine_new(config) : NULL;
     hearth_config_error(config, sentence, sizeof sentence);
     hearth_config_free(config);
-    if (!addon->engine) {
+    if (!engine) {
         free(addon);
-        return fail(env, "HEARTH_ERR_VERSION", sentence);
+        return throw_error(env, HEARTH_ERR_VERSION, sentence);
     }
+    addon->env = env;
+    addon->engine = engine;
+    if (is_logged)
+        hearth_engine_on_log(engine, addon_on_log, addon);
     if (napi_get_uv_event_loop(env, &addon->loop) != napi_ok ||
         !keep_references(env, addon, arguments[0], arguments[1]) ||
-        hearth_engine_attach(addon->engine, addon->loop) != HEARTH_OK) {
-        hearth_engine_error(addon->engine, sentence, sizeof sentence);
-        hearth_engine_free(addon->engine);
+        hearth_engine_attach(engine, addon->loop) != HEARTH_OK) {
+        hearth_engine_error(engine, sentence, sizeof sentence);
+        hearth_engine_free(engine);
         free(addon);
-        return fail(env, "HEARTH_ERR_SYSTEM", sentence);
+        return throw_error(env, HEARTH_ERR_SYSTEM, sentence);
     }
     /* Of the handles of a kind libuv calls the last one started first: these come before the engine's, so
      * what JavaScript sends leaves in the same turn. */
@@ -141,7 +141,7 @@ static napi_value attach(napi_env env, napi_callback_info info) {
     uv_unref((uv_handle_t *)&addon->farewell);
     if (napi_add_async_cleanup_hook(env, end, addon, &addon->cleanup) != napi_ok ||
         napi_create_external(env, addon, NULL, NULL, &external) != napi_ok)
-        return fail(env, "HEARTH_ERR_SYSTEM", "the environment takes no cleanup hook");
+        return throw_error(env, HEARTH_ERR_SYSTEM, "the environment takes no cleanup hook");
     return external;
 }
 
@@ -159,7 +159,11 @@ NAPI_MODULE_INIT() {
         {"buildInfo", NULL, build_info, NULL, NULL, NULL, napi_default, NULL},
     };
     napi_define_properties(env, exports, sizeof functions / sizeof functions[0], functions);
-    addon_define_calls(env, exports);
-    addon_define_client_calls(env, exports);
+    addon_define_servers(env, exports);
+    addon_define_connections(env, exports);
+    addon_define_principals(env, exports);
+    addon_define_rooms(env, exports);
+    addon_define_channels(env, exports);
+    addon_define_clients(env, exports);
     return exports;
 }

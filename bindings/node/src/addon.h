@@ -9,16 +9,36 @@
 #include <stdint.h>
 #include <uv.h>
 
-enum { SERVERS_MAX = 1024, INBOX_BYTES = 1 << 18, INBOX_BYTES_MAX = 8 << 20, OUTBOX_BYTES = 1 << 18 };
+enum { INBOX_BYTES = 1 << 18, INBOX_BYTES_MAX = 8 << 20, OUTBOX_BYTES = 1 << 18 };
 
 /* Events on their way to JavaScript: records of 32-bit words (events.c), in memory of an ArrayBuffer. */
 struct inbox {
     napi_ref buffer;
     uint8_t *base;
     size_t used, capacity;
+    /* Bytes of payloads that are not in it. */
+    size_t large;
 };
 
-struct owner;
+/* A server or a client under the number by which JavaScript knows it. It stays until nothing is on its way
+ * that names it: see addon_retire. */
+struct owner {
+    struct addon *addon;
+    void *object;
+    uint32_t number;
+    uint64_t turn;
+    struct owner *next;
+};
+
+struct table {
+    struct owner **owners;
+    uint32_t count, capacity;
+};
+
+/* In the number of a client. */
+#define OWNER_IS_CLIENT 0x80000000u
+/* In the place of a server's number: an entry of the log. */
+#define OWNER_IS_LOG 0xFFFFFFFFu
 
 struct addon {
     napi_env env;
@@ -30,6 +50,7 @@ struct addon {
     uv_idle_t pending;
     uv_idle_t farewell;
     int turns_left;
+    uint64_t turn;
     napi_async_cleanup_hook_handle cleanup;
     napi_async_context context;
     napi_ref resource, dispatch;
@@ -48,31 +69,34 @@ struct addon {
     /* Indices whose CLOSE is on its way: free when JavaScript has read it. */
     uint32_t *closing;
     uint32_t closing_count, closing_capacity;
-    hearth_server *servers[SERVERS_MAX];
-    uint32_t servers_count;
-    hearth_client **clients;
-    uint32_t clients_count, clients_capacity;
-    struct owner *owners;
+    struct table servers, clients;
+    struct owner *retired;
 };
+
+/* owners.c */
+struct call;
+struct owner *addon_make(struct call *call, bool is_client);
+void addon_retire(struct addon *addon, struct owner *owner);
+void addon_free_retired(struct addon *addon);
+void addon_free_owners(struct addon *addon);
 
 /* events.c */
 bool inbox_open(struct addon *addon, struct inbox *inbox, size_t capacity);
 void addon_on_event(void *owner, const hearth_event *event);
+void addon_on_log(void *addon, const hearth_log_entry *entry);
 void addon_dispatch(struct addon *addon);
+
+/* outbox.c */
+int64_t addon_send(struct addon *addon, const uint32_t *words, const char *name, const uint8_t *payload);
 void addon_send_outbox(struct addon *addon);
 
-/* calls.c */
-void addon_define_calls(napi_env env, napi_value exports);
-
-/* calls of clients: clients.c */
-void addon_define_client_calls(napi_env env, napi_value exports);
-
-/* Whose events are told, and to which addon. They live as long as the addon does. */
-#define OWNER_IS_CLIENT 0x80000000u
-struct owner {
-    struct addon *addon;
-    uint32_t number;
-    struct owner *next;
-};
+/* What JavaScript calls: servers.c, connections.c, principals.c, rooms.c, channels.c,
+ * clients.c */
+void addon_define_servers(napi_env env, napi_value exports);
+void addon_define_connections(napi_env env, napi_value exports);
+void addon_define_principals(napi_env env, napi_value exports);
+void addon_define_rooms(napi_env env, napi_value exports);
+void addon_define_channels(napi_env env, napi_value exports);
+void addon_define_clients(napi_env env, napi_value exports);
 
 #endif

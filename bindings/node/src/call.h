@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARGUMENTS_MAX = 8, TEXT_BYTES = 2048 };
+enum { ARGUMENTS_MAX = 10, SENTENCE_BYTES = 2048 };
 
 struct call {
     napi_env env;
@@ -57,7 +57,7 @@ static inline char *text(struct call *call, size_t index) {
     if (!copy ||
         napi_get_value_string_utf8(call->env, call->arguments[index], copy, length + 1, &length) != napi_ok ||
         strlen(copy) != length) {
-        /* Without memory, or with a NUL inside. */
+        /* There is no memory, or a NUL inside. */
         free(copy);
         call->is_wrong = true;
         return NULL;
@@ -76,62 +76,49 @@ static inline const void *bytes(struct call *call, size_t index, size_t *length)
     return data;
 }
 
-/* What a function of the header copies out, as a Buffer: asked for its length first. */
-#define COPIED(call, length_, fill)                                                \
-    do {                                                                           \
-        int64_t needed_ = (call).is_wrong ? HEARTH_ERR_INVALID : (length_);        \
-        void *place = NULL;                                                        \
-        napi_value buffer_;                                                        \
-        size_t capacity = needed_ < 0 ? 0 : (size_t)needed_ + 1;                   \
-        if (needed_ < 0)                                                           \
-            return answer(&(call), needed_);                                       \
-        if (napi_create_buffer((call).env, capacity, &place, &buffer_) != napi_ok) \
-            return answer(&(call), HEARTH_ERR_MEMORY);                             \
-        (void)(fill);                                                              \
-        return shortened((call).env, buffer_, (size_t)needed_);                    \
+/* ------------------------------------------------------------------------- answers */
+
+static inline napi_value as_text(napi_env env, const char *data, size_t length) {
+    napi_value value = NULL;
+    napi_create_string_utf8(env, data, length, &value);
+    return value;
+}
+
+static inline napi_value as_bytes(napi_env env, const char *data, size_t length) {
+    napi_value value = NULL;
+    napi_create_buffer_copy(env, length, data, NULL, &value);
+    return value;
+}
+
+/* Makes `value` of what a function of the header copies into `place` with `capacity` bytes, which `asked`
+ * calls. It is asked until everything fits, as it may be more the second time. */
+#define COPY(call, value, convert, asked)                                                               \
+    do {                                                                                                \
+        char *place = NULL;                                                                             \
+        size_t capacity = 0;                                                                            \
+        int64_t length_;                                                                                \
+        for (;;) {                                                                                      \
+            length_ = (call).is_wrong ? HEARTH_ERR_INVALID : (asked);                                   \
+            if (length_ < 0 || (size_t)length_ < capacity)                                              \
+                break;                                                                                  \
+            capacity = (size_t)length_ + 64;                                                            \
+            free(place);                                                                                \
+            place = malloc(capacity);                                                                   \
+            if (!place) {                                                                               \
+                length_ = HEARTH_ERR_MEMORY;                                                            \
+                break;                                                                                  \
+            }                                                                                           \
+        }                                                                                               \
+        (value) = length_ < 0 ? answer(&(call), length_) : convert((call).env, place, (size_t)length_); \
+        free(place);                                                                                    \
     } while (0)
 
-static inline napi_value shortened(napi_env env, napi_value buffer, size_t length) {
-    napi_value slice, arguments[2], result;
-    if (napi_get_named_property(env, buffer, "subarray", &slice) != napi_ok ||
-        napi_create_uint32(env, 0, &arguments[0]) != napi_ok ||
-        napi_create_uint32(env, (uint32_t)length, &arguments[1]) != napi_ok ||
-        napi_call_function(env, buffer, slice, 2, arguments, &result) != napi_ok)
-        return buffer;
-    return result;
-}
-
-/* A configuration with the settings [key, value, key, value …] of an argument. NULL: the sentence says
- * why. */
-static inline hearth_config *configure(struct call *call, size_t index, char *sentence, int *error) {
-    uint32_t count = 0;
-    hearth_config *config = hearth_config_new();
-    *error = config ? HEARTH_OK : HEARTH_ERR_MEMORY;
-    if (napi_get_array_length(call->env, call->arguments[index], &count) != napi_ok)
-        *error = HEARTH_ERR_INVALID;
-    for (uint32_t position = 0; *error == HEARTH_OK && position + 1 < count; position += 2) {
-        char pair[2][TEXT_BYTES] = {"", ""};
-        for (uint32_t part = 0; part < 2; part++) {
-            napi_value element;
-            size_t length;
-            if (napi_get_element(call->env, call->arguments[index], position + part, &element) != napi_ok ||
-                napi_get_value_string_utf8(call->env, element, pair[part], TEXT_BYTES, &length) != napi_ok)
-                *error = HEARTH_ERR_INVALID;
-        }
-        if (*error == HEARTH_OK)
-            *error = hearth_config_set(config, pair[0], pair[1]);
-    }
-    if (*error == HEARTH_OK)
-        return config;
-    hearth_config_error(config, sentence, TEXT_BYTES);
-    hearth_config_free(config);
-    return NULL;
-}
-
-static inline napi_value throw_error(napi_env env, int error, const char *sentence) {
-    napi_throw_error(env, hearth_error_name(error), *sentence ? sentence : hearth_strerror(error));
-    return NULL;
-}
+#define RETURN_COPY(call, convert, asked)   \
+    do {                                    \
+        napi_value value_;                  \
+        COPY(call, value_, convert, asked); \
+        return value_;                      \
+    } while (0)
 
 static inline napi_value list_of(napi_env env, const int64_t *numbers, size_t count) {
     napi_value list, value;
@@ -141,6 +128,60 @@ static inline napi_value list_of(napi_env env, const int64_t *numbers, size_t co
         napi_set_element(env, list, (uint32_t)index, value);
     }
     return list;
+}
+
+/* ------------------------------------------------------------------------- objects */
+
+static inline void *owned(struct call *call, const struct table *table, size_t index) {
+    uint32_t position = number(call, index);
+    if (call->is_wrong || position >= table->count || !table->owners[position])
+        return NULL;
+    return table->owners[position]->object;
+}
+
+static inline hearth_server *server(struct call *call, size_t index) {
+    return call->addon ? owned(call, &call->addon->servers, index) : NULL;
+}
+
+static inline hearth_connection connection(struct call *call, size_t index) {
+    uint32_t position = number(call, index);
+    if (call->is_wrong || position >= call->addon->connections_count)
+        return 0;
+    return call->addon->connections[position];
+}
+
+/* What is not open yet, a peer that asks or a request, by the two words of its id. */
+static inline hearth_connection asker(struct call *call, size_t index) {
+    uint32_t low = number(call, index), high = number(call, index + 1);
+    return (hearth_connection)high << 32 | low;
+}
+
+/* A configuration with the settings [key, value, key, value …]. NULL: the sentence says why. */
+static inline hearth_config *configure(napi_env env, napi_value settings, char *sentence, int *error) {
+    uint32_t count = 0;
+    hearth_config *config = hearth_config_new();
+    *error = config ? HEARTH_OK : HEARTH_ERR_MEMORY;
+    if (napi_get_array_length(env, settings, &count) != napi_ok)
+        *error = HEARTH_ERR_INVALID;
+    for (uint32_t position = 0; *error == HEARTH_OK && position + 1 < count; position += 2) {
+        struct call pair = {.env = env, .count = 2};
+        napi_get_element(env, settings, position, &pair.arguments[0]);
+        napi_get_element(env, settings, position + 1, &pair.arguments[1]);
+        char *key = text(&pair, 0), *value = text(&pair, 1);
+        *error = pair.is_wrong ? HEARTH_ERR_INVALID : hearth_config_set(config, key, value);
+        free(key);
+        free(value);
+    }
+    if (*error == HEARTH_OK)
+        return config;
+    hearth_config_error(config, sentence, SENTENCE_BYTES);
+    hearth_config_free(config);
+    return NULL;
+}
+
+static inline napi_value throw_error(napi_env env, int error, const char *sentence) {
+    napi_throw_error(env, hearth_error_name(error), *sentence ? sentence : hearth_strerror(error));
+    return NULL;
 }
 
 struct definition {

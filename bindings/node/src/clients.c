@@ -5,61 +5,28 @@
 #include <stdlib.h>
 
 static hearth_client *client(struct call *call, size_t index) {
-    uint32_t position = number(call, index);
-    if (call->is_wrong || position >= call->addon->clients_count)
-        return NULL;
-    return call->addon->clients[position];
+    return call->addon ? owned(call, &call->addon->clients, index) : NULL;
 }
 
-/* A place in the table for one more. */
-static bool make_room(struct addon *addon) {
-    if (addon->clients_count < addon->clients_capacity)
-        return true;
-    uint32_t capacity = addon->clients_capacity ? addon->clients_capacity * 2 : 16;
-    hearth_client **larger = realloc(addon->clients, capacity * sizeof *larger);
-    if (!larger)
-        return false;
-    addon->clients = larger;
-    addon->clients_capacity = capacity;
-    return true;
-}
-
-/* clientNew(addon, settings, number). Throws. The number is the next one, or that of a client that was
- * freed. */
+/* clientNew(addon, settings): the client's number. Throws. */
 static napi_value client_new(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
-    char sentence[TEXT_BYTES] = "";
-    int error = HEARTH_ERR_INVALID;
-    uint32_t position = number(&call, 2);
-    if (call.is_wrong || position > call.addon->clients_count || !make_room(call.addon))
-        return throw_error(env, HEARTH_ERR_INVALID, "");
-    hearth_config *config = configure(&call, 1, sentence, &error);
-    if (!config)
-        return throw_error(env, error, sentence);
-    hearth_client *made = hearth_client_new(call.addon->engine, config);
-    hearth_config_free(config);
-    struct owner *owner = malloc(sizeof *owner);
-    if (!made || !owner) {
-        hearth_engine_error(call.addon->engine, sentence, sizeof sentence);
-        free(owner);
-        return throw_error(env, HEARTH_ERR_INVALID_VALUE, sentence);
-    }
-    *owner =
-        (struct owner){.addon = call.addon, .number = position | OWNER_IS_CLIENT, .next = call.addon->owners};
-    call.addon->owners = owner;
-    hearth_client_on_event(made, addon_on_event, owner);
-    call.addon->clients[position] = made;
-    if (position == call.addon->clients_count)
-        call.addon->clients_count++;
-    return answer(&call, position);
+    struct owner *owner = addon_make(&call, true);
+    if (!owner)
+        return NULL;
+    hearth_client_on_event(owner->object, addon_on_event, owner);
+    return answer(&call, owner->number & ~OWNER_IS_CLIENT);
 }
 
+/* clientFree(addon, client) */
 static napi_value client_free(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
-    uint32_t position = number(&call, 1);
-    int64_t result = hearth_client_free(client(&call, 1));
-    if (!call.is_wrong && position < call.addon->clients_count)
-        call.addon->clients[position] = NULL;
+    hearth_client *object = client(&call, 1);
+    if (!object)
+        return answer(&call, HEARTH_ERR_INVALID);
+    struct owner *owner = call.addon->clients.owners[number(&call, 1)];
+    int result = hearth_client_free(object);
+    addon_retire(call.addon, owner);
     return answer(&call, result);
 }
 
@@ -125,7 +92,7 @@ static napi_value client_proceed(napi_env env, napi_callback_info info) {
 static napi_value client_url(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
     hearth_client *object = client(&call, 1);
-    COPIED(call, hearth_client_url(object, NULL, 0), hearth_client_url(object, place, capacity));
+    RETURN_COPY(call, as_text, hearth_client_url(object, place, capacity));
 }
 
 /* clientInfo(addon, client): a list of numbers, or an error. */
@@ -166,12 +133,34 @@ static napi_value client_queue(napi_env env, napi_callback_info info) {
     return list;
 }
 
+/* clientQueueMessage(addon, client, message): a string or a Buffer, or an error. */
+static napi_value client_queue_message(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    hearth_client *object = client(&call, 1);
+    int64_t message = 0;
+    uint32_t opcode = 0;
+    napi_value value;
+    if (call.count < 3 || napi_get_value_int64(env, call.arguments[2], &message) != napi_ok)
+        call.is_wrong = true;
+    int64_t known = call.is_wrong ? HEARTH_ERR_INVALID
+                                  : hearth_client_queue_message(object, (uint64_t)message, &opcode, NULL, 0);
+    if (known >= 0 && opcode == HEARTH_TEXT)
+        COPY(call, value, as_text,
+             hearth_client_queue_message(object, (uint64_t)message, &opcode, place, capacity));
+    else if (known >= 0)
+        COPY(call, value, as_bytes,
+             hearth_client_queue_message(object, (uint64_t)message, &opcode, place, capacity));
+    else
+        value = answer(&call, known);
+    return value;
+}
+
 static napi_value client_queue_clear(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
     return answer(&call, hearth_client_queue_clear(client(&call, 1)));
 }
 
-void addon_define_client_calls(napi_env env, napi_value exports) {
+void addon_define_clients(napi_env env, napi_value exports) {
     static const struct definition calls[] = {
         {"clientNew", client_new},
         {"clientFree", client_free},
@@ -183,6 +172,7 @@ void addon_define_client_calls(napi_env env, napi_value exports) {
         {"clientUrl", client_url},
         {"clientInfo", client_info},
         {"clientQueue", client_queue},
+        {"clientQueueMessage", client_queue_message},
         {"clientQueueClear", client_queue_clear},
     };
     define(env, exports, calls, sizeof calls / sizeof calls[0]);

@@ -1,27 +1,25 @@
-/* Events from the engine to JavaScript and messages back, a batch for each turn of the loop.
+/* Events from the engine to JavaScript, a batch for each turn of the loop.
  *
- * A record of an event is 12 words and its strings, one behind the other, padded to 8 bytes:
- *   0 bytes of the record    3 id, low word     6 code             9 length of user
- *   1 type | flags << 8      4 id, high word    7 route           10 length of path
- *     | opcode << 16         5 server           8 length of room  11 length of info
- *   2 index of the connection, or 0
- * with the length of the payload in word 12, the time in words 13 and 14, and the strings payload, room,
- * user, path, info from word 16 on. info: five words with the lengths of method, query, address, headers,
- * captures, then these; for events of presence, the version in two words; for events of a client, whose
- * number with the highest bit set is in word 5: state, attempt, error, status, delay and message in two
- * words each. A payload of more than 64 KiB is not in the record: word 15 is then the number of an
- * external buffer, from 1.
- *
- * A record of a message to send is 6 words and its bytes, padded to 4:
- *   0 bytes of the record, 1 kind | opcode << 8, 2 index of a connection or number of a server,
- *   3 index of the connection left out, 4 length of the name, 5 length of the payload; name, NUL, payload. */
+ * A record of an event is 16 words and its strings, one behind the other, padded to 8 bytes:
+ *   0 bytes of the record                       8 length of room, or of an event's name (json dialect)
+ *   1 type | flags << 8 | opcode << 16          9 length of user
+ *   2 index of the connection, or 0            10 length of path
+ *   3 id, low word     4 id, high word         11 length of info
+ *   5 server                                   12 length of the payload
+ *   6 code                                     13 time, low word    14 time, high word
+ *   7 route                                    15 place of a large payload, from 1
+ * The strings are payload, room, user, path, info. info: five words with the lengths of method, query,
+ * address, headers, captures, then these; for events of presence, the version in two words; for events of a
+ * client, whose number with the highest bit set is in word 5: state, attempt, error, status, delay and
+ * message in two words each; for CHANNEL_SEND the indices of all connections. A payload of more than 64 KiB
+ * is not in the record but, as a string or a Buffer, in the list `payloads` of the engine. An entry of the
+ * log has the level for its code, the area for its room and the fields for its info. */
 #include "addon.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADER_BYTES = 64, OUT_HEADER_BYTES = 24, PAYLOAD_BYTES_MAX = 64 << 10 };
-enum { FLAG_ASCII = 4 };
-enum { OUT_SEND = 1, OUT_ROOM = 2, OUT_SERVER = 3, OUT_USER = 4 };
+enum { HEADER_WORDS = 16, PAYLOAD_BYTES_MAX = 64 << 10 };
+enum { FLAG_ASCII = 8, FLAG_NAMED = 16, TYPE_LOG = 255 };
 
 bool inbox_open(struct addon *addon, struct inbox *inbox, size_t capacity) {
     napi_value buffer;
@@ -148,6 +146,12 @@ static size_t pack_info(const hearth_event *event, uint8_t *place) {
             memcpy(place, words, sizeof words);
         return sizeof words;
     }
+    case HEARTH_EVENT_CHANNEL_SEND:
+        for (size_t index = 0; place && index < event->connections_length; index++) {
+            uint32_t number = (uint32_t)(uintptr_t)hearth_connection_context(event->connections[index]);
+            memcpy(place + index * sizeof number, &number, sizeof number);
+        }
+        return event->connections_length * sizeof(uint32_t);
     default:
         return 0;
     }
@@ -169,29 +173,43 @@ static uint8_t *put(uint8_t *place, const void *data, size_t length) {
     return place + length;
 }
 
-static uint32_t make_external(struct addon *addon, const hearth_event *event);
-
 static void go_on(uv_idle_t *pending) {
     (void)pending;
 }
 
+static void is_added(struct addon *addon) {
+    if (addon->is_dispatching)
+        return;
+    if (!uv_is_active((uv_handle_t *)&addon->pending))
+        uv_idle_start(&addon->pending, go_on);
+    const struct inbox *inbox = &addon->inboxes[addon->filling];
+    if (inbox->used + inbox->large > INBOX_BYTES_MAX)
+        addon_dispatch(addon);
+}
+
+static uint32_t make_large(struct addon *addon, const hearth_event *event, bool is_all_ascii);
+
 void addon_on_event(void *context, const hearth_event *event) {
     const struct owner *owner = context;
     struct addon *addon = owner->addon;
-    uint32_t index = index_of(addon, event), external = 0;
+    uint32_t index = index_of(addon, event), large = 0, flags = event->flags & 7u;
     size_t length = event->data_length, info = pack_info(event, NULL);
-    uint32_t flags = event->flags & 3u;
-    if (event->type == HEARTH_EVENT_MESSAGE && length > PAYLOAD_BYTES_MAX)
-        external = make_external(addon, event);
+    const char *room = event->event_name ? event->event_name : event->room;
+    size_t room_length = event->event_name ? event->event_name_length : event->room_length;
+    if (event->event_name)
+        flags |= FLAG_NAMED;
     if (event->opcode == HEARTH_TEXT && is_ascii(event->data, length))
         flags |= FLAG_ASCII;
-    size_t kept = external ? 0 : length;
-    size_t size = HEADER_BYTES + kept + event->room_length + event->user_length + event->path_length + info;
+    if (event->opcode && length > PAYLOAD_BYTES_MAX)
+        large = make_large(addon, event, (flags & FLAG_ASCII) != 0);
+    size_t kept = large ? 0 : length;
+    size_t size =
+        HEADER_WORDS * sizeof(uint32_t) + kept + room_length + event->user_length + event->path_length + info;
     size_t padded = (size + 7) & ~(size_t)7;
     uint8_t *place = reserve(addon, padded);
     if (!place)
         return;
-    uint32_t words[16] = {
+    uint32_t words[HEADER_WORDS] = {
         (uint32_t)padded,
         event->type | flags << 8 | event->opcode << 16,
         index,
@@ -200,27 +218,48 @@ void addon_on_event(void *context, const hearth_event *event) {
         owner->number,
         (uint32_t)event->code,
         (uint32_t)event->route,
-        (uint32_t)event->room_length,
+        (uint32_t)room_length,
         (uint32_t)event->user_length,
         (uint32_t)event->path_length,
         (uint32_t)info,
         (uint32_t)length,
         (uint32_t)event->time_ms,
         (uint32_t)(event->time_ms >> 32),
-        external,
+        large,
     };
-    memcpy(place, words, sizeof words);
-    uint8_t *next = put(place + HEADER_BYTES, event->data, kept);
-    next = put(next, event->room, event->room_length);
+    uint8_t *next = put(place, words, sizeof words);
+    next = put(next, event->data, kept);
+    next = put(next, room, room_length);
     next = put(next, event->user, event->user_length);
     next = put(next, event->path, event->path_length);
     pack_info(event, next);
     if (event->type == HEARTH_EVENT_CLOSE)
         note_closing(addon, index);
-    if (!addon->is_dispatching && !uv_is_active((uv_handle_t *)&addon->pending))
-        uv_idle_start(&addon->pending, go_on);
-    if (addon->inboxes[addon->filling].used > INBOX_BYTES_MAX && !addon->is_dispatching)
-        addon_dispatch(addon);
+    is_added(addon);
+}
+
+void addon_on_log(void *context, const hearth_log_entry *entry) {
+    struct addon *addon = context;
+    size_t length = strlen(entry->message), area = strlen(entry->area);
+    size_t size = HEADER_WORDS * sizeof(uint32_t) + length + area + entry->fields_length;
+    size_t padded = (size + 7) & ~(size_t)7;
+    uint8_t *place = reserve(addon, padded);
+    if (!place)
+        return;
+    uint32_t words[HEADER_WORDS] = {[0] = (uint32_t)padded,
+                                    [1] = TYPE_LOG,
+                                    [5] = OWNER_IS_LOG,
+                                    [6] = entry->level,
+                                    [8] = (uint32_t)area,
+                                    [11] = (uint32_t)entry->fields_length,
+                                    [12] = (uint32_t)length,
+                                    [13] = (uint32_t)entry->time_ms,
+                                    [14] = (uint32_t)(entry->time_ms >> 32)};
+    uint8_t *next = put(place, words, sizeof words);
+    next = put(next, entry->message, length);
+    next = put(next, entry->area, area);
+    put(next, entry->fields, entry->fields_length);
+    is_added(addon);
 }
 
 /* --------------------------------------------------------------- large payloads */
@@ -230,35 +269,42 @@ static void free_payload(napi_env env, void *data, void *hint) {
     free(data);
 }
 
-/* Gives a payload to JavaScript as a Buffer of its own, in the array that the dispatch function is called
- * with. 0: it could not be, and the payload goes into the record. */
-static uint32_t make_external(struct addon *addon, const hearth_event *event) {
-    uint32_t number = 0;
-    napi_handle_scope scope;
-    napi_value resource, list, buffer;
-    void *copy = malloc(event->data_length);
-    if (!copy || napi_open_handle_scope(addon->env, &scope) != napi_ok) {
-        free(copy);
-        return 0;
-    }
-    memcpy(copy, event->data, event->data_length);
-    if (napi_get_reference_value(addon->env, addon->resource, &resource) == napi_ok &&
-        napi_get_named_property(addon->env, resource, "payloads", &list) == napi_ok) {
-        napi_status status =
-            napi_create_external_buffer(addon->env, event->data_length, copy, free_payload, NULL, &buffer);
-        if (status != napi_ok) {
-            /* Runtimes that keep all memory in a cage of theirs: it has to be copied. */
-            status = napi_create_buffer_copy(addon->env, event->data_length, copy, NULL, &buffer);
-            free(copy);
-        }
-        copy = NULL;
-        uint32_t count = 0;
-        if (status == napi_ok && napi_get_array_length(addon->env, list, &count) == napi_ok &&
-            napi_set_element(addon->env, list, count, buffer) == napi_ok)
-            number = count + 1;
-    }
+/* Bytes as a Buffer around a copy of them; where a runtime keeps all memory in a cage of its own, in it. */
+static napi_status make_buffer(napi_env env, const uint8_t *data, size_t length, napi_value *buffer) {
+    void *copy = malloc(length);
+    if (!copy)
+        return napi_generic_failure;
+    memcpy(copy, data, length);
+    if (napi_create_external_buffer(env, length, copy, free_payload, NULL, buffer) == napi_ok)
+        return napi_ok;
     free(copy);
-    napi_close_handle_scope(addon->env, scope);
+    return napi_create_buffer_copy(env, length, data, NULL, buffer);
+}
+
+/* Gives a payload to JavaScript as a value of its own, in the list `payloads` of the engine, and answers its
+ * place there. 0: it could not be, and the payload goes into the record. */
+static uint32_t make_large(struct addon *addon, const hearth_event *event, bool is_all_ascii) {
+    napi_env env = addon->env;
+    napi_handle_scope scope;
+    napi_value resource, list, value;
+    napi_status status;
+    uint32_t count = 0, number = 0;
+    if (napi_open_handle_scope(env, &scope) != napi_ok)
+        return 0;
+    if (event->opcode == HEARTH_BINARY)
+        status = make_buffer(env, event->data, event->data_length, &value);
+    else if (is_all_ascii)
+        status = napi_create_string_latin1(env, (const char *)event->data, event->data_length, &value);
+    else
+        status = napi_create_string_utf8(env, (const char *)event->data, event->data_length, &value);
+    if (status == napi_ok && napi_get_reference_value(env, addon->resource, &resource) == napi_ok &&
+        napi_get_named_property(env, resource, "payloads", &list) == napi_ok &&
+        napi_get_array_length(env, list, &count) == napi_ok &&
+        napi_set_element(env, list, count, value) == napi_ok)
+        number = count + 1;
+    napi_close_handle_scope(env, scope);
+    if (number)
+        addon->inboxes[addon->filling].large += event->data_length;
     return number;
 }
 
@@ -302,6 +348,17 @@ static bool call_dispatch(struct addon *addon, struct inbox *inbox) {
     return is_called;
 }
 
+/* What was large once does not stay so. */
+static void empty(struct addon *addon, struct inbox *inbox) {
+    napi_handle_scope scope;
+    bool is_too_large = inbox->capacity > INBOX_BYTES && inbox->used <= INBOX_BYTES;
+    inbox->used = inbox->large = 0;
+    if (is_too_large && napi_open_handle_scope(addon->env, &scope) == napi_ok) {
+        inbox_open(addon, inbox, INBOX_BYTES);
+        napi_close_handle_scope(addon->env, scope);
+    }
+}
+
 /* Tells JavaScript what has happened, and does what it wants to have sent. What happens meanwhile is told
  * too, but for what goes on and on: that waits for the next turn. */
 void addon_dispatch(struct addon *addon) {
@@ -313,7 +370,7 @@ void addon_dispatch(struct addon *addon) {
         uint32_t closed = addon->closing_count;
         addon->filling = !addon->filling;
         call_dispatch(addon, inbox);
-        inbox->used = 0;
+        empty(addon, inbox);
         addon_send_outbox(addon);
         free_closed(addon, closed);
     }
@@ -321,47 +378,4 @@ void addon_dispatch(struct addon *addon) {
     addon_send_outbox(addon);
     if (addon->inboxes[addon->filling].used == 0)
         uv_idle_stop(&addon->pending);
-}
-
-/* --------------------------------------------------------------- and back */
-
-static void send_record(struct addon *addon, const uint8_t *record, const uint32_t *words) {
-    uint32_t kind = words[1] & 0xFF, opcode = words[1] >> 8, target = words[2], left_out = words[3];
-    const char *name = (const char *)record + OUT_HEADER_BYTES;
-    const uint8_t *payload = record + OUT_HEADER_BYTES + words[4] + 1;
-    size_t length = words[5];
-    hearth_except except = {.size = sizeof except};
-    if (left_out && left_out < addon->connections_count)
-        except.connection = addon->connections[left_out];
-    if (kind == OUT_SEND) {
-        if (target < addon->connections_count)
-            hearth_connection_send(addon->connections[target], opcode, payload, length);
-        return;
-    }
-    hearth_server *server = target < addon->servers_count ? addon->servers[target] : NULL;
-    if (kind == OUT_ROOM)
-        hearth_room_broadcast(server, name, opcode, payload, length, &except);
-    else if (kind == OUT_SERVER)
-        hearth_server_broadcast(server, opcode, payload, length, &except);
-    else if (kind == OUT_USER)
-        hearth_user_send(server, name, opcode, payload, length, &except);
-}
-
-void addon_send_outbox(struct addon *addon) {
-    uint32_t used;
-    memcpy(&used, addon->outbox, sizeof used);
-    if (used <= sizeof used)
-        return;
-    /* What is sent may have events for a consequence, never calls of JavaScript: it cannot grow meanwhile. */
-    uint32_t empty = sizeof used, offset = sizeof used;
-    while (offset + OUT_HEADER_BYTES <= used && used <= OUTBOX_BYTES) {
-        uint32_t words[6];
-        memcpy(words, addon->outbox + offset, sizeof words);
-        if (words[0] < OUT_HEADER_BYTES || words[0] > used - offset ||
-            (uint64_t)words[4] + words[5] + OUT_HEADER_BYTES + 1 > words[0])
-            break;
-        send_record(addon, addon->outbox + offset, words);
-        offset += words[0];
-    }
-    memcpy(addon->outbox, &empty, sizeof empty);
 }

@@ -3,12 +3,14 @@
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const http = require("node:http");
+const https = require("node:https");
+const net = require("node:net");
 const path = require("node:path");
 const { once } = require("node:events");
 const { test } = require("node:test");
 const { Worker } = require("node:worker_threads");
-const { Server, versions } = require("../index.cjs");
-const { Peer } = require("./help.js");
+const { Server, connect } = require("../index.cjs");
+const { Peer, makeCertificates, pause, until } = require("./help.js");
 
 test("an upgrade of Node's own HTTP server is taken over, with what came behind it", async () => {
   const web = http.createServer((request, response) => response.end("plain"));
@@ -29,11 +31,11 @@ test("an upgrade of Node's own HTTP server is taken over, with what came behind 
   await assert.rejects(Peer.open(`ws://127.0.0.1:${port}/nowhere`));
   await server.close();
   for (const peer of peers) assert.equal((await peer.closed).code, 1001);
-  web.close();
+  // Node's server does not wait for the connections that it gave away.
+  await new Promise((resolve) => web.close(resolve));
 });
 
 test("frames that come with the upgrade are not lost", async () => {
-  const net = require("node:net");
   const web = http.createServer();
   const server = new Server();
   server.route("/", (connection) => connection.on("message", (data) => connection.send(data)));
@@ -63,6 +65,74 @@ test("handleUpgrade says what it cannot take", async () => {
   const request = { method: "GET", url: "/", httpVersion: "1.1", rawHeaders: [] };
   assert.throws(() => server.handleUpgrade(request, {}, null), { code: "HEARTH_ERR_INVALID" });
   await server.close();
+});
+
+test("an upgrade may be taken over later, with what came meanwhile", async () => {
+  // As middleware does that looks into a database first.
+  const application = (request, response) => response.end("from the application");
+  const web = http.createServer(application);
+  const server = new Server();
+  server.route("/", (connection) => connection.on("message", (data) => connection.send(data)));
+  await server.listen();
+  web.on("upgrade", async (request, socket, head) => {
+    await pause(50);
+    if (request.headers.cookie !== "session=1") return void socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
+    server.handleUpgrade(request, socket, head);
+  });
+  web.listen(0, "127.0.0.1");
+  await once(web, "listening");
+  const { port } = web.address();
+  const send = (cookie) => {
+    const socket = net.connect(port, "127.0.0.1");
+    socket.write(
+      `GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nCookie: ${cookie}\r\n` +
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    setTimeout(() => socket.write(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69])), 10);
+    return socket;
+  };
+  const read = async (socket, wanted) => {
+    let got = "";
+    while (!got.includes(wanted)) got += (await once(socket, "data"))[0].toString("latin1");
+    socket.destroy();
+  };
+  await read(send("session=1"), "\r\n\r\n\x81\x02hi");
+  await read(send("session=2"), "401 Unauthorized");
+  assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "from the application");
+  await server.close();
+  web.close();
+});
+
+test("behind Node's HTTPS server the bytes go through it, in both directions and to the end", async () => {
+  const file = makeCertificates();
+  const web = https.createServer({
+    cert: fs.readFileSync(file("localhost.pem")), key: fs.readFileSync(file("localhost.key")),
+  });
+  const server = new Server({ trustedProxies: "unix", outboxMaxBytes: "64MiB", maxMessageSize: "8MiB" });
+  const closes = [];
+  server.route("/{room}", { join: true }, (connection) => {
+    connection.on("message", (data) => server.room(connection.path.room).broadcast(data));
+    connection.on("close", (code) => closes.push(code));
+  });
+  await server.listen();
+  web.on("upgrade", (request, socket, head) => server.handleUpgrade(request, socket, head));
+  web.listen(0, "127.0.0.1");
+  await once(web, "listening");
+  const url = `wss://localhost:${web.address().port}/a`;
+  const options = { tlsCaFile: file("ca.pem"), reconnectEnabled: false, maxMessageSize: "8MiB" };
+  const [one, two] = [connect(url, options), connect(url, options)];
+  await Promise.all([one.opened, two.opened]);
+  assert.match(server.connections[0].address, /^127\.0\.0\.1:/);
+  const large = "x".repeat(4 << 20);
+  const got = once(two, "message");
+  one.send(large);
+  assert.equal((await got)[0], large);
+  await one.close(4001, "done");
+  await until(() => closes.length === 1);
+  await server.close();
+  assert.equal((await two.ended).code, 1001);
+  assert.deepEqual(closes, [4001, 1001]);
+  await new Promise((resolve) => web.close(resolve));
 });
 
 const worker = `
@@ -98,10 +168,35 @@ test("each worker has an engine of its own and ends cleanly, also in the middle 
   await workers[2].terminate();
 });
 
-test("the loop is Node's, and OpenSSL the system's", { skip: process.platform !== "linux" }, () => {
-  assert.equal(versions.libuv, process.versions.uv);
-  assert.match(versions.openssl, /^3\./);
-  const maps = fs.readFileSync("/proc/self/maps", "utf8");
-  assert.ok(!/\/libuv\.so/.test(maps), "a second libuv is loaded");
-  assert.match(maps, /libcrypto\.so\.3/);
+test("a hundred workers are terminated in mid-traffic, and the process lives", async () => {
+  const library = path.join(__dirname, "..", "index.cjs");
+  for (let round = 0; round < 10; round++) {
+    const workers = Array.from({ length: 10 }, () => new Worker(worker, { eval: true, workerData: library }));
+    const ports = await Promise.all(workers.map(async (one) => (await once(one, "message"))[0]));
+    const clients = ports.map((port) => connect(`ws://127.0.0.1:${port}/`, { reconnectEnabled: false }));
+    await Promise.all(clients.map((client) => client.opened));
+    for (const client of clients) {
+      client.on("message", (data) => { if (client.isConnected) client.send(data); });
+      for (let number = 0; number < 20; number++) client.send("round and round");
+    }
+    await pause(10);
+    await Promise.all(workers.map((one) => one.terminate()));
+    for (const client of clients) assert.equal((await client.ended).code ?? 1006, 1006);
+  }
+});
+
+test("a worker with clients and servers that nobody closes ends with its thread", async () => {
+  const source = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    const { Server, connect } = require(workerData);
+    const server = new Server({ port: 0 });
+    server.route("/", (connection) => { throw new Error("as planned"); });
+    server.on("error", () => parentPort.postMessage("told"));
+    server.listen().then(() => connect("ws://127.0.0.1:" + server.port + "/", { reconnectMaxAttempts: 0 }));
+    parentPort.once("message", () => process.exit(3));`;
+  const library = path.join(__dirname, "..", "index.cjs");
+  const one = new Worker(source, { eval: true, workerData: library });
+  await once(one, "message");
+  one.postMessage("end");
+  assert.deepEqual(await once(one, "exit"), [3]);
 });

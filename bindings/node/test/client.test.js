@@ -4,13 +4,12 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { test } = require("node:test");
 const { Client, HearthError, Server, connect } = require("../index.cjs");
-const { runProgram, withServer } = require("./help.js");
+const { pause, runProgram, until, withServer } = require("./help.js");
 
 const echo = (server) => server.route("/echo", { subprotocols: ["chat"] }, (connection) => {
   connection.on("message", (data) => connection.send(data));
 });
 const soon = { reconnectBackoffBase: "10ms", reconnectBackoffMax: "50ms", reconnectFloor: "5ms" };
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 test("a client connects, sends, receives and closes", () =>
   withServer({}, echo, async (server, url) => {
@@ -72,6 +71,8 @@ test("the queue is bounded, inspected and cleared, and tells what became of each
   const ids = ["a", "b", "c"].map((message) => client.send(message));
   assert.throws(() => client.send("d"), { code: "HEARTH_ERR_QUEUE_FULL" });
   assert.deepEqual(client.queue, ids);
+  assert.deepEqual(ids.map((id) => client.queued(id)), ["a", "b", "c"]);
+  assert.equal(client.queued(ids[2] + 1), undefined);
   assert.equal(client.clearQueue(), 3);
   const last = client.send("e");
   await client.close();
@@ -119,7 +120,6 @@ test("bad addresses and options are refused at once", () => {
 
 test("a client keeps the process running until it is closed", async () => {
   const program = `
-    const { connect } = require(${JSON.stringify(require.resolve("../index.cjs"))});
     const server = new Server({ port: 0 }).unref();
     server.route("/", (connection) => connection.on("message", (data) => connection.send(data)));
     server.listen().then(async () => {
@@ -130,3 +130,75 @@ test("a client keeps the process running until it is closed", async () => {
   const { code, output } = await runProgram(program);
   assert.deepEqual([code, output.trim()], [0, "hello"]);
 });
+
+test("poke makes a waiting client try at once, and unref lets the process go", async () => {
+  const slow = { reconnectBackoffBase: "60s", reconnectJitter: 0, reconnectMaxAttempts: 0 };
+  const first = new Server({ port: 0, closeTimeout: 1 });
+  first.route("/");
+  await first.listen();
+  const { port } = first;
+  const client = connect(`ws://127.0.0.1:${port}/`, slow).unref().ref();
+  await client.opened;
+  await first.close();
+  await until(() => client.state === "reconnecting");
+  const second = new Server({ port, closeTimeout: 1 });
+  second.route("/");
+  await second.listen();
+  client.poke();
+  await until(() => client.isConnected);
+  await client.close();
+  await second.close();
+  const { code, output } = await runProgram(`
+    connect("ws://127.0.0.1:1/", { reconnectMaxAttempts: 0 }).unref();
+    console.log("on my way");`);
+  assert.deepEqual([code, output.trim()], [0, "on my way"]);
+});
+
+test("a reader that is slower than its socket loses nothing, and a close ends its iteration", () =>
+  withServer({}, (server) => server.route("/", (connection) => {
+    for (let number = 0; number < 200; number++) connection.send(`${number}`);
+    connection.close(4000, "all of it");
+  }), async (server, url) => {
+    const client = connect(url, { reconnectEnabled: false });
+    const seen = [];
+    for await (const message of client) {
+      seen.push(message);
+      if (seen.length % 50 === 0) await pause(2);
+    }
+    assert.equal(seen.length, 200);
+    const { code, reason } = await client.ended;
+    assert.deepEqual([code, reason], [4000, "all of it"]);
+  }));
+
+test("what a listener of a client throws is an error event, and the client goes on", () =>
+  withServer({}, echo, async (server, url) => {
+    const client = connect(`${url}/echo`);
+    const errors = [];
+    const messages = [];
+    client.on("error", (error) => errors.push(error.message));
+    client.on("message", (data) => messages.push(data));
+    client.on("message", (data) => { if (data === "bad") throw new Error("as planned"); });
+    client.on("message", async (data) => { if (data === "bad") throw new Error("later"); });
+    client.send("bad");
+    client.send("good");
+    await until(() => messages.length === 2 && errors.length === 2);
+    assert.deepEqual([errors, messages], [["as planned", "later"], ["bad", "good"]]);
+    await client.close();
+  }));
+
+test("thousands of clients, one after the other, leave nothing behind", () =>
+  withServer({}, echo, async (server, url) => {
+    for (let round = 0; round < 40; round++) {
+      const clients = Array.from({ length: 50 }, () => connect(`${url}/echo`));
+      await Promise.all(clients.map((client) => client.opened));
+      for (const client of clients) client.send(`round ${round}`);
+      await Promise.all(clients.map((client) => client.close()));
+    }
+    // Those that are never opened are collected.
+    for (let count = 0; count < 2000; count++) new Client(`${url}/echo`);
+    const last = connect(`${url}/echo`);
+    const answer = once(last, "message");
+    last.send("the last");
+    assert.equal((await answer)[0], "the last");
+    await last.close();
+  }));

@@ -3,7 +3,7 @@
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const { HearthError, Server } = require("../index.cjs");
-const { Peer, runProgram, withServer } = require("./help.js");
+const { Peer, runProgram, until, withServer } = require("./help.js");
 
 const refused = (code, pattern) => (error) => {
   assert.ok(error instanceof HearthError, `${error?.stack}`);
@@ -35,6 +35,12 @@ test("wrong values and types are refused with a sentence", () => {
   );
   assert.throws(() => new Server({ pingInterval: {} }), refused("HEARTH_ERR_INVALID_VALUE", /pingInterval/));
   assert.throws(() => new Server({ port: 70000 }), refused("HEARTH_ERR_INVALID", /port/));
+  assert.throws(
+    () => new Server({ maxMessageSize: -1 }),
+    refused("HEARTH_ERR_INVALID_VALUE", /max_message_size/)
+  );
+  assert.throws(() => new Server({ listen: "1.2.3.4:5", port: 1 }), refused("HEARTH_ERR_INVALID", /either/));
+  assert.throws(() => new Server("8000"), refused("HEARTH_ERR_INVALID", /object/));
   assert.throws(() => new Server(null), refused("HEARTH_ERR_INVALID", /object/));
   const server = new Server({});
   assert.throws(() => server.route("no slash"), refused("HEARTH_ERR_INVALID_VALUE", /./));
@@ -58,7 +64,7 @@ test("calls after the end answer GONE, and close may be called again", () =>
     const peer = await Peer.open(url);
     const [connection] = server.connections;
     await peer.close();
-    while (connection.readyState !== 3) await new Promise((resolve) => setTimeout(resolve, 2));
+    await until(() => connection.readyState === 3);
     assert.throws(() => connection.send("late"), refused("HEARTH_ERR_GONE", /closed/));
     assert.throws(() => connection.join("room"), refused("HEARTH_ERR_GONE", /closed/));
     assert.throws(() => connection.info, refused("HEARTH_ERR_GONE", /closed/));
@@ -67,6 +73,26 @@ test("calls after the end answer GONE, and close may be called again", () =>
     connection.close();
     server.broadcast("to nobody", { except: connection });
   }));
+
+test("options and names of any length are taken whole, or refused", async () => {
+  const proxies = Array.from({ length: 400 }, (_, number) => `10.${number >> 8}.${number & 255}.0/24`);
+  const server = new Server({ trustedProxies: proxies });
+  await server.close();
+  assert.throws(() => new Server({ trustedProxies: [...proxies, "nonsense"] }),
+    refused("HEARTH_ERR_INVALID_VALUE", /trusted_proxies/));
+  await withServer({}, (one) => one.route("/"), async (one, url) => {
+    const peer = await Peer.open(url);
+    await until(() => one.connectionCount === 1);
+    const [connection] = one.connections;
+    assert.throws(() => connection.join("x".repeat(5000)), refused("HEARTH_ERR_TOO_LARGE", /./));
+    assert.deepEqual(one.room("x".repeat(5000)).users, []);
+    const long = "x".repeat(124);
+    assert.throws(() => connection.close(1000, long), refused("HEARTH_ERR_TOO_LARGE", /123 bytes/));
+    assert.throws(() => connection.close(1005), refused("HEARTH_ERR_INVALID", /1005/));
+    assert.throws(() => connection.close("bye"), refused("HEARTH_ERR_INVALID", /close code/));
+    await peer.close();
+  });
+});
 
 test("an exception in a handler is an error event and closes that connection with 1011", () =>
   withServer({}, (server) => {
@@ -105,9 +131,8 @@ const serving = `
 const server = new Server({ port: 0 });
 server.route("/", (connection) => connection.on("message", (data) => onMessage(connection, data)));
 server.listen().then(() => {
-  const socket = new WebSocket("ws://127.0.0.1:" + server.port);
-  socket.onopen = () => socket.send("go");
-  globalThis.socket = socket;
+  globalThis.socket = connect("ws://127.0.0.1:" + server.port, { reconnectEnabled: false });
+  socket.send("go");
 });
 `;
 
@@ -144,6 +169,77 @@ test("an uncaught exception of a timer is the program's, as always", async () =>
     function onMessage() { setTimeout(() => { throw new Error("from a timer"); }); }`);
   assert.equal(code, 1);
   assert.match(output, /from a timer/);
+});
+
+test("an error that nobody listens for is a warning, and the process lives", async () => {
+  const { code, output } = await runProgram(`${serving}
+    process.on("warning", (warning) => console.log("warned", warning.message));
+    function onMessage() { setTimeout(() => server.close(), 20); throw new Error("as planned"); }`);
+  assert.equal(code, 0, output);
+  assert.match(output, /warned as planned/);
+});
+
+test("a listener that throws does not keep the others from being called", () =>
+  withServer({}, (server) => server.route("/", (connection) => {
+    connection.on("message", () => { throw new Error("first"); });
+    connection.on("message", (data) => connection.server.emit("second", data));
+    connection.once("message", () => connection.server.emit("once"));
+  }), async (server, url) => {
+    const seen = [];
+    server.on("second", (data) => seen.push(data));
+    server.on("once", () => seen.push("once"));
+    server.on("error", (error) => seen.push(error.message));
+    const peer = await Peer.open(url);
+    peer.send("now");
+    assert.equal((await peer.closed).code, 1011);
+    assert.deepEqual(seen, ["first", "now", "once"]);
+  }));
+
+test("an error handler that throws is an uncaught exception, not a crash", async () => {
+  const { code, signal, output } = await runProgram(`${serving}
+    process.on("uncaughtException", (error) => { console.log(error.message); server.close(); });
+    server.on("error", () => { throw new Error("from the error handler"); });
+    function onMessage() { throw new Error("first"); }`);
+  assert.deepEqual([code, signal], [0, null], output);
+  assert.match(output, /from the error handler/);
+});
+
+test("handlers may close everything while messages come", () =>
+  withServer({ outboxMaxBytes: "64MiB" }, (server) => server.route("/", (connection) => {
+    connection.on("message", (data) => {
+      if (data === "close") for (const one of server.connections) one.close(4000, "all");
+      else server.broadcast(data);
+    });
+  }), async (server, url) => {
+    const peers = await Promise.all(Array.from({ length: 20 }, () => Peer.open(url)));
+    for (const peer of peers) for (let number = 0; number < 20; number++) peer.send(`${number}`);
+    peers[7].send("close");
+    for (const peer of peers) assert.equal((await peer.closed).code, 4000);
+    await until(() => server.connectionCount === 0);
+  }));
+
+test("an engine whose servers and connections nobody holds goes on, and ends without a crash", async () => {
+  const { code, output } = await runProgram(`
+    async function begin() {
+      const server = new Server({ port: 0 });
+      server.route("/", (connection) => connection.on("message", (data) => connection.send(data)));
+      await server.listen();
+      return connect("ws://127.0.0.1:" + server.port + "/");
+    }
+    const answers = [];
+    begin().then(async (client) => {
+      client.on("message", (data) => answers.push(data));
+      for (let round = 0; round < 20; round++) {
+        for (let count = 0; count < 100; count++) { new Server({ port: 0 }); connect; }
+        global.gc();
+        await new Promise(setImmediate);
+        client.send("round " + round);
+      }
+      while (answers.length < 20) await new Promise((resolve) => setTimeout(resolve, 2));
+      console.log("fine");
+      process.exit(0);
+    });`, { flags: ["--expose-gc"] });
+  assert.deepEqual([code, output.trim()], [0, "fine"]);
 });
 
 test("servers that nobody holds are collected without a crash", async () => {

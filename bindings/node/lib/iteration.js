@@ -1,0 +1,64 @@
+"use strict";
+
+/** Messages of one iteration that may wait, in count and in bytes, before its connection is closed. */
+const WAITING_MAX = 1024;
+const WAITING_BYTES_MAX = 4 << 20;
+
+/** The messages of a connection or a client for `for await`. */
+class Iteration {
+  #connection;
+  #waiting = [];
+  #first = 0;
+  #bytes = 0;
+  #takers = [];
+  #hasEnded = false;
+
+  constructor(connection) {
+    this.#connection = connection;
+  }
+
+  add(data) {
+    if (this.#hasEnded) return;
+    if (this.#takers.length > 0) return void this.#takers.shift()({ value: data, done: false });
+    this.#waiting.push(data);
+    this.#bytes += data.length;
+    if (this.#waiting.length - this.#first > WAITING_MAX || this.#bytes > WAITING_BYTES_MAX) {
+      // Of a client it is a promise.
+      Promise.resolve(this.#connection.close(1013, "messages are not taken")).catch(() => {});
+    }
+  }
+
+  end() {
+    this.#hasEnded = true;
+    for (const taker of this.#takers) taker({ value: undefined, done: true });
+    this.#takers = [];
+  }
+
+  next() {
+    if (this.#first < this.#waiting.length) return Promise.resolve({ value: this.#take(), done: false });
+    if (this.#hasEnded) return Promise.resolve({ value: undefined, done: true });
+    return new Promise((resolve) => { this.#takers.push(resolve); });
+  }
+
+  /** The program leaves its loop: what comes later is not kept. */
+  return() {
+    this.#waiting = [];
+    this.#first = 0;
+    this.end();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  [Symbol.asyncIterator]() { return this; }
+
+  #take() {
+    const value = this.#waiting[this.#first++];
+    this.#bytes -= value.length;
+    if (this.#first === this.#waiting.length) {
+      this.#waiting = [];
+      this.#first = 0;
+    }
+    return value;
+  }
+}
+
+module.exports = { Iteration };
