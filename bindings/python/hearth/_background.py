@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
 import threading
 from typing import Any, Coroutine, Optional, TypeVar
 
@@ -18,6 +19,12 @@ class BackgroundLoop:
         self._users = 0
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._thread: Optional[threading.Thread] = None
+
+    def forget(self) -> None:
+        """In the child of a fork: the thread is the parent's. What was open there is not open here."""
+        self._lock = threading.Lock()
+        self._users = 0
+        self._loop = self._thread = None
 
     def acquire(self) -> None:
         with self._lock:
@@ -34,7 +41,7 @@ class BackgroundLoop:
 
     def release(self) -> None:
         with self._lock:
-            self._users -= 1
+            self._users = max(self._users - 1, 0)
             if self._users > 0:
                 return
             loop, self._loop = self._loop, None
@@ -84,3 +91,5 @@ def _run(loop: asyncio.AbstractEventLoop, ready: threading.Event) -> None:
 
 
 background = BackgroundLoop()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=background.forget)

@@ -191,3 +191,31 @@ def test_serving_ends_politely_by_a_signal(library, number):
     finally:
         program.kill()
     assert (output, errors, program.returncode) == ("served\n", "", 0)
+
+
+FORGETFUL = """
+import os, sys
+import hearth, hearth.sync
+server = hearth.sync.Server("127.0.0.1:0")
+server.on_message(lambda connection, message: connection.send(message))
+server.start()
+ws = hearth.sync.connect(f"ws://127.0.0.1:{server.port}/")
+ws.send("hello")
+print(ws.recv(20).text, flush=True)
+child = os.fork()
+if child == 0:
+    try:
+        ws.recv(20)
+    except RuntimeError as error:
+        print(error, flush=True)
+        os._exit(0)
+    os._exit(1)
+print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+def test_a_program_may_fork_and_may_end_without_closing_anything(library):
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(ROOT) / "bindings" / "python")}
+    command = [sys.executable, "-W", "ignore", "-c", FORGETFUL]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("hello\nit is not open\n0\n", 0), done.stderr

@@ -183,6 +183,13 @@ class Entry:
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(self.manager._close_seconds, self._give_up)
 
+    def tell(self) -> None:
+        """The hooks have been told that it is over."""
+        if self.told is None:
+            self.told = asyncio.get_running_loop().create_future()
+        if not self.told.done():
+            self.told.set_result(None)
+
     def _give_up(self) -> None:
         self._deadline = None
         if self._writer is not None:

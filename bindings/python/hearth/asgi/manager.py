@@ -110,6 +110,9 @@ class ConnectionManager:
     def _forget(self) -> None:
         if self._beat is not None and self._loop is not None and not self._loop.is_closed():
             self._beat.cancel()
+        if self._loop is asyncio.get_running_loop():
+            for entry in self._entries.values():
+                entry.tell()
         self._beat = self._loop = None
         self._entries.clear()
         self._sockets.clear()
@@ -179,8 +182,7 @@ class ConnectionManager:
             entries = [] if entry is None or entry.socket is not websocket else [entry]
         else:
             entries = self._entries_of(user_id)
-        for entry in entries:
-            await self._end(entry, code, reason)
+        await asyncio.gather(*[self._end(entry, code, reason) for entry in entries])
 
     async def _end(self, entry: Entry, code: int, reason: str) -> None:
         if entry.told is None:
@@ -333,10 +335,7 @@ class ConnectionManager:
         except Exception:
             logger.exception("an on_disconnect hook failed")
         finally:
-            if entry.told is None:
-                entry.told = asyncio.get_running_loop().create_future()
-            if not entry.told.done():
-                entry.told.set_result(None)
+            entry.tell()
 
     # -------------------------------------------------------------- inside
 
