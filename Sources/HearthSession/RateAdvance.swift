@@ -1,17 +1,19 @@
-// Tokens that a peer has in advance. Who sends many messages in a millisecond will do so again, and asking
+// Tokens that a peer has in advance. Who sends many messages in a few milliseconds does so again, and asking
 // several buckets for each of them costs more than the message: so they are asked once for as many as came
 // the last time.
 
 package struct RateAdvance {
     private static var messagesMax: UInt64 { 255 }
     private static var bytesMax: UInt64 { 1 << 20 }
+    /// For how many milliseconds they are good.
+    private static var window: UInt64 { 16 }
 
-    /// The millisecond for which they are good.
-    private var moment: UInt64 = 0
+    /// When the buckets were asked first in this window.
+    private var start: UInt64 = 0
     /// What is left.
     package private(set) var messages: UInt64 = 0
     package private(set) var bytes: UInt64 = 0
-    /// What came in that millisecond.
+    /// What came in this window.
     private var messagesCame: UInt64 = 0
     private var bytesCame: UInt64 = 0
 
@@ -20,7 +22,7 @@ package struct RateAdvance {
     /// A message came; false: the buckets must be asked.
     @inline(__always)
     package mutating func spend(_ size: UInt64, now: UInt64) -> Bool {
-        if messages == 0 || size > bytes || now != moment { return false }
+        if messages == 0 || size > bytes || now &- start >= Self.window { return false }
         messages &-= 1
         bytes &-= size
         messagesCame &+= 1
@@ -34,15 +36,19 @@ package struct RateAdvance {
         bytes = 0
     }
 
-    /// The buckets are asked for a message. Returns how many are likely to follow within the millisecond.
+    /// The buckets are asked for a message. Returns how many are likely to follow within the window.
     package mutating func foresee(_ size: UInt64, now: UInt64) -> (messages: UInt64, bytes: UInt64) {
         // As many as the last time; and when there are more, as many again as have come.
-        let isSame = now == moment
+        let isSame = now &- start < Self.window
+        if now &- start >= 2 * Self.window { (messagesCame, bytesCame) = (0, 0) }
         let messages = isSame ? messagesCame : messagesCame &- min(1, messagesCame)
         let bytes = isSame ? bytesCame : bytesCame &- min(size, bytesCame)
-        moment = now
-        messagesCame = isSame ? messagesCame &+ 1 : 1
-        bytesCame = isSame ? bytesCame &+ size : size
+        if isSame {
+            messagesCame &+= 1
+            bytesCame &+= size
+        } else {
+            (start, messagesCame, bytesCame) = (now, 1, size)
+        }
         // Messages without bytes are too rare to foresee.
         if messages == 0 || bytes == 0 { return (0, 0) }
         return (min(messages, Self.messagesMax), min(bytes, Self.bytesMax))

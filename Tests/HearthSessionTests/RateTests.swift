@@ -146,30 +146,33 @@ struct RateTableTests {
 
 @Suite("Tokens in advance")
 struct RateAdvanceTests {
-    @Test("as many are foreseen as came in the last millisecond, and as many again if there are more")
+    @Test("as many are foreseen as came in the last window, and as many again if there are more")
     func foreseen() {
         let advance = Advance()
-        #expect(advance.foresee(10, now: 1) == [0, 0])
-        #expect(advance.foresee(10, now: 1) == [1, 10])
+        #expect(advance.foresee(10, now: 1000) == [0, 0])
+        #expect(advance.foresee(10, now: 1001) == [1, 10])
         advance.add(1, 10)
-        #expect(advance.spend(10, now: 1) && !advance.spend(10, now: 1))
-        #expect(advance.foresee(10, now: 1) == [3, 30])
+        #expect(advance.spend(10, now: 1015) && !advance.spend(10, now: 1015))
+        #expect(advance.foresee(10, now: 1015) == [3, 30])
         // Four came.
-        #expect(advance.foresee(10, now: 2) == [3, 30])
+        #expect(advance.foresee(10, now: 1016) == [3, 30])
         advance.add(3, 30)
-        for _ in 0..<3 { #expect(advance.spend(10, now: 2)) }
-        #expect(!advance.spend(10, now: 2))
-        #expect(advance.foresee(40, now: 3) == [0, 0])
-        #expect(advance.foresee(0, now: 4) == [0, 0])
+        for _ in 0..<3 { #expect(advance.spend(10, now: 1031)) }
+        #expect(!advance.spend(10, now: 1031))
+        #expect(advance.foresee(40, now: 1032) == [0, 0])
+        #expect(advance.foresee(0, now: 1048) == [0, 0])
+        // What came long ago says nothing.
+        for _ in 0..<9 { _ = advance.foresee(10, now: 2000) }
+        #expect(advance.foresee(10, now: 2032) == [0, 0])
     }
 
-    @Test("what was given for one millisecond is not good in another, nor for more bytes")
+    @Test("what was given for one window is not good in another, nor for more bytes")
     func spent() {
         let advance = Advance()
-        _ = advance.foresee(5, now: 7)
+        _ = advance.foresee(5, now: 70)
         advance.add(2, 10)
-        #expect(!advance.spend(11, now: 7) && !advance.spend(5, now: 8))
-        #expect(advance.spend(10, now: 7) && !advance.spend(1, now: 7))
+        #expect(!advance.spend(11, now: 70) && !advance.spend(5, now: 86))
+        #expect(advance.spend(10, now: 85) && !advance.spend(1, now: 85))
         #expect(advance.left == [1, 0])
     }
 
