@@ -32,11 +32,16 @@ final class SharedRate: @unchecked Sendable {
     private let lock = Lock()
     private var table: RateTable
 
-    init?(_ configuration: Configuration, _ key: ConfigurationKey) {
-        guard let rate = configuration.rate(key) else { return nil }
+    private init(_ rate: Rate, _ key: StaticString, entriesMax: Int) {
         self.rate = rate
-        self.key = key.entry.name
-        table = RateTable(entriesMax: configuration.integer(.rateLimitEntriesMax))
+        self.key = key
+        table = RateTable(entriesMax: entriesMax)
+    }
+
+    /// nil: the key is off. No initializer, as one that fails leaves its object behind in Embedded Swift.
+    static func of(_ configuration: Configuration, _ key: ConfigurationKey) -> SharedRate? {
+        let entriesMax = configuration.integer(.rateLimitEntriesMax)
+        return configuration.rate(key).map { SharedRate($0, key.entry.name, entriesMax: entriesMax) }
     }
 
     func take(_ tokens: UInt64, of peer: UInt64, now: UInt64) -> RateExcess? {
@@ -77,12 +82,12 @@ final class RateLimits: @unchecked Sendable {
         dropsMax = UInt32(clamping: configuration.integer(.rateLimitDropsMax))
         messages = configuration.rate(.rateLimitMessages)
         bytes = configuration.rate(.rateLimitBytes)
-        messagesOfUser = SharedRate(configuration, .rateLimitMessagesPerUser)
-        messagesOfAddress = SharedRate(configuration, .rateLimitMessagesPerIP)
-        bytesOfUser = SharedRate(configuration, .rateLimitBytesPerUser)
-        bytesOfAddress = SharedRate(configuration, .rateLimitBytesPerIP)
-        handshakesOfUser = SharedRate(configuration, .rateLimitHandshakesPerUser)
-        handshakesOfAddress = SharedRate(configuration, .rateLimitHandshakes)
+        messagesOfUser = SharedRate.of(configuration, .rateLimitMessagesPerUser)
+        messagesOfAddress = SharedRate.of(configuration, .rateLimitMessagesPerIP)
+        bytesOfUser = SharedRate.of(configuration, .rateLimitBytesPerUser)
+        bytesOfAddress = SharedRate.of(configuration, .rateLimitBytesPerIP)
+        handshakesOfUser = SharedRate.of(configuration, .rateLimitHandshakesPerUser)
+        handshakesOfAddress = SharedRate.of(configuration, .rateLimitHandshakes)
         seed = (Crypto.randomUInt64(), Crypto.randomUInt64())
         let isShared =
             messagesOfUser != nil || messagesOfAddress != nil || bytesOfUser != nil || bytesOfAddress != nil

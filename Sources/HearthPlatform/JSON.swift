@@ -8,16 +8,15 @@
     package final class JSON: @unchecked Sendable {
         let value: UnsafeMutablePointer<json_t>
 
-        /// nil: the text is not JSON, or nested deeper than Jansson reads (2048).
-        package init?(parsing text: UnsafeBufferPointer<UInt8>) {
+        /// nil: the text is not JSON, or nested deeper than Jansson reads (2048). No initializer, as one that
+        /// fails leaves its object behind in Embedded Swift.
+        package static func parsed(_ text: UnsafeBufferPointer<UInt8>) -> JSON? {
             var error = json_error_t()
             let flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY
-            guard
-                let parsed = UnsafeRawPointer(text.baseAddress).flatMap({
-                    json_loadb($0.assumingMemoryBound(to: CChar.self), text.count, Int(flags), &error)
-                })
-            else { return nil }
-            value = parsed
+            let parsed = UnsafeRawPointer(text.baseAddress).flatMap {
+                json_loadb($0.assumingMemoryBound(to: CChar.self), text.count, Int(flags), &error)
+            }
+            return parsed.map { JSON(taking: $0) }
         }
 
         /// Takes over the caller's reference.

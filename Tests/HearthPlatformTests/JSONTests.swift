@@ -5,7 +5,7 @@
     @Suite("JSON")
     struct JSONTests {
         private func parse(_ text: String) -> JSON? {
-            Array(text.utf8).withUnsafeBufferPointer { JSON(parsing: $0) }
+            Array(text.utf8).withUnsafeBufferPointer { JSON.parsed($0) }
         }
 
         private func text(_ value: JSONValue?) -> String? {
@@ -56,7 +56,7 @@
         @Test("bytes that are no UTF-8 are refused, and so is nesting without end")
         func bytes() {
             let broken: [UInt8] = [0x22, 0xFF, 0x22]
-            #expect(broken.withUnsafeBufferPointer { JSON(parsing: $0) } == nil)
+            #expect(broken.withUnsafeBufferPointer { JSON.parsed($0) } == nil)
             #expect(parse(String(repeating: "[", count: 100_000)) == nil)
             let deep = String(repeating: "[", count: 5000) + String(repeating: "]", count: 5000)
             #expect(parse(deep) == nil)

@@ -38,7 +38,7 @@
     @Suite("Token keys")
     struct TokenKeyTests {
         private func read(_ json: String) throws -> TokenKey {
-            let document = try #require(Array(json.utf8).withUnsafeBufferPointer { JSON(parsing: $0) })
+            let document = try #require(Array(json.utf8).withUnsafeBufferPointer { JSON.parsed($0) })
             return try TokenKey.jwk(document.root)
         }
 

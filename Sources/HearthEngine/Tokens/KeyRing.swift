@@ -144,7 +144,7 @@
         ) throws(KeyFault) -> [TokenKey] {
             let name = ascii("jwt_jwks")
             let json = text.first == UInt8(ascii: "{") ? text : try contents(text, name)
-            guard let document = json.withUnsafeBufferPointer({ JSON(parsing: $0) }),
+            guard let document = json.withUnsafeBufferPointer({ JSON.parsed($0) }),
                 let list = document.root["keys"], list.kind == .array
             else { throw KeyFault(name, ascii(" is not a JSON object with a list of keys")) }
             if list.count > keysMax { throw KeyFault(name, ascii(" has more than 256 keys")) }

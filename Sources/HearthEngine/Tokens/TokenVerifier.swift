@@ -132,7 +132,7 @@ internal import Synchronization
             if let fault { throw fault }
             var payload: [UInt8] = []
             _ = Base64URL.decode(token.span, parts.payload, into: &payload)
-            guard let document = payload.withUnsafeBufferPointer({ JSON(parsing: $0) }),
+            guard let document = payload.withUnsafeBufferPointer({ JSON.parsed($0) }),
                 let claims = Claims(document.root)
             else { throw .badClaims }
             let expiresAt = try rules.check(claims, now: Int64(clamping: wall))
@@ -157,7 +157,7 @@ internal import Synchronization
         private func json(_ token: [UInt8], _ range: Range<Int>) -> JSON? {
             var bytes: [UInt8] = []
             guard Base64URL.decode(token.span, range, into: &bytes) else { return nil }
-            return bytes.withUnsafeBufferPointer { JSON(parsing: $0) }
+            return bytes.withUnsafeBufferPointer { JSON.parsed($0) }
         }
     }
 #else
