@@ -395,7 +395,7 @@ typedef struct hearth_client_info {
 HEARTH_API const char *hearth_version(void);
 
 /* What it was built with and what it found at load, as JSON:
- * {"hearth":"0.1.0","libuv":"1.44.2","openssl":"3.0.15","runtime":"embedded"}.
+ * {"hearth":"0.1.0","libuv":"1.44.2","openssl":"3.0.15","openssldir":"/usr/lib/ssl","runtime":"embedded"}.
  * Thread: any. Memory: static. Since: 0.1 */
 HEARTH_API const char *hearth_build_info(void);
 

@@ -18,6 +18,8 @@ private nonisolated(unsafe) let buildInfo: UnsafePointer<CChar> = {
     text += CString.bytes(Process.libuvVersion)
     add("\",\"openssl\":\"")
     text += CString.bytes(Crypto.libraryVersion)
+    add("\",\"openssldir\":\"")
+    for byte in Crypto.libraryFolder where byte >= 0x20 && byte != UInt8(ascii: "\\") { text.append(byte) }
     #if hasFeature(Embedded)
         add("\",\"runtime\":\"embedded\"}")
     #else

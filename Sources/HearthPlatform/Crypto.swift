@@ -22,6 +22,16 @@ package enum Crypto {
     /// "3.0.15", of the library that the process has loaded.
     package static var libraryVersion: UnsafePointer<CChar> { OpenSSL_version(OPENSSL_VERSION_STRING) }
 
+    /// The folder in which that library looks for certificates.
+    package static var libraryFolder: [UInt8] {
+        // OPENSSLDIR: "/usr/lib/ssl"
+        let text = CString.bytes(OpenSSL_version(OPENSSL_DIR))
+        guard let begin = text.firstIndex(of: UInt8(ascii: "\"")),
+            let end = text.lastIndex(of: UInt8(ascii: "\"")), begin < end
+        else { return [] }
+        return [UInt8](text[(begin + 1)..<end])
+    }
+
     /// Whether that library is OpenSSL 3, the one this code was built for.
     package static var isLibraryVersionSupported: Bool { OPENSSL_version_major() == 3 }
 }

@@ -65,5 +65,6 @@ int main(void) {
     CHECK(strlen(hearth_strerror(-12345)) > 0);
     CHECK_TEXT(hearth_version(), HEARTH_VERSION_STRING);
     CHECK(strstr(hearth_build_info(), "\"hearth\":\"" HEARTH_VERSION_STRING "\""));
+    CHECK(strstr(hearth_build_info(), "\"openssldir\":\"/"));
     return 0;
 }

@@ -21,5 +21,6 @@ console.log(await told);
 await server.close();
 EOF
 test "$(timeout 20 node --experimental-websocket program.mjs)" = hello
-# CommonJS has the same.
+# The folder itself can be installed too, where the library was built; CommonJS has the same.
+npm install --offline --no-audit --no-fund "$root/bindings/node" >npm.log 2>&1 || { cat npm.log; exit 1; }
 test "$(timeout 20 node -p 'typeof require("hearth").Server')" = function

@@ -39,7 +39,7 @@ export interface RouteOptions {
   /** json: texts are events with a name and data. */
   dialect?: "raw" | "json";
   /** With json: events that the library handles by itself. */
-  events?: readonly ("join" | "leave" | "message" | "typing" | "presence")[] | string;
+  events?: readonly ("join" | "leave" | "message" | "typing" | "presence" | "authenticate")[] | string;
   /** Rooms that join events may name: "lobby", "chat:*". */
   rooms?: string | readonly string[];
   /** Whether a room's message comes back to its sender. */
@@ -312,6 +312,8 @@ export interface ClientOptions {
   /** 0: for ever. */
   reconnectMaxAttempts?: number;
   queueMaxMessages?: number;
+  /** Messages that `for await` may keep waiting; then the server waits. */
+  maxQueueSize?: number;
   tlsCaFile?: string;
   [key: string]: unknown;
 }
@@ -355,6 +357,14 @@ export class Client extends EventEmitter implements AsyncIterable<string | Buffe
   readonly opened: Promise<this>;
   readonly ended: Promise<{ code?: number; reason?: string; error?: HearthError }>;
   readonly queue: number[];
+  /** Of the last connection that was open. */
+  readonly subprotocol: string;
+  readonly address: string;
+  readonly headers: Record<string, string>;
+  readonly isPaused: boolean;
+  /** Its socket is not read any more, so that the server has to wait. */
+  pause(): this;
+  resume(): this;
   /** A message that waits. */
   queued(id: number): string | Buffer | undefined;
   open(): Promise<this>;
@@ -393,10 +403,11 @@ export interface LogEntry {
 /** Settings of this thread's engine, before its first server or client: logLevel, ioUring, and where the log goes. */
 export function configure(options: { log?: (entry: LogEntry) => void; [key: string]: unknown }): void;
 
-/** Of the library, of Node's libuv, and of the OpenSSL that the library uses. */
+/** Of the library, of Node's libuv, and of the OpenSSL that the library uses, with its folder. */
 export const versions: Readonly<{
   hearth: string;
   libuv: string;
   openssl: string;
+  openssldir: string;
   runtime: string;
 }>;

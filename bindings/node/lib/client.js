@@ -7,12 +7,15 @@ const { EVENT, theEngine } = require("./engine.js");
 const { Iteration } = require("./iteration.js");
 const { native } = require("./native.js");
 const { settingsOf } = require("./options.js");
+const { pairsOf } = require("./pairs.js");
 const { BINARY, TEXT, bytesOf, checkClose, jsonOf, linesOf } = require("./values.js");
 
 const STATES = ["idle", "connecting", "open", "reconnecting", "closed", "gave_up"];
 const REASONS = ["", "count", "bytes", "age", "cleared", "closed", "lost"];
 const OWN_OPTIONS = ["headers", "prepare"];
 const NO_QUEUE = 1;
+/** The default of maxQueueSize. */
+const WAITING_MAX = 16;
 
 /** Clients that are forgotten before they are opened leave nothing behind. */
 const forgotten = new FinalizationRegistry(({ engine, number }) => native.clientFree(engine.addon, number));
@@ -33,6 +36,10 @@ class Client extends EventEmitter {
   #iteration;
   #prepare;
   #isReferenced = true;
+  #waitingMax;
+  /** Why its socket is not read: the program has paused it, or its iteration is full. */
+  #holds = { isPaused: false, isFull: false };
+  #answer = { subprotocol: "", address: "", headers: "" };
 
   constructor(url, options = {}) {
     super();
@@ -44,6 +51,7 @@ class Client extends EventEmitter {
     if (headers !== undefined) settings.push("headers", linesOf(headers));
     if (prepare) settings.push("prepare", "on");
     this.#prepare = prepare;
+    this.#waitingMax = Number(options.maxQueueSize ?? WAITING_MAX);
     this.#engine = theEngine();
     this.#number = translating(() => native.clientNew(this.#engine.addon, settings));
     forgotten.register(this, { engine: this.#engine, number: this.#number }, this);
@@ -71,6 +79,10 @@ class Client extends EventEmitter {
   get isConnected() { return this.#state === "open"; }
   get url() { return check(native.clientUrl(...this.#place)); }
   get latency() { return this.info.latency; }
+  /** Of the last connection that was open: the subprotocol chosen, the server's address and its answer. */
+  get subprotocol() { return this.#answer.subprotocol; }
+  get address() { return this.#answer.address; }
+  get headers() { return pairsOf(this.#answer.headers); }
 
   /** What is known of it: times in milliseconds since 1970, latency in seconds or null. */
   get info() {
@@ -109,6 +121,21 @@ class Client extends EventEmitter {
   sendJSON(value, options) {
     return this.send(jsonOf(value), options);
   }
+
+  /** Its socket is not read any more, so that the server has to wait, until resume() is called. */
+  pause() {
+    this.#checkNotEnded();
+    this.#hold({ isPaused: true });
+    return this;
+  }
+
+  resume() {
+    this.#checkNotEnded();
+    this.#hold({ isPaused: false });
+    return this;
+  }
+
+  get isPaused() { return this.#holds.isPaused; }
 
   /** The network may be back: a waiting attempt is made at once. */
   poke() {
@@ -156,7 +183,11 @@ class Client extends EventEmitter {
     if (this.#iteration) {
       throw new HearthError("HEARTH_ERR_STATE", "the messages of a client are iterated once");
     }
-    this.#iteration = new Iteration(this);
+    this.#iteration = new Iteration({
+      waitingMax: this.#waitingMax,
+      isFull: () => this.#hold({ isFull: true }),
+      isEmpty: () => this.#hold({ isFull: false }),
+    });
     if (this.#hasEnded) this.#iteration.end();
     return this.#iteration;
   }
@@ -198,6 +229,7 @@ class Client extends EventEmitter {
     const delay = event.clientWord(4);
     tell(this, "state", { state, attempt, delay, code: event.code, reason: text, error });
     if (state === "open") {
+      this.#answer = { subprotocol: text, address: event.user, headers: event.room };
       this.#settleOpened.resolve(this);
       tell(this, "open", { subprotocol: text });
     } else if (state === "reconnecting") {
@@ -225,6 +257,14 @@ class Client extends EventEmitter {
     forgotten.unregister(this);
     native.clientFree(this.#engine.addon, this.#number);
     if (this.#state !== "gave_up") this.#state = "closed";
+  }
+
+  #hold(change) {
+    const { isPaused, isFull } = this.#holds;
+    Object.assign(this.#holds, change);
+    const isHeld = this.#holds.isPaused || this.#holds.isFull;
+    if (isHeld === (isPaused || isFull) || this.#hasEnded) return;
+    check(native.clientPause(...this.#place, isHeld ? 1 : 0));
   }
 
   get #place() {

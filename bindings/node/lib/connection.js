@@ -199,7 +199,7 @@ class Connection extends LazyEmitter {
     if (this.#iteration) {
       throw new HearthError("HEARTH_ERR_STATE", "the messages of a connection are iterated once");
     }
-    this.#iteration = new Iteration(this);
+    this.#iteration = new Iteration({ isFull: () => this.close(1013, "messages are not taken") });
     if (this.#readyState === CLOSED) this.#iteration.end();
     return this.#iteration;
   }

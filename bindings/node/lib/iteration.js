@@ -1,20 +1,28 @@
 "use strict";
 
-/** Messages of one iteration that may wait, in count and in bytes, before its connection is closed. */
+/** Messages of one iteration that may wait, in count and in bytes. */
 const WAITING_MAX = 1024;
 const WAITING_BYTES_MAX = 4 << 20;
 
-/** The messages of a connection or a client for `for await`. */
+/**
+ * The messages of a connection or a client for `for await`. isFull is called with each one too many, and
+ * isEmpty when half of them are taken afterwards.
+ */
 class Iteration {
-  #connection;
+  #waitingMax;
+  #isFull;
+  #isEmpty;
+  #waitsForHalf = false;
   #waiting = [];
   #first = 0;
   #bytes = 0;
   #takers = [];
   #hasEnded = false;
 
-  constructor(connection) {
-    this.#connection = connection;
+  constructor({ waitingMax = WAITING_MAX, isFull, isEmpty }) {
+    this.#waitingMax = waitingMax;
+    this.#isFull = isFull;
+    this.#isEmpty = isEmpty;
   }
 
   add(data) {
@@ -22,9 +30,9 @@ class Iteration {
     if (this.#takers.length > 0) return void this.#takers.shift()({ value: data, done: false });
     this.#waiting.push(data);
     this.#bytes += data.length;
-    if (this.#waiting.length - this.#first > WAITING_MAX || this.#bytes > WAITING_BYTES_MAX) {
-      // Of a client it is a promise.
-      Promise.resolve(this.#connection.close(1013, "messages are not taken")).catch(() => {});
+    if (this.#waiting.length - this.#first >= this.#waitingMax || this.#bytes > WAITING_BYTES_MAX) {
+      this.#waitsForHalf = true;
+      this.#isFull();
     }
   }
 
@@ -45,6 +53,7 @@ class Iteration {
     this.#waiting = [];
     this.#first = 0;
     this.end();
+    if (this.#waitsForHalf) this.#isEmpty?.();
     return Promise.resolve({ value: undefined, done: true });
   }
 
@@ -56,6 +65,11 @@ class Iteration {
     if (this.#first === this.#waiting.length) {
       this.#waiting = [];
       this.#first = 0;
+    }
+    const count = this.#waiting.length - this.#first;
+    if (this.#waitsForHalf && count <= this.#waitingMax / 2 && this.#bytes <= WAITING_BYTES_MAX / 2) {
+      this.#waitsForHalf = false;
+      this.#isEmpty?.();
     }
     return value;
   }

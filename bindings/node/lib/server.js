@@ -227,6 +227,8 @@ class Server extends EventEmitter {
 
   /** For rooms, users and the server itself: name is a Buffer with that of a room or a user. */
   sendOut(kind, name, data, options, isNamed) {
+    // Its number may be another server's by now.
+    if (this.#state === "closed") throw this.#gone();
     let index = 0;
     const except = options?.except;
     if (except instanceof Connection) {
@@ -291,7 +293,7 @@ class Server extends EventEmitter {
 
   /** The addon and its number there. */
   get place() {
-    if (this.#state === "closed") throw new HearthError("HEARTH_ERR_GONE", "the server is closed");
+    if (this.#state === "closed") throw this.#gone();
     return [this.#engine.addon, this.number];
   }
 
@@ -416,6 +418,7 @@ class Server extends EventEmitter {
     this.#resolveStopped();
   }
 
+  #gone() { return new HearthError("HEARTH_ERR_GONE", "the server is closed"); }
   #wrongState() { return new HearthError("HEARTH_ERR_STATE", `the server is ${this.#state}`); }
 
   #free() {

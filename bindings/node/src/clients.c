@@ -78,6 +78,14 @@ static napi_value client_poke(napi_env env, napi_callback_info info) {
     return answer(&call, hearth_client_poke(client(&call, 1)));
 }
 
+/* clientPause(addon, client, isPaused) */
+static napi_value client_pause(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    hearth_client *object = client(&call, 1);
+    uint32_t is_paused = number(&call, 2);
+    return answer(&call, call.is_wrong ? 0 : hearth_client_pause(object, is_paused != 0));
+}
+
 /* clientProceed(addon, client, url, headers) */
 static napi_value client_proceed(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
@@ -168,6 +176,7 @@ void addon_define_clients(napi_env env, napi_value exports) {
         {"clientClose", client_close},
         {"clientSend", client_send},
         {"clientPoke", client_poke},
+        {"clientPause", client_pause},
         {"clientProceed", client_proceed},
         {"clientUrl", client_url},
         {"clientInfo", client_info},

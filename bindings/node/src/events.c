@@ -11,7 +11,8 @@
  * The strings are payload, room, user, path, info. info: five words with the lengths of method, query,
  * address, headers, captures, then these; for events of presence, the version in two words; for events of a
  * client, whose number with the highest bit set is in word 5: state, attempt, error, status, delay and
- * message in two words each; for CHANNEL_SEND the indices of all connections. A payload of more than 64 KiB
+ * message in two words each, with the headers of the answer for the room and the address for the user; for
+ * CHANNEL_SEND the indices of all connections. A payload of more than 64 KiB
  * is not in the record but, as a string or a Buffer, in the list `payloads` of the engine. An entry of the
  * log has the level for its code, the area for its room and the fields for its info. */
 #include "addon.h"
@@ -167,6 +168,23 @@ static size_t pack_info(const hearth_event *event, uint8_t *place) {
     return length;
 }
 
+struct span {
+    const char *bytes;
+    size_t length;
+};
+
+/* Room and user, or what stands in their places. */
+static void names_of(const hearth_event *event, struct span names[2]) {
+    names[0] = (struct span){event->room, event->room_length};
+    names[1] = (struct span){event->user, event->user_length};
+    if (event->event_name)
+        names[0] = (struct span){event->event_name, event->event_name_length};
+    if (event->client) {
+        names[0] = (struct span){event->headers, event->headers_length};
+        names[1] = (struct span){event->address, event->address_length};
+    }
+}
+
 static uint8_t *put(uint8_t *place, const void *data, size_t length) {
     if (length)
         memcpy(place, data, length);
@@ -194,8 +212,8 @@ void addon_on_event(void *context, const hearth_event *event) {
     struct addon *addon = owner->addon;
     uint32_t index = index_of(addon, event), large = 0, flags = event->flags & 7u;
     size_t length = event->data_length, info = pack_info(event, NULL);
-    const char *room = event->event_name ? event->event_name : event->room;
-    size_t room_length = event->event_name ? event->event_name_length : event->room_length;
+    struct span names[2];
+    names_of(event, names);
     if (event->event_name)
         flags |= FLAG_NAMED;
     if (event->opcode == HEARTH_TEXT && is_ascii(event->data, length))
@@ -203,8 +221,8 @@ void addon_on_event(void *context, const hearth_event *event) {
     if (event->opcode && length > PAYLOAD_BYTES_MAX)
         large = make_large(addon, event, (flags & FLAG_ASCII) != 0);
     size_t kept = large ? 0 : length;
-    size_t size =
-        HEADER_WORDS * sizeof(uint32_t) + kept + room_length + event->user_length + event->path_length + info;
+    size_t size = HEADER_WORDS * sizeof(uint32_t) + kept + names[0].length + names[1].length +
+                  event->path_length + info;
     size_t padded = (size + 7) & ~(size_t)7;
     uint8_t *place = reserve(addon, padded);
     if (!place)
@@ -218,8 +236,8 @@ void addon_on_event(void *context, const hearth_event *event) {
         owner->number,
         (uint32_t)event->code,
         (uint32_t)event->route,
-        (uint32_t)room_length,
-        (uint32_t)event->user_length,
+        (uint32_t)names[0].length,
+        (uint32_t)names[1].length,
         (uint32_t)event->path_length,
         (uint32_t)info,
         (uint32_t)length,
@@ -229,8 +247,8 @@ void addon_on_event(void *context, const hearth_event *event) {
     };
     uint8_t *next = put(place, words, sizeof words);
     next = put(next, event->data, kept);
-    next = put(next, room, room_length);
-    next = put(next, event->user, event->user_length);
+    next = put(next, names[0].bytes, names[0].length);
+    next = put(next, names[1].bytes, names[1].length);
     next = put(next, event->path, event->path_length);
     pack_info(event, next);
     if (event->type == HEARTH_EVENT_CLOSE)

@@ -20,6 +20,9 @@ test("a client connects, sends, receives and closes", () =>
     assert.equal(client.isConnected, true);
     assert.equal(client.url, `${url}/echo`);
     assert.equal(server.connections[0].headers["x-name"], "anna");
+    assert.equal(client.subprotocol, "chat");
+    assert.equal(client.address, `127.0.0.1:${server.port}`);
+    assert.equal(client.headers.upgrade, "websocket");
     for (const message of ["hello", "grüße €", "", "x".repeat(200000)]) {
       client.send(message);
       assert.equal((await messages.next()).value, message);
@@ -201,4 +204,39 @@ test("thousands of clients, one after the other, leave nothing behind", () =>
     last.send("the last");
     assert.equal((await answer)[0], "the last");
     await last.close();
+  }));
+
+/** A server that says how much of a hundred megabytes it could get rid of. */
+const flood = (server) => server.route("/", (connection) => {
+  for (let number = 0; number < 100; number++) connection.send(`${number}`.padEnd(1 << 20));
+});
+
+test("the server waits while messages of an iteration are not taken, and none is lost", () =>
+  withServer({ outboxMaxBytes: "128MiB" }, flood, async (server, url) => {
+    const client = connect(url, { maxMessageSize: "2MiB", maxQueueSize: 4 });
+    const messages = client[Symbol.asyncIterator]();
+    assert.equal(parseInt((await messages.next()).value, 10), 0);
+    await pause(200);
+    const [connection] = server.connections;
+    assert.ok(connection.bufferedAmount > 50 << 20, `${connection.bufferedAmount} bytes wait`);
+    for (let number = 1; number < 100; number++) {
+      assert.equal(parseInt((await messages.next()).value, 10), number);
+    }
+    assert.equal(connection.bufferedAmount, 0);
+    await client.close();
+  }));
+
+test("a client that is paused is sent nothing, until it goes on", () =>
+  withServer({ outboxMaxBytes: "128MiB" }, flood, async (server, url) => {
+    const client = connect(url, { maxMessageSize: "2MiB" }).pause();
+    assert.equal(client.isPaused, true);
+    let count = 0;
+    client.on("message", () => { count++; });
+    await client.opened;
+    await pause(100);
+    assert.ok(count < 10, `${count} messages`);
+    client.resume();
+    await until(() => count === 100);
+    await client.close();
+    assert.throws(() => client.pause(), { code: "HEARTH_ERR_GONE" });
   }));

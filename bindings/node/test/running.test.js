@@ -61,7 +61,7 @@ test("a server is closed before and after it listened, and by Symbol.asyncDispos
   const never = new Server({ port: 0 });
   await never.close();
   await assert.rejects(never.listen(), { code: "HEARTH_ERR_STATE" });
-  assert.throws(() => never.broadcast("x") ?? never.stats(), { code: "HEARTH_ERR_GONE" });
+  assert.throws(() => never.room("x").broadcast("x"), { code: "HEARTH_ERR_GONE" });
   const server = new Server({ port: 0 });
   await server.listen();
   await assert.rejects(server.listen(), { code: "HEARTH_ERR_STATE" });
@@ -71,7 +71,7 @@ test("a server is closed before and after it listened, and by Symbol.asyncDispos
   for (const call of [
     () => server.port, () => server.addresses, () => server.stats(), () => server.rooms,
     () => server.connections, () => server.room("x").members, () => server.route("/late"),
-    () => server.kick("anna"),
+    () => server.kick("anna"), () => server.broadcast("x"), () => server.sendTo("anna", "x"),
   ]) assert.throws(call, { code: "HEARTH_ERR_GONE" });
   await server.close();
   const next = new Server({ port });
