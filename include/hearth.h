@@ -544,7 +544,8 @@ HEARTH_API int64_t hearth_engine_error(hearth_engine *engine, char *buffer, size
 
 /* -------------------------------------------------------------------- server */
 
-/* Makes a server in the engine. NULL: see hearth_engine_error. An engine may have several.
+/* Makes a server in the engine. NULL: see hearth_engine_error. An engine may have several, in its life 65535
+ * that are started: what a started server was keeps some memory until the engine is freed.
  * Memory: caller frees with hearth_server_free, or leaves it to hearth_engine_free. Since: 0.1 */
 HEARTH_API hearth_server *hearth_server_new(hearth_engine *engine, hearth_config *config);
 

@@ -186,7 +186,10 @@ extension Server {
     /// Cuts all connections. The number stays taken.
     package func cut() -> Status {
         let before = state.exchange(.stopped, ordering: .acquiringAndReleasing)
-        if before == .idle { return .ok }
+        if before == .idle {
+            engine.forget(self)
+            return .ok
+        }
         if engine.currentLoops.isEmpty {
             engine.closeListenings(self)
             return .ok

@@ -37,6 +37,8 @@ package final class Engine: @unchecked Sendable {
     /// callback never waits for it: what it may not do is refused before.
     let lifecycle = Lock()
     private var serverCount = 0
+    /// Of servers that were freed without having been started: nothing knows them.
+    private var freeServerNumbers: [Int] = []
     private var clientCount = 0
     private var errorSentence: [UInt8] = []
 
@@ -65,18 +67,39 @@ package final class Engine: @unchecked Sendable {
 
     // MARK: Servers
 
+    /// Numbers of servers have 16 bits where members of rooms keep them.
+    private static let serversMax = 65_535
+
+    private func takeServerNumber() -> Int? {
+        lock.withLock {
+            if let number = freeServerNumbers.popLast() { return number }
+            if serverCount == Self.serversMax { return nil }
+            serverCount += 1
+            return serverCount - 1
+        }
+    }
+
     package func addServer(configuration: Configuration) -> Server? {
+        guard let number = takeServerNumber() else {
+            fail(.limit, ascii("an engine has at most 65535 servers in its life"))
+            return nil
+        }
         do throws(Route.Fault) {
-            let number = lock.withLock {
-                serverCount += 1
-                return serverCount - 1
-            }
             let server = try Server(engine: self, number: number, configuration: configuration)
             lock.withLock { servers.append(server) }
             return server
         } catch {
+            lock.withLock { freeServerNumbers.append(number) }
             fail(error.status, error.sentence)
             return nil
+        }
+    }
+
+    /// The server was never started.
+    func forget(_ server: Server) {
+        lock.withLock {
+            servers.removeAll { $0 === server }
+            freeServerNumbers.append(server.number)
         }
     }
 
