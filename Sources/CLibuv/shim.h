@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -55,6 +56,20 @@ static inline int hearth_shim_getsockname(int descriptor, void *address, socklen
 
 static inline int hearth_shim_getpeername(int descriptor, void *address, socklen_t *size) {
     return getpeername(descriptor, (struct sockaddr *)address, size);
+}
+
+/* The struct is packed, and its data a union: here they are what they are used as. */
+static inline int hearth_shim_epoll_control(int set, int operation, int descriptor, uint32_t events, uint64_t name) {
+    struct epoll_event event = {.events = events, .data = {.u64 = name}};
+    return epoll_ctl(set, operation, descriptor, &event);
+}
+
+static inline uint32_t hearth_shim_epoll_events(const struct epoll_event *found, int index) {
+    return found[index].events;
+}
+
+static inline uint64_t hearth_shim_epoll_name(const struct epoll_event *found, int index) {
+    return found[index].data.u64;
 }
 
 /* Runs the function on a thread that nobody joins. 0: it was made. */

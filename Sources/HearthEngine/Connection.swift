@@ -1,5 +1,4 @@
-// One accepted socket, in its slot of a loop. It does not move: the watcher inside is known to libuv by its
-// address.
+// One connection, in its slot of a loop. It does not move; the set of sockets knows it by its id.
 
 internal import HearthBytes
 internal import HearthPlatform
@@ -30,14 +29,13 @@ enum Phase: UInt8 {
     case open
     /// The host was told of the end, or there was nothing to tell: write what waits, then let the peer go.
     case finishing
-    /// The descriptor is closed; the slot is free when libuv has let go of the watcher.
+    /// The descriptor is closed; the slot is free at the end of the turn.
     case released
     /// The header of a proxy is awaited, or coming; the request begins behind it.
     case proxy
 }
 
 struct Connection: ~Copyable {
-    var watcher = Watcher()
     let loop: Unmanaged<Loop>
     var id: ConnectionID
     let slot: UInt32

@@ -267,27 +267,12 @@ extension Loop {
         drains = []
     }
 
-    /// Takes the loop out of libuv. Its memory lives until libuv has let go of the last watcher.
+    /// Takes the loop out of libuv.
     func retire() {
-        freeCarried()
+        freeReleased()
         isRetired = true
-        retirement = Unmanaged.passRetained(self)
         events.setKeepsRunning(false)
-        let events = events
-        Loop.finishRetirement(Unmanaged.passUnretained(self))
+        events.close()
         events.drain()
-    }
-
-    /// Called when a watcher is gone: after the last one the loop is. The caller must not touch the loop
-    /// afterwards.
-    static func finishRetirement(_ loop: Unmanaged<Loop>) {
-        let held = loop._withUnsafeGuaranteedRef { loop -> Unmanaged<Loop>? in
-            guard loop.isRetired, loop.connections.count == 0, loop.openAcceptors == 0 else { return nil }
-            let held = loop.retirement
-            loop.retirement = nil
-            if held != nil { loop.events.close() }
-            return held
-        }
-        held?.release()
     }
 }

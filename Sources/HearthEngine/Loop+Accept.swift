@@ -6,18 +6,21 @@ internal import HearthPlatform
 internal import HearthSession
 internal import Synchronization
 
-/// A listening descriptor of a loop. It lives outside of the loop's object because libuv knows its watcher by
-/// address.
+/// A listening descriptor of a loop. It does not move, and lives until the end of the turn in which it is
+/// closed.
 struct Acceptor: ~Copyable {
-    var watcher = Watcher()
-    let loop: Unmanaged<Loop>
     let server: Server
     let descriptor: Int32
+    /// Its name among the watched sockets.
+    let name: UInt64
     /// Peers that come here speak TLS.
     let isSealed: Bool
     /// Accepting is paused until then, because the process is out of descriptors; 0: it is not.
     var retryAt: UInt64 = 0
     var isClosed = false
+
+    /// Above are the names of connections: by their slots, as an id lasts for one request only.
+    static var namesEnd: UInt64 { 1 << 16 }
 }
 
 extension Loop {
@@ -33,39 +36,36 @@ extension Loop {
         updateKeeping()
         if index == 0 { attendCertificates(of: server) }
         for listening in server.listenings where index < listening.descriptors.count {
-            let place = UnsafeMutablePointer<Acceptor>.allocate(capacity: 1)
-            place.initialize(
-                to: Acceptor(
-                    loop: Unmanaged.passUnretained(self), server: server,
-                    descriptor: listening.descriptors[index], isSealed: listening.isSealed))
-            let watcher = withUnsafeMutablePointer(to: &place.pointee.watcher) { $0 }
+            let descriptor = listening.descriptors[index]
+            acceptorName = acceptorName % (Acceptor.namesEnd - 1) + 1
             do throws(SystemError) {
-                try Watcher.open(
-                    watcher, on: events, descriptor: listening.descriptors[index],
-                    owner: UnsafeMutableRawPointer(place),
-                    callback: { owner, _ in
-                        let place = owner.assumingMemoryBound(to: Acceptor.self)
-                        Loop.dispatch(place.pointee.loop.toOpaque()) { $0.accept(place) }
-                    },
-                    closed: { owner in
-                        let place = owner.assumingMemoryBound(to: Acceptor.self)
-                        let loop = place.pointee.loop
-                        place.deinitialize(count: 1)
-                        place.deallocate()
-                        Loop.dispatch(loop.toOpaque()) { $0.openAcceptors -= 1 }
-                        Loop.finishRetirement(loop)
-                    })
+                try events.watch(descriptor, for: .readable, name: acceptorName)
             } catch {
                 log(
                     .error, "server", "cannot watch the listening socket",
                     LogFields().adding("error", error.text))
-                place.deinitialize(count: 1)
-                place.deallocate()
                 continue
             }
-            Watcher.watch(watcher, for: .readable)
+            let place = UnsafeMutablePointer<Acceptor>.allocate(capacity: 1)
+            place.initialize(
+                to: Acceptor(
+                    server: server, descriptor: descriptor, name: acceptorName, isSealed: listening.isSealed))
             acceptors.append(place)
-            openAcceptors += 1
+        }
+    }
+
+    /// Sockets are ready. What was done for one may have ended another. What a thread asked for before a peer
+    /// sent its bytes is done before them.
+    func ready(_ sockets: UnsafePointer<ReadySocket>, _ count: Int) {
+        if port.hasCommands.load(ordering: .acquiring) { applyCommands() }
+        for index in 0..<count {
+            let name = sockets[index].name
+            if name < Acceptor.namesEnd {
+                for acceptor in acceptors where acceptor.pointee.name == name { accept(acceptor) }
+            } else {
+                let slot = UInt32(truncatingIfNeeded: name - Acceptor.namesEnd)
+                if connections.contains(slot) { ready(connections.place(slot), sockets[index].readiness) }
+            }
         }
     }
 
@@ -110,7 +110,6 @@ extension Loop {
         } else {
             countAddress(place, server)
         }
-        Watcher.watch(watcher(of: place), for: .readable)
         place.pointee.deadline = now + server.handshakeTimeout
         setDeadline(place, place.pointee.deadline)
         return place
@@ -118,7 +117,7 @@ extension Loop {
 
     /// A connection for the descriptor, which is closed if there is none.
     func insert(
-        _ descriptor: Int32, _ address: PeerAddress, _ endpoint: Endpoint
+        _ descriptor: Int32, _ address: PeerAddress, _ endpoint: Endpoint, interest: Readiness = .readable
     ) -> UnsafeMutablePointer<Connection>? {
         if connections.count >= ConnectionID.slotCount - 1 {
             log(.error, "engine", "no connection: the loop is full", LogFields())
@@ -141,21 +140,9 @@ extension Loop {
         port.lock.unlock()
         assert(inserted == slot)
         let place = connections.place(slot)
+        place.pointee.interest = interest
         do throws(SystemError) {
-            try Watcher.open(
-                watcher(of: place), on: events, descriptor: descriptor, owner: UnsafeMutableRawPointer(place),
-                callback: { owner, events in
-                    let place = owner.assumingMemoryBound(to: Connection.self)
-                    Loop.dispatch(place.pointee.loop.toOpaque()) {
-                        $0.ready(place, Readiness(rawValue: events))
-                    }
-                },
-                closed: { owner in
-                    let place = owner.assumingMemoryBound(to: Connection.self)
-                    let loop = place.pointee.loop
-                    Loop.dispatch(loop.toOpaque()) { $0.freeSlot(place.pointee.slot) }
-                    Loop.finishRetirement(loop)
-                })
+            try events.watch(descriptor, for: interest, name: Acceptor.namesEnd + UInt64(slot))
         } catch {
             log(
                 .error, "engine", "cannot watch a connection", LogFields().adding("error", error.text))
@@ -173,7 +160,7 @@ extension Loop {
     /// No descriptor is left: stop asking for a while, or the loop would spin.
     private func pause(_ acceptor: UnsafeMutablePointer<Acceptor>, _ error: SystemError) {
         log(.error, "server", "accepting is paused", LogFields().adding("error", error.text))
-        Watcher.watch(withUnsafeMutablePointer(to: &acceptor.pointee.watcher) { $0 }, for: [])
+        watch(acceptor, for: [], insteadOf: .readable)
         acceptor.pointee.retryAt = now + Self.acceptRetryMilliseconds
         meter.noteAcceptPaused(true)
     }
@@ -182,7 +169,14 @@ extension Loop {
         acceptor.pointee.retryAt = 0
         meter.noteAcceptPaused(false)
         log(.info, "server", "accepting goes on", LogFields())
-        Watcher.watch(withUnsafeMutablePointer(to: &acceptor.pointee.watcher) { $0 }, for: .readable)
+        watch(acceptor, for: .readable, insteadOf: [])
+    }
+
+    private func watch(
+        _ acceptor: UnsafeMutablePointer<Acceptor>, for interest: Readiness, insteadOf old: Readiness
+    ) {
+        events.watch(
+            acceptor.pointee.descriptor, for: interest, insteadOf: old, name: acceptor.pointee.name)
     }
 
     /// The server accepts no more on this loop.
@@ -190,10 +184,13 @@ extension Loop {
         var kept: [UnsafeMutablePointer<Acceptor>] = []
         for acceptor in acceptors {
             if acceptor.pointee.server === server {
-                if acceptor.pointee.retryAt > 0 { meter.noteAcceptPaused(false) }
+                let isPaused = acceptor.pointee.retryAt > 0
+                if isPaused { meter.noteAcceptPaused(false) }
                 acceptor.pointee.isClosed = true
-                Watcher.close(withUnsafeMutablePointer(to: &acceptor.pointee.watcher) { $0 })
+                watch(acceptor, for: [], insteadOf: isPaused ? [] : .readable)
                 Socket.close(acceptor.pointee.descriptor)
+                closedAcceptors.append(acceptor)
+                if !isDispatching { requestTurn() }
             } else {
                 kept.append(acceptor)
             }
@@ -202,15 +199,13 @@ extension Loop {
         watchedServers.removeAll { $0 === server }
     }
 
-    func watcher(of place: UnsafeMutablePointer<Connection>) -> UnsafeMutablePointer<Watcher> {
-        withUnsafeMutablePointer(to: &place.pointee.watcher) { $0 }
-    }
-
     func setInterest(_ place: UnsafeMutablePointer<Connection>, _ interest: Readiness) {
         if place.pointee.interest == interest || place.pointee.phase == .released { return }
         if place.pointee.link != nil { return }
+        events.watch(
+            place.pointee.descriptor, for: interest, insteadOf: place.pointee.interest,
+            name: Acceptor.namesEnd + UInt64(place.pointee.slot))
         place.pointee.interest = interest
-        Watcher.watch(watcher(of: place), for: interest)
     }
 
     // MARK: The end
@@ -218,7 +213,6 @@ extension Loop {
     /// Closes the socket. The host has been told before, if it was told of the connection at all.
     func release(_ place: UnsafeMutablePointer<Connection>) {
         if place.pointee.phase == .released { return }
-        place.pointee.phase = .released
         let slot = place.pointee.slot
         let tls = place.pointee.tls
         if let tls {
@@ -226,6 +220,12 @@ extension Loop {
             tls.close()
             _ = tls.flush(to: place.pointee.descriptor)
         }
+        if place.pointee.link == nil {
+            // Whoever forked, or gave us a copy, may keep the socket open, and the set would go on telling.
+            setInterest(place, [])
+            Socket.close(place.pointee.descriptor)
+        }
+        place.pointee.phase = .released
         port.lock.lock()
         place.pointee.id = .none
         place.pointee.tls = nil
@@ -238,13 +238,8 @@ extension Loop {
         place.pointee.compression = nil
         if place.pointee.identity != nil { port.lock.withLock { place.pointee.identity = nil } }
         place.pointee.speaker = nil
-        if place.pointee.link != nil {
-            releasedCarried.append(slot)
-            if !isDispatching { requestTurn() }
-        } else {
-            Watcher.close(watcher(of: place))
-            Socket.close(place.pointee.descriptor)
-        }
+        releasedSlots.append(slot)
+        if !isDispatching { requestTurn() }
         for acceptor in acceptors where acceptor.pointee.retryAt > 0 { acceptor.pointee.retryAt = now }
         if place.pointee.isClient { return }
         let server = place.pointee.server.takeUnretainedValue()
@@ -253,9 +248,24 @@ extension Loop {
         if !stoppingServers.isEmpty { checkStopped(server) }
     }
 
-    private func freeSlot(_ slot: UInt32) {
-        let endpoint = connections[slot].isClient ? connections[slot].endpoint : nil
-        port.lock.withLock { connections.remove(slot) }
-        endpoint?.release()
+    /// At the end of a turn nobody is at work any more on what was closed in it.
+    func freeReleased() {
+        if !releasedSlots.isEmpty {
+            var endpoints: [Unmanaged<Endpoint>] = []
+            port.lock.withLock {
+                for slot in releasedSlots {
+                    if connections[slot].isClient { endpoints.append(connections[slot].endpoint) }
+                    connections.remove(slot)
+                }
+            }
+            releasedSlots.removeAll(keepingCapacity: releasedSlots.count <= 1024)
+            for endpoint in endpoints { endpoint.release() }
+        }
+        if closedAcceptors.isEmpty { return }
+        for acceptor in closedAcceptors {
+            acceptor.deinitialize(count: 1)
+            acceptor.deallocate()
+        }
+        closedAcceptors.removeAll()
     }
 }

@@ -358,11 +358,4 @@ extension Loop {
         place.pointee.link?.closing = (CloseCode.internalError.rawValue, ascii("ping timeout"))
         endCarried(place, flags: 0)
     }
-
-    /// The slots of connections without a watcher are free when nobody can be at work on them any more.
-    func freeCarried() {
-        if releasedCarried.isEmpty { return }
-        port.lock.withLock { for slot in releasedCarried { connections.remove(slot) } }
-        releasedCarried.removeAll()
-    }
 }

@@ -161,11 +161,11 @@ extension Loop {
             attempt.nextAddress += 1
             do throws(SystemError) {
                 let descriptor = try Socket.connect(address)
-                guard let place = insert(descriptor, address.peer, client) else { continue }
+                guard let place = insert(descriptor, address.peer, client, interest: .writable) else {
+                    continue
+                }
                 place.pointee.phase = .connecting
                 attempt.candidates.append(place.pointee.id)
-                Watcher.watch(watcher(of: place), for: .writable)
-                place.pointee.interest = .writable
                 if attempt.nextAddress < attempt.addresses.count {
                     attempt.nextAddressAt = now + Self.addressDelayMilliseconds
                 }

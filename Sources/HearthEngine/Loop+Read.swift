@@ -9,16 +9,18 @@ internal import Synchronization
 
 extension Loop {
     /// The socket can be read, or written, or both.
+    @inline(__always)
     func ready(_ place: UnsafeMutablePointer<Connection>, _ readiness: Readiness) {
+        if place.pointee.phase == .released { return }
         if readiness.contains(.broken) { return drainBroken(place) }
-        if readiness.contains(.writable) { writable(place) }
-        if readiness.contains(.readable) { readable(place) }
+        // What is not watched for any more is not done, though it may be in the set's answer.
+        if readiness.intersection(place.pointee.interest).contains(.writable) { writable(place) }
+        if readiness.intersection(place.pointee.interest).contains(.readable) { readable(place) }
     }
 
-    /// The descriptor reports an error, upon which libuv watches it no more: read what came before, then end
-    /// it.
+    /// The descriptor reports an error, and would again and again: read what came before, then end it.
     private func drainBroken(_ place: UnsafeMutablePointer<Connection>) {
-        place.pointee.interest = []
+        setInterest(place, [])
         if place.pointee.phase == .connecting { return connectionDecided(place) }
         while place.pointee.phase != .released, Socket.hasInput(place.pointee.descriptor) {
             // As below, when the client's program goes on.

@@ -78,7 +78,7 @@ final class Loop: @unchecked Sendable {
     private var probeDue: UInt64 = 0
     /// One for each server that has had any.
     var departures: [DepartureQueue] = []
-    /// True while libuv is calling us; else a call comes from host code on this thread and must ask for a
+    /// True while the loop is calling us; else a call comes from host code on this thread and must ask for a
     /// turn.
     var isDispatching = false
     var isStopRequested = false
@@ -101,18 +101,18 @@ final class Loop: @unchecked Sendable {
     var batch = ChannelBatch()
     /// Connections of channels that wait until the host has fetched its events.
     var stalledChannels: [ConnectionID] = []
-    /// Slots of connections without a watcher, free at the end of the turn.
-    var releasedCarried: [UInt32] = []
+    /// Slots of connections that have ended, and acceptors: free at the end of the turn.
+    var releasedSlots: [UInt32] = []
+    var closedAcceptors: [UnsafeMutablePointer<Acceptor>] = []
+    /// Of the acceptor made last.
+    var acceptorName: UInt64 = 0
     /// Servers that are served here and have not stopped: as long as there is one, a host's loop is kept
     /// running.
     var served: [Server] = []
     /// Off: the host's loop may end in spite of what is open.
     var keepsHostRunning = true
-    /// Acceptors whose watchers libuv still knows.
-    var openAcceptors = 0
-    /// The engine is done with the loop; it waits for libuv to be.
+    /// The engine is done with the loop.
     var isRetired = false
-    var retirement: Unmanaged<Loop>?
     private var timerDue: UInt64?
     private var commands: [Command] = []
     private var wallOfTurn: UInt64 = 0
@@ -159,6 +159,11 @@ final class Loop: @unchecked Sendable {
         try events.open(
             owner: owner,
             callbacks: EventLoopCallbacks(
+                ready: { owner, sockets, count in
+                    Loop.dispatch(owner) {
+                        $0.ready(sockets.assumingMemoryBound(to: ReadySocket.self), count)
+                    }
+                },
                 woken: { owner in Loop.dispatch(owner) { $0.applyCommands() } },
                 timerFired: { owner in Loop.dispatch(owner) { $0.timerFired() } },
                 turnEnded: { owner in Loop.dispatch(owner) { $0.endTurn() } }))
@@ -200,7 +205,7 @@ final class Loop: @unchecked Sendable {
         settle()
         wallOfTurn = 0
         events.turnStarted()
-        freeCarried()
+        freeReleased()
         if !followUps.isEmpty || hasConclusions { requestTurn() }
         armTimer()
         meter.endTurn()

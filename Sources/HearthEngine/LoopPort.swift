@@ -13,6 +13,8 @@ final class LoopPort: @unchecked Sendable {
     let lock = Lock()
     var loop: Unmanaged<Loop>?
     var commands: [Command] = []
+    /// Whether there are any, for the loop to look at without the lock.
+    let hasCommands = Atomic<Bool>(false)
     /// When the first of them was posted, in monotonic nanoseconds.
     private var postedAt: UInt64 = 0
     /// Outlives the loops that use the port one after the other.
@@ -37,6 +39,7 @@ final class LoopPort: @unchecked Sendable {
         guard let loop else { return false }
         commands.append(command)
         if commands.count == 1 {
+            hasCommands.store(true, ordering: .releasing)
             postedAt = Clock.monotonicNanoseconds()
             loop._withUnsafeGuaranteedRef { $0.events.wake() }
         }
@@ -47,6 +50,7 @@ final class LoopPort: @unchecked Sendable {
     func takeCommands(_ taken: inout [Command]) -> UInt64 {
         lock.lock()
         defer { lock.unlock() }
+        hasCommands.store(false, ordering: .relaxed)
         swap(&taken, &commands)
         return postedAt
     }

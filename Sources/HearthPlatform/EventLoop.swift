@@ -1,11 +1,15 @@
-// One libuv loop and the four handles that Hearth hangs into it: a timer, a wake-up, and a prepare and a
-// check handle that end each turn. It knows nothing of connections; what happens is told to one owner through
-// C functions.
+// One libuv loop, the handles that Hearth hangs into it (a timer, a wake-up, and a prepare and a check handle
+// that end each turn), and a set of sockets beside it. On a host's loop libuv watches the set; an own loop
+// waits in the set, with libuv's descriptor among the sockets, and runs libuv only when that has something to
+// do. It knows nothing of connections; what happens is told to one owner through C functions.
 
 internal import CLibuv
 
 /// What an owner of a loop is told, always on the loop's thread.
 package struct EventLoopCallbacks {
+    /// Sockets are ready: so many `ReadySocket`s, which C knows nothing of. What is told of one may be out of
+    /// date after what was done for one before it.
+    package var ready: @convention(c) (UnsafeMutableRawPointer, UnsafeRawPointer, Int) -> Void
     /// Another thread called `wake`.
     package var woken: @convention(c) (UnsafeMutableRawPointer) -> Void
     /// The timer set by `setTimer` is due.
@@ -14,10 +18,12 @@ package struct EventLoopCallbacks {
     package var turnEnded: @convention(c) (UnsafeMutableRawPointer) -> Void
 
     package init(
+        ready: @escaping @convention(c) (UnsafeMutableRawPointer, UnsafeRawPointer, Int) -> Void,
         woken: @escaping @convention(c) (UnsafeMutableRawPointer) -> Void,
         timerFired: @escaping @convention(c) (UnsafeMutableRawPointer) -> Void,
         turnEnded: @escaping @convention(c) (UnsafeMutableRawPointer) -> Void
     ) {
+        self.ready = ready
         self.woken = woken
         self.timerFired = timerFired
         self.turnEnded = turnEnded
@@ -30,6 +36,7 @@ struct LoopOwner {
     var callbacks: EventLoopCallbacks?
     /// Handles that libuv still knows.
     var open: Int32 = 0
+    var sockets: Unmanaged<SocketSet>
 }
 
 package final class EventLoop {
@@ -45,12 +52,21 @@ package final class EventLoop {
     private let prepare: UnsafeMutablePointer<uv_prepare_t> = .allocate(capacity: 1)
     private let check: UnsafeMutablePointer<uv_check_t> = .allocate(capacity: 1)
     private let idle: UnsafeMutablePointer<uv_idle_t> = .allocate(capacity: 1)
-    private var isFlushRequested = false
+    /// A host's loop watches the set of sockets by it.
+    private let watch: UnsafeMutablePointer<uv_poll_t> = .allocate(capacity: 1)
+    private let sockets: SocketSet
+    /// The handles that libuv knows.
+    private var known: [UnsafeMutablePointer<uv_handle_t>] = []
+    private var isTurnRequested = false
+    private var isStopping = false
+    /// What stands for libuv among the sockets; they have other names.
+    private static let ownName: UInt64 = 0
 
     /// Makes a loop, or takes the host's uv_loop_t.
     package init(_ origin: Origin) throws(SystemError) {
+        sockets = try SocketSet()
         tellsWhom = .allocate(capacity: 1)
-        tellsWhom.initialize(to: LoopOwner())
+        tellsWhom.initialize(to: LoopOwner(sockets: .passUnretained(sockets)))
         switch origin {
         case .own:
             isOwn = true
@@ -58,7 +74,7 @@ package final class EventLoop {
             let status = uv_loop_init(handle)
             if status != 0 {
                 handle.deallocate()
-                forgetHandles()
+                close()
                 throw SystemError(number: -status)
             }
         case .hosts(let pointer):
@@ -77,7 +93,7 @@ package final class EventLoop {
                 Socket.close(ends.1)
             }
         }
-        for _ in 0..<4 {
+        for _ in 0..<5 {
             var ends: (Int32, Int32) = (-1, -1)
             let status = withUnsafeMutableBytes(of: &ends) {
                 hearth_shim_pipe($0.baseAddress!.assumingMemoryBound(to: Int32.self))
@@ -91,34 +107,55 @@ package final class EventLoop {
     package func open(owner: UnsafeMutableRawPointer, callbacks: EventLoopCallbacks) throws(SystemError) {
         tellsWhom.pointee.owner = owner
         tellsWhom.pointee.callbacks = callbacks
-        // The only one that can fail comes first: if it does, libuv knows none of them.
-        let status = uv_async_init(handle, wakeup) { EventLoop.owner(of: $0?.pointee.data) { $1.woken($0) } }
-        if status != 0 { throw SystemError(number: -status) }
-        uv_timer_init(handle, timer)
-        uv_prepare_init(handle, prepare)
-        uv_check_init(handle, check)
-        uv_idle_init(handle, idle)
-        timer.pointee.data = UnsafeMutableRawPointer(tellsWhom)
-        wakeup.pointee.data = UnsafeMutableRawPointer(tellsWhom)
-        prepare.pointee.data = UnsafeMutableRawPointer(tellsWhom)
-        check.pointee.data = UnsafeMutableRawPointer(tellsWhom)
-        idle.pointee.data = UnsafeMutableRawPointer(tellsWhom)
+        if isOwn { try sockets.add(uv_backend_fd(handle), .readable, name: Self.ownName) }
+        try hangIn(wakeup) {
+            uv_async_init($0, $1) { EventLoop.owner(of: $0?.pointee.data) { $1.woken($0) } }
+        }
+        try hangIn(timer) { uv_timer_init($0, $1) }
+        try hangIn(prepare) { uv_prepare_init($0, $1) }
+        try hangIn(check) { uv_check_init($0, $1) }
+        try hangIn(idle) { uv_idle_init($0, $1) }
         // Timers run before the poll, sockets in it: one of the two handles follows either, so nothing waits.
         uv_prepare_start(prepare) { EventLoop.owner(of: $0?.pointee.data) { $1.turnEnded($0) } }
         uv_check_start(check) { EventLoop.owner(of: $0?.pointee.data) { $1.turnEnded($0) } }
-        tellsWhom.pointee.open = 5
-        forEachHandle { uv_unref($0) }
+        if isOwn { return }
+        let descriptor = sockets.descriptor
+        try hangIn(watch) { uv_poll_init($0, $1, descriptor) }
+        uv_poll_start(watch, Int32(UV_READABLE.rawValue)) { watch, _, _ in
+            EventLoop.owner(of: watch?.pointee.data) { owner, callbacks in
+                guard let block = watch?.pointee.data?.assumingMemoryBound(to: LoopOwner.self) else { return }
+                block.pointee.sockets._withUnsafeGuaranteedRef { sockets in
+                    let count = sockets.wait(milliseconds: 0)
+                    if count > 0 { callbacks.ready(owner, sockets.found, count) }
+                }
+            }
+        }
+    }
+
+    /// Makes a handle known to libuv. What keeps a loop running is said by `setKeepsRunning` alone.
+    private func hangIn<Handle>(
+        _ place: UnsafeMutablePointer<Handle>,
+        _ start: (UnsafeMutablePointer<uv_loop_t>, UnsafeMutablePointer<Handle>) -> Int32
+    ) throws(SystemError) {
+        let status = start(handle, place)
+        if status != 0 { throw SystemError(number: -status) }
+        let raw = UnsafeMutableRawPointer(place).assumingMemoryBound(to: uv_handle_t.self)
+        raw.pointee.data = UnsafeMutableRawPointer(tellsWhom)
+        tellsWhom.pointee.open += 1
+        known.append(raw)
+        uv_unref(raw)
     }
 
     /// Takes the handles out. The memory that libuv needs for that lives as long as it does.
     package func close() {
-        guard tellsWhom.pointee.open != 0 else { return forgetHandles() }
         tellsWhom.pointee.callbacks = nil
-        forEachHandle { handle in
-            uv_close(handle) { closing in
+        for place in handles where !known.contains(place) { UnsafeMutableRawPointer(place).deallocate() }
+        if known.isEmpty { return tellsWhom.deallocate() }
+        for place in known {
+            uv_close(place) { closing in
                 guard let data = closing?.pointee.data else { return }
                 let owner = data.assumingMemoryBound(to: LoopOwner.self)
-                // All five lie in blocks made by `allocate`, which free takes by their address alone.
+                // They lie in blocks made by `allocate`, which free takes by their address alone.
                 UnsafeMutableRawPointer(closing)?.deallocate()
                 owner.pointee.open -= 1
                 if owner.pointee.open == 0 { owner.deallocate() }
@@ -152,29 +189,61 @@ package final class EventLoop {
 
     // MARK: Running
 
-    /// Runs until `stop`. The caller keeps the loop alive with `setKeepsRunning`.
-    package func run() { uv_run(handle, UV_RUN_DEFAULT) }
+    /// Runs an own loop until `stop`.
+    package func run() {
+        isStopping = false
+        while !isStopping { turn(milliseconds: isTurnRequested ? 0 : uv_backend_timeout(handle)) }
+    }
 
-    /// One turn that does not block.
-    package func runOnce() { uv_run(handle, UV_RUN_NOWAIT) }
+    /// One turn of an own loop that does not block.
+    package func runOnce() { turn(milliseconds: 0) }
 
     /// Ends `run` after this turn.
-    package func stop() { uv_stop(handle) }
+    package func stop() { isStopping = true }
 
-    /// Whether the wake-up keeps `run` (or the host's uv_run) from returning.
+    private func turn(milliseconds: Int32) {
+        let count = sockets.wait(milliseconds: milliseconds)
+        uv_update_time(handle)
+        var isDue = false
+        for index in 0..<count where sockets.found[index].name == Self.ownName { isDue = true }
+        guard let owner = tellsWhom.pointee.owner, let callbacks = tellsWhom.pointee.callbacks else { return }
+        if count > 0 { callbacks.ready(owner, sockets.found, count) }
+        // libuv's turn ends as ours does, with its prepare and its check handle.
+        if isDue || uv_backend_timeout(handle) == 0 {
+            uv_run(handle, UV_RUN_NOWAIT)
+        } else {
+            callbacks.turnEnded(owner)
+        }
+    }
+
+    /// Whether the wake-up keeps libuv from calling a loop done: a host's uv_run then goes on, and the timer
+    /// of an own loop counts.
     package func setKeepsRunning(_ keeps: Bool) {
         let raw = UnsafeMutableRawPointer(wakeup).assumingMemoryBound(to: uv_handle_t.self)
         if keeps { uv_ref(raw) } else { uv_unref(raw) }
     }
 
-    /// The descriptor behind the loop, readable when a turn is due.
-    package var descriptor: Int32 { uv_backend_fd(handle) }
+    /// The descriptor behind an own loop, readable when a turn is due.
+    package var descriptor: Int32 { sockets.descriptor }
 
     /// Milliseconds until a turn is due, -1: only when the descriptor says so. Counts only what keeps the
     /// loop running (`setKeepsRunning`). 0 while libuv has a watcher that its descriptor does not show yet.
     package var timeoutMilliseconds: Int32 {
+        if isTurnRequested { return 0 }
         uv_update_time(handle)
         return uv_backend_timeout(handle)
+    }
+
+    // MARK: Sockets
+
+    /// Watches a socket that does not block. `name` is not 0; it is what `ready` tells.
+    package func watch(_ socket: Int32, for interest: Readiness, name: UInt64) throws(SystemError) {
+        try sockets.add(socket, interest, name: name)
+    }
+
+    /// Watches for something else; with nothing left, not at all.
+    package func watch(_ socket: Int32, for interest: Readiness, insteadOf old: Readiness, name: UInt64) {
+        sockets.change(socket, from: old, to: interest, name: name)
     }
 
     // MARK: Time and wake-ups
@@ -195,16 +264,16 @@ package final class EventLoop {
 
     /// Makes the next turn come at once: something was queued outside of a turn.
     package func requestTurn() {
-        if isFlushRequested { return }
-        isFlushRequested = true
-        uv_idle_start(idle) { _ in }
+        if isTurnRequested { return }
+        isTurnRequested = true
+        if !isOwn { uv_idle_start(idle) { _ in } }
     }
 
     /// The turn has come.
     package func turnStarted() {
-        if !isFlushRequested { return }
-        isFlushRequested = false
-        uv_idle_stop(idle)
+        if !isTurnRequested { return }
+        isTurnRequested = false
+        if !isOwn { uv_idle_stop(idle) }
     }
 
     /// Calls `woken` soon. Thread: any, while the loop is open.
@@ -212,22 +281,11 @@ package final class EventLoop {
 
     // MARK: Handles
 
-    /// For a loop that was never opened: libuv knows none of them.
-    private func forgetHandles() {
-        timer.deallocate()
-        wakeup.deallocate()
-        prepare.deallocate()
-        check.deallocate()
-        idle.deallocate()
-        tellsWhom.deallocate()
-    }
-
-    private func forEachHandle(_ body: (UnsafeMutablePointer<uv_handle_t>) -> Void) {
-        body(UnsafeMutableRawPointer(timer).assumingMemoryBound(to: uv_handle_t.self))
-        body(UnsafeMutableRawPointer(wakeup).assumingMemoryBound(to: uv_handle_t.self))
-        body(UnsafeMutableRawPointer(prepare).assumingMemoryBound(to: uv_handle_t.self))
-        body(UnsafeMutableRawPointer(check).assumingMemoryBound(to: uv_handle_t.self))
-        body(UnsafeMutableRawPointer(idle).assumingMemoryBound(to: uv_handle_t.self))
+    private var handles: [UnsafeMutablePointer<uv_handle_t>] {
+        [
+            UnsafeMutableRawPointer(timer), UnsafeMutableRawPointer(wakeup), UnsafeMutableRawPointer(prepare),
+            UnsafeMutableRawPointer(check), UnsafeMutableRawPointer(idle), UnsafeMutableRawPointer(watch),
+        ].map { $0.assumingMemoryBound(to: uv_handle_t.self) }
     }
 
     @inline(__always)
