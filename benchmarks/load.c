@@ -2,7 +2,9 @@
  * back is checked: a message that is lost, doubled, reordered or damaged ends the run with status 1.
  *
  *   load echo PORT PID CONNECTIONS DEPTH SIZE SECONDS      each connection has DEPTH messages in flight
- *   load rooms PORT PID ROOMS MEMBERS DEPTH SIZE SECONDS   in each room one member sends, all receive
+ *   load rooms PORT PID ROOMS MEMBERS DEPTH SIZE SECONDS [SENDERS]   in each room one member, or SENDERS of
+ *                                                          them, send DEPTH messages at once, and all receive
+ *   load connect PORT PID CONNECTIONS                      a handshake, and the end without a word
  *   load idle PORT PID CONNECTIONS                         resident memory that a silent member costs
  *
  * PORT may be wss:PORT: everything goes over TLS then, and no certificate is looked at.
@@ -30,20 +32,20 @@ enum { sequence_digits = 16, receive_size = 1 << 18 };
 struct peer {
     int fd;
     int room;
-    uint64_t received;
+    uint64_t *received; /* of each sender of the room */
     size_t partial;
     char *frame;
 };
 
-struct room {
+struct sender {
     uint64_t sent;
     uint64_t outstanding;
-    struct peer *sender;
+    struct peer *peer;
 };
 
 static struct peer *peers;
-static struct room *rooms;
-static int peer_count, members, depth, epoll;
+static struct sender *senders; /* sender_count for each room */
+static int peer_count, members, sender_count = 1, depth, epoll;
 static size_t size, frame_length, head_length;
 static uint64_t delivered;
 static char *pattern, *window;
@@ -176,37 +178,51 @@ static void prepare_pattern(void) {
         pattern[head_length + i] = (char)('a' + i % 26);
 }
 
-static void write_number(char *digits, uint64_t number) {
-    for (int i = sequence_digits; i > 0; number >>= 4)
-        digits[--i] = "0123456789abcdef"[number & 15];
+/* A message begins with the number of its sender in the room, in four digits, and its own. */
+static void write_digits(char *digits, int number, uint64_t message) {
+    uint64_t value = (uint64_t)number << 48 | (message & 0xffffffffffff);
+    for (int i = sequence_digits; i > 0; value >>= 4)
+        digits[--i] = "0123456789abcdef"[value & 15];
 }
 
-/* Sends the next window of a room's sender in one call; the mask is 0, which leaves the payload as it is. */
-static void send_window(struct room *room) {
+/* Sends a sender's next window in one call; the mask is 0, which leaves the payload as it is. */
+static void send_window(struct sender *sender) {
+    int number = (int)((sender - senders) % sender_count);
     char *at = window;
     for (int i = 0; i < depth; i++) {
         at += write_head((unsigned char *)at, size, 1);
         memset(at, 0, 4);
         at += 4;
         memcpy(at, pattern + head_length, size);
-        write_number(at, room->sent++);
+        write_digits(at, number, sender->sent++);
         at += size;
     }
-    room->outstanding = (uint64_t)depth * (uint64_t)members;
-    write_all(room->sender->fd, window, (size_t)(at - window));
+    sender->outstanding = (uint64_t)depth * (uint64_t)members;
+    write_all(sender->peer->fd, window, (size_t)(at - window));
+}
+
+static int number_of(const char *digits) {
+    int number = 0;
+    for (int i = 0; i < 4; i++)
+        number = number * 16 + (digits[i] <= '9' ? digits[i] - '0' : digits[i] - 'a' + 10);
+    return number;
 }
 
 static void check_frame(struct peer *peer, const char *frame) {
     char digits[sequence_digits];
-    write_number(digits, peer->received++);
+    int number = number_of(frame + head_length);
+    if (number < 0 || number >= sender_count)
+        fail("a message is damaged");
+    write_digits(digits, number, peer->received[number]++);
     if (memcmp(frame, pattern, head_length) != 0 ||
         memcmp(frame + head_length, digits, sequence_digits) != 0 ||
         memcmp(frame + head_length + sequence_digits, pattern + head_length + sequence_digits,
                size - sequence_digits) != 0)
         fail("a message is lost, doubled, reordered or damaged");
     delivered++;
-    if (--rooms[peer->room].outstanding == 0)
-        send_window(&rooms[peer->room]);
+    struct sender *sender = &senders[peer->room * sender_count + number];
+    if (--sender->outstanding == 0)
+        send_window(sender);
 }
 
 static void receive(struct peer *peer) {
@@ -249,7 +265,7 @@ static void run_for(double seconds) {
 static void open_peers(int port, int room_count, const char *path) {
     peer_count = room_count * members;
     peers = calloc((size_t)peer_count, sizeof *peers);
-    rooms = calloc((size_t)room_count, sizeof *rooms);
+    senders = calloc((size_t)room_count * (size_t)sender_count, sizeof *senders);
     epoll = epoll_create1(0);
     for (int i = 0; i < peer_count; i++) {
         struct peer *peer = &peers[i];
@@ -259,7 +275,9 @@ static void open_peers(int port, int room_count, const char *path) {
         snprintf(name, sizeof name, "%s%d", path, peer->room);
         peer->fd = connect_to(port, name);
         peer->frame = malloc(frame_length);
-        rooms[peer->room].sender = peer;
+        peer->received = calloc((size_t)sender_count, sizeof *peer->received);
+        if (i % members < sender_count)
+            senders[peer->room * sender_count + i % members].peer = peer;
         epoll_ctl(epoll, EPOLL_CTL_ADD, peer->fd, &event);
     }
     struct timespec joined = {0, 300000000};
@@ -267,8 +285,8 @@ static void open_peers(int port, int room_count, const char *path) {
 }
 
 static void measure(const char *mode, clockid_t clock, double seconds, int room_count) {
-    for (int i = 0; i < room_count; i++)
-        send_window(&rooms[i]);
+    for (int i = 0; i < room_count * sender_count; i++)
+        send_window(&senders[i]);
     run_for(seconds / 4);
     uint64_t first = delivered;
     int64_t cpu = nanoseconds(clock), own = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
@@ -320,13 +338,27 @@ int main(int count, char **arguments) {
         printf("{\"mode\":\"idle\",\"bytes\":%ld}\n", (resident_bytes(pid) - before) / first);
         return 0;
     }
+    if (strcmp(arguments[1], "connect") == 0) {
+        prepare_pattern();
+        close(connect_to(port, "/echo"));
+        int64_t cpu = nanoseconds(clock);
+        for (int i = 0; i < first; i++)
+            close(connect_to(port, "/echo"));
+        cpu = nanoseconds(clock) - cpu;
+        printf("{\"mode\":\"connect\",\"cpu_us\":%.3f}\n", (double)cpu / 1e3 / first);
+        return 0;
+    }
     int is_rooms = strcmp(arguments[1], "rooms") == 0, next = 5;
-    if (count != 8 + is_rooms)
+    if (count != 8 + is_rooms && !(is_rooms && count == 10))
         fail("usage: see the head of the source");
+    if (count == 10)
+        sender_count = atoi(arguments[9]);
     if (is_rooms)
         members = atoi(arguments[next++]);
     depth = atoi(arguments[next++]);
     size = strtoul(arguments[next++], NULL, 10);
+    if (sender_count < 1 || sender_count > members)
+        fail("a room has at least one sender, and no more than members");
     if (size < sequence_digits)
         fail("a message has at least 16 bytes");
     prepare_pattern();
