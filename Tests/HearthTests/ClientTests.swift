@@ -151,7 +151,9 @@ struct ClientTests {
             })
         try client.open()
         for await state in client.states where state.isOpen { break }
-        #expect(tokens.withLock { $0 } == ["stale", "fresh"])
+        // On a machine that is too busy to prepare in time, the attempt fails, and the next one is as the one before.
+        #expect(tokens.withLock { $0.first } == "stale")
+        #expect(tokens.withLock { $0.last } == "fresh")
         try await client.close()
         try await server.stop()
     }
