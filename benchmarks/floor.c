@@ -1,6 +1,7 @@
-/* floor PORT: what a WebSocket server costs that does nothing but the system calls: epoll, one recv for what is there
- * and one send per receiver and turn. It echoes on /echo and relays in /room/NAME, checks nothing, has no limits, no
- * pings and no answer to anything unexpected. Nobody should use it; whoever is near it wastes nothing. */
+/* floor PORT: what a WebSocket server costs that does nothing but the system calls: epoll, one recv for
+ * what is there and one send per receiver and turn. It echoes on /echo and relays in /room/NAME, checks
+ * nothing, has no limits, no pings and no answer to anything unexpected. Nobody should use it; whoever is
+ * near it wastes nothing. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

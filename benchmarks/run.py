@@ -1,5 +1,6 @@
-"""Measures WebSocket servers with benchmarks/load.c, round after round, and writes a table of medians and plots:
-CPU time of the server process per message, delivery or handshake. See benchmarks/README.md for what the rows are."""
+"""Measures WebSocket servers with benchmarks/load.c, round after round, and writes a table of medians and
+plots: CPU time of the server process per message, delivery or handshake. benchmarks/README.md says what the
+rows are."""
 
 import argparse
 import importlib.util
@@ -34,7 +35,9 @@ TABLE = {
     "idle connection in a room, bytes of memory": ["idle", "10000"],
 }
 MEMBERS = {count: ["rooms", "1", str(count), "1", "64"] for count in (10, 30, 100, 300, 1000, 3000, 10000)}
-SIZES = {size: ["rooms", "1", "100", "1", str(size)] for size in (16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1 << 20)}
+SIZES = {
+    size: ["rooms", "1", "100", "1", str(size)] for size in (16, 256, 1024, 4096, 1 << 14, 1 << 16, 1 << 20)
+}
 
 PEERS = ROOT / "benchmarks/peers"
 SERVERS = {
@@ -136,7 +139,8 @@ def run_all(
         values: "dict[str, list[float]]" = {server: [] for server in servers}
         for number in range(options.rounds):
             for server, command in servers.items():
-                print(f"\r\033[K{count + 1}/{len(tests)} {name}, round {number + 1}, {server}", end="", file=sys.stderr)
+                where = f"{count + 1}/{len(tests)} {name}, round {number + 1}, {server}"
+                print(f"\r\033[K{where}", end="", file=sys.stderr)
                 try:
                     result = measure(options, server, command, test)
                 except (subprocess.SubprocessError, RuntimeError) as error:
@@ -193,15 +197,17 @@ def plot_bars(medians: "dict[str, dict[str, float]]", servers: "dict[str, str]",
     from matplotlib import pyplot
 
     rows = [name for name in medians if medians[name]]
-    figure, places = pyplot.subplots(
-        (len(rows) + 1) // 2, 2, figsize=(10, 1.2 + 0.19 * len(servers) * ((len(rows) + 1) // 2)), layout="constrained"
-    )
+    lines = (len(rows) + 1) // 2
+    height = 1.2 + 0.19 * len(servers) * lines
+    figure, places = pyplot.subplots(lines, 2, figsize=(10, height), layout="constrained", squeeze=False)
     for axes in places.flat[len(rows) :]:
         axes.axis("off")
     for name, axes in zip(rows, places.flat):
-        found = [(server, medians[name][server]) for server in reversed(servers) if server in medians[name]]
+        found = [(s, medians[name][s]) for s in reversed(list(servers)) if s in medians[name]]
         ours = ("c", "swift", "python", "node")
-        colors = ["#999" if s == "floor" else "#d9541e" if s.split(",")[0] in ours else "#4878a8" for s, _ in found]
+        colors = [
+            "#999" if s == "floor" else "#d9541e" if s.split(",")[0] in ours else "#4878a8" for s, _ in found
+        ]
         bars = axes.barh([s for s, _ in found], [v for _, v in found], color=colors)
         axes.bar_label(bars, [cell(v, None) for _, v in found], fontsize=7, padding=2)
         axes.set_title(name, fontsize=9, loc="left")
@@ -218,8 +224,11 @@ def main() -> None:
     parser.add_argument("--load", default=str(ROOT / "build/load"), help=argparse.SUPPRESS)
     parser.add_argument("--tests", default="", help="only rows whose name has this in it")
     parser.add_argument("--out", default="build/bench", help="folder for runs.jsonl, table.md and the plots")
-    parser.add_argument("--lines", action="store_true", help="also as members grow and as messages grow: takes long")
-    parser.add_argument("--only", default="", help=f"of the usual servers only these, with + between: {', '.join(SERVERS)}")
+    parser.add_argument(
+        "--lines", action="store_true", help="also as members grow and as messages grow: takes long"
+    )
+    usual = ", ".join(SERVERS)
+    parser.add_argument("--only", default="", help=f"only these, with + between: {usual}")
     parser.add_argument(
         "server", nargs="*", help="NAME='COMMAND {port}' instead; a NAME that begins with wss speaks TLS"
     )
@@ -228,7 +237,7 @@ def main() -> None:
     if not servers:
         for name in options.only.split("+") if options.only else SERVERS:
             if name not in SERVERS:
-                sys.exit(f"there is no server {name!r}: there are {', '.join(SERVERS)}")
+                sys.exit(f"there is no server {name!r}: there are {usual}")
             why = missing(name)
             if why:
                 print(f"without {name}: {why}", file=sys.stderr)
@@ -246,7 +255,10 @@ def main() -> None:
     if draws and medians:
         plot_bars(medians, servers, out / "cost.svg")
     if options.lines:
-        for tests, label, name in ((MEMBERS, "members of the room", "members"), (SIZES, "bytes of a message", "sizes")):
+        for tests, label, name in (
+            (MEMBERS, "members of the room", "members"),
+            (SIZES, "bytes of a message", "sizes"),
+        ):
             found = run_all(options, servers, {str(x): test for x, test in tests.items()}, out)
             (out / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
             if draws:

@@ -151,7 +151,7 @@ struct ClientTests {
             })
         try client.open()
         for await state in client.states where state.isOpen { break }
-        // On a machine that is too busy to prepare in time, the attempt fails, and the next one is as the one before.
+        // Where the machine is too busy to prepare in time, the attempt fails; the next is as the one before.
         #expect(tokens.withLock { $0.first } == "stale")
         #expect(tokens.withLock { $0.last } == "fresh")
         try await client.close()
