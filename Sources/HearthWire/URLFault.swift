@@ -20,6 +20,8 @@ package struct URLFault: Error, Equatable {
         case redirectLeavesSocket
         case proxyScheme
         case proxyHasPath
+        case noRedis
+        case badDatabase
     }
 
     package let kind: Kind
@@ -52,6 +54,8 @@ package struct URLFault: Error, Equatable {
         case .redirectLeavesSocket: "a redirect may not lead from a socket of this machine to a network"
         case .proxyScheme: "the address of a proxy must begin with http://"
         case .proxyHasPath: "the address of a proxy is http://host:port, without a path"
+        case .noRedis: "the address must begin with redis://, rediss:// or unix:"
+        case .badDatabase: "the database must be a number up to 65535: redis://host:port/0, unix:/path?db=0"
         }
     }
 }
