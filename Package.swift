@@ -10,12 +10,15 @@ let isCLibrary = isEmbedded || environment["HEARTH_C_LIBRARY"] != nil
 let isFuzzing = environment["HEARTH_FUZZ"] != nil
 /// JSON Web Tokens need libjose and Jansson; without them the calls for tokens answer "unsupported".
 let hasJWT = environment["HEARTH_WITHOUT_JWT"] == nil
+/// Scale-out over Redis needs hiredis; without it a server with a redis_url does not start.
+let hasRedis = environment["HEARTH_WITHOUT_REDIS"] == nil
 
 var coreSettings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
     .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
 ]
 if hasJWT { coreSettings.append(.define("HEARTH_JWT")) }
+if hasRedis { coreSettings.append(.define("HEARTH_REDIS")) }
 if isEmbedded {
     coreSettings += [
         .enableExperimentalFeature("Embedded"),  // SE-0454 and the Embedded Swift vision document
@@ -30,6 +33,9 @@ let parserSettings = coreSettings + [.strictMemorySafety()]  // SE-0458
 
 var platformDependencies: [Target.Dependency] = ["HearthBytes", "CLibuv", "COpenSSL", "CUring", "CZlib"]
 if hasJWT { platformDependencies += ["CJansson", "CJose"] }
+if hasRedis { platformDependencies += ["CHiredis"] }
+/// The C library is given hiredis by CMake, as an archive where there is one.
+let platformLinks: [LinkerSetting] = hasRedis && !isCLibrary ? [.linkedLibrary("hiredis")] : []
 
 /// The core, bottom up: each target imports only what stands above it here (ARCHITECTURE.md draws the walls).
 var targets: [Target] = [
@@ -51,10 +57,15 @@ var targets: [Target] = [
         name: "HearthHub", dependencies: ["HearthBytes", "HearthWire", "HearthSession"],
         swiftSettings: coreSettings),
     .target(
-        name: "HearthPlatform", dependencies: platformDependencies, swiftSettings: coreSettings),
+        name: "HearthCluster", dependencies: ["HearthBytes", "HearthWire"], swiftSettings: parserSettings),
+    .target(
+        name: "HearthPlatform", dependencies: platformDependencies, swiftSettings: coreSettings,
+        linkerSettings: platformLinks),
     .target(
         name: "HearthEngine",
-        dependencies: ["HearthBytes", "HearthWire", "HearthSession", "HearthHub", "HearthPlatform"],
+        dependencies: [
+            "HearthBytes", "HearthWire", "HearthSession", "HearthHub", "HearthCluster", "HearthPlatform",
+        ],
         swiftSettings: coreSettings),
     .target(
         name: "HearthABI", dependencies: ["CHearth", "HearthBytes", "HearthPlatform", "HearthEngine"],
@@ -69,6 +80,13 @@ if hasJWT {
             name: "CJose", pkgConfig: "jose", providers: [.apt(["libjose-dev"]), .brew(["jose"])]),
     ]
 }
+if hasRedis {
+    // No pkg-config: its flags ask for the folder of the headers, which stands in their names here.
+    targets += [
+        .systemLibrary(
+            name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])])
+    ]
+}
 var products: [Product] = []
 
 if isCLibrary {
@@ -81,6 +99,8 @@ if isCLibrary {
         .testTarget(name: "HearthWireTests", dependencies: ["HearthWire", "HearthBytes"]),
         .testTarget(
             name: "HearthSessionTests", dependencies: ["HearthSession", "HearthWire", "HearthBytes"]),
+        .testTarget(
+            name: "HearthClusterTests", dependencies: ["HearthCluster", "HearthWire", "HearthBytes"]),
         .testTarget(name: "HearthHubTests", dependencies: ["HearthHub", "HearthWire", "HearthBytes"]),
         .testTarget(
             name: "HearthPlatformTests", dependencies: ["HearthPlatform", "HearthBytes"],
@@ -99,7 +119,8 @@ if isCLibrary {
 if isFuzzing {
     // libFuzzer brings its own main: script/fuzz links each of these libraries with it.
     let names = [
-        "ClientHandshake", "Configuration", "Envelope", "Extension", "Frames", "Handshake", "Inflate", "JSON",
+        "ClientHandshake", "Cluster", "Configuration", "Envelope", "Extension", "Frames", "Handshake",
+        "Inflate", "JSON",
         "Proxy",
         "Tokens", "UTF8",
     ]
@@ -108,7 +129,9 @@ if isFuzzing {
         targets.append(
             .target(
                 name: "Fuzz\(name)",
-                dependencies: ["HearthBytes", "HearthWire", "HearthPlatform", "HearthEngine"],
+                dependencies: [
+                    "HearthBytes", "HearthWire", "HearthCluster", "HearthPlatform", "HearthEngine",
+                ],
                 path: "Fuzz/\(name)", swiftSettings: coreSettings))
     }
 }

@@ -4,6 +4,8 @@
 #                         static:   ordinary Swift with the runtime inside the library
 #                         dynamic:  ordinary Swift that loads the Swift libraries of this machine
 #   HEARTH_WITH_JWT       ON: tokens are verified with libjose and Jansson (default where both are found)
+#   HEARTH_WITH_REDIS     ON: servers of several processes work together through Redis. hiredis is linked into
+#                         the library where there is an archive of it (default where it is found)
 #   HEARTH_SANITIZE       "", address or thread: a library for tests, never to be installed
 
 find_program(HEARTH_SWIFT swift REQUIRED DOC "The Swift compiler driver, 6.2 or later")
@@ -15,6 +17,17 @@ pkg_check_modules(HEARTH_JOSE QUIET IMPORTED_TARGET jose "jansson >= 2.11")
 option(HEARTH_WITH_JWT "Verify JSON Web Tokens (libjose, Jansson)" ${HEARTH_JOSE_FOUND})
 if(HEARTH_WITH_JWT AND NOT HEARTH_JOSE_FOUND)
     message(FATAL_ERROR "HEARTH_WITH_JWT needs libjose and Jansson (libjose-dev, libjansson-dev)")
+endif()
+find_path(HEARTH_HIREDIS_INCLUDE hiredis/read.h)
+find_library(HEARTH_HIREDIS NAMES libhiredis.a hiredis)
+if(HEARTH_HIREDIS_INCLUDE AND HEARTH_HIREDIS)
+    set(hiredis_found ON)
+else()
+    set(hiredis_found OFF)
+endif()
+option(HEARTH_WITH_REDIS "Scale out over Redis (hiredis)" ${hiredis_found})
+if(HEARTH_WITH_REDIS AND NOT hiredis_found)
+    message(FATAL_ERROR "HEARTH_WITH_REDIS needs hiredis (libhiredis-dev)")
 endif()
 
 set(soname libhearth.so.${PROJECT_VERSION_MAJOR})
@@ -29,6 +42,11 @@ set(flags -c release --product hearth --package-path ${PROJECT_SOURCE_DIR} --scr
 set(environment HEARTH_C_LIBRARY=1)
 if(NOT HEARTH_WITH_JWT)
     list(APPEND environment HEARTH_WITHOUT_JWT=1)
+endif()
+if(HEARTH_WITH_REDIS)
+    list(APPEND flags -Xlinker ${HEARTH_HIREDIS})
+else()
+    list(APPEND environment HEARTH_WITHOUT_REDIS=1)
 endif()
 set(strip ${CMAKE_OBJCOPY} --strip-unneeded)
 if(HEARTH_SANITIZE)

@@ -1,0 +1,212 @@
+import HearthBytes
+import HearthCluster
+import HearthWire
+import Testing
+
+/// A value that is changed is no argument of an expectation, so the broker is called through here.
+private final class Redis {
+    var broker: RedisBroker
+
+    init(_ broker: RedisBroker) { self.broker = broker }
+
+    var output: [UInt8] {
+        get { broker.output }
+        set { broker.output = newValue }
+    }
+
+    func commandReply(_ pieces: [ReplyPiece]) -> BrokerEvent { broker.commandReply(pieces) }
+    func commandReply(number: Int64) -> BrokerEvent { broker.commandReply(number: number) }
+    func subscriberReply(_ pieces: [ReplyPiece]) -> BrokerEvent { broker.subscriberReply(pieces) }
+    func lost() -> Int { broker.lost() }
+
+    func beginMessage(to channel: String, count: Int) -> Bool {
+        broker.beginMessage(to: utf8(channel).span, count: count)
+    }
+}
+
+@Suite("Redis as a broker")
+struct RedisBrokerTests {
+    private static let secret = ClusterSecret(8, 9)
+
+    private func broker(_ url: String = "redis://h", countsPlaces: Bool = false) throws -> Redis {
+        Redis(
+            RedisBroker(
+                try RedisURL.parse(utf8(url).span), prefix: utf8("ws:"), proposal: Self.secret,
+                outputBytesMax: 1000, countsPlaces: countsPlaces))
+    }
+
+    private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+
+    private func hello(mode: String = "standalone", role: String = "master") -> [ReplyPiece] {
+        let words = ["server", "redis", "version", "7.0.15", "mode", mode, "role", role]
+        return [ReplyPiece(.array, number: 8)] + words.map { ReplyPiece(.string, text: utf8($0)) }
+    }
+
+    private func error(_ text: String) -> [ReplyPiece] { [ReplyPiece(.error, text: utf8(text))] }
+
+    private func opened(_ broker: Redis) -> BrokerEvent {
+        broker.broker.commandsOpened()
+        broker.broker.subscriberOpened()
+        #expect(broker.commandReply(hello()) == .nothing)
+        #expect(broker.commandReply([ReplyPiece(.status, text: utf8("OK"))]) == .nothing)
+        #expect(broker.subscriberReply(hello()) == .nothing)
+        return broker.commandReply([ReplyPiece(.string, text: Self.secret.bytes)])
+    }
+
+    @Test("says who it is, and opens when both connections are let in")
+    func opening() throws {
+        var broker = try broker("redis://ann:pass@h/3")
+        broker.broker.commandsOpened()
+        #expect(text(broker.output).hasPrefix("*7\r\n$5\r\nHELLO\r\n$1\r\n2\r\n$4\r\nAUTH\r\n$3\r\nann\r\n"))
+        #expect(text(broker.output).contains("SELECT\r\n$1\r\n3\r\n"))
+        broker = try self.broker()
+        #expect(opened(broker) == .opened(Self.secret))
+        #expect(broker.broker.isOpen)
+    }
+
+    @Test("a message is one command with the bytes as they are")
+    func publishing() throws {
+        let broker = try broker()
+        _ = opened(broker)
+        broker.output = []
+        #expect(broker.beginMessage(to: "ws:r:x", count: 3))
+        broker.output += [0, 13, 10]
+        broker.broker.endMessage()
+        #expect(broker.output == utf8("*3\r\n$7\r\nPUBLISH\r\n$6\r\nws:r:x\r\n$3\r\n\0\r\n\r\n"))
+        #expect(broker.commandReply(number: 2) == .nothing)
+        #expect(broker.broker.confirmed == 1)
+    }
+
+    @Test("takes no more than broker_max_output, with what has not left")
+    func bounds() throws {
+        let broker = try broker()
+        _ = opened(broker)
+        broker.output = []
+        broker.broker.waitingBytes = 500
+        #expect(broker.beginMessage(to: "c", count: 500))
+        #expect(!broker.beginMessage(to: "c", count: 501))
+    }
+
+    @Test("what is on its way when the connection breaks is counted")
+    func breaking() throws {
+        let broker = try broker()
+        _ = opened(broker)
+        for _ in 0..<5 {
+            _ = broker.beginMessage(to: "c", count: 0)
+            broker.broker.endMessage()
+        }
+        _ = broker.commandReply(number: 0)
+        _ = broker.commandReply(number: 0)
+        #expect(broker.lost() == 3)
+        #expect(!broker.broker.isOpen)
+        #expect(broker.lost() == 0)
+        #expect(opened(broker) == .opened(Self.secret))
+    }
+
+    @Test(
+        "each refusal has its reason",
+        arguments: [
+            ("WRONGPASS invalid username-password pair", BrokerFault.authentication),
+            ("NOAUTH HELLO must be called", .authentication),
+            ("ERR unknown command `HELLO`", .tooOld),
+            ("LOADING Redis is loading", .refused),
+        ])
+    func refusals(_ text: String, _ fault: BrokerFault) throws {
+        var broker = try broker()
+        broker.broker.commandsOpened()
+        #expect(broker.commandReply(error(text)) == .failed(fault, text: utf8(text)))
+        broker = try self.broker()
+        broker.broker.subscriberOpened()
+        #expect(broker.subscriberReply(error(text)) == .failed(fault, text: utf8(text)))
+    }
+
+    @Test("a replica and a Redis Cluster are told by their hello")
+    func roles() throws {
+        var broker = try broker()
+        broker.broker.commandsOpened()
+        #expect(broker.commandReply(hello(role: "replica")) == .failed(.readOnly, text: []))
+        broker = try self.broker()
+        broker.broker.commandsOpened()
+        #expect(broker.commandReply(hello(mode: "cluster")) == .failed(.sharded, text: []))
+    }
+
+    @Test("without memory the secret that is there will do")
+    func memory() throws {
+        let broker = try broker()
+        broker.broker.commandsOpened()
+        _ = broker.commandReply(hello())
+        #expect(broker.commandReply(error("OOM command not allowed")) == .nothing)
+        #expect(broker.commandReply([ReplyPiece(.null)]) == .failed(.outOfMemory, text: []))
+    }
+
+    @Test("a secret that is none belongs to another program")
+    func collisions() throws {
+        for reply in [
+            [ReplyPiece(.string, text: utf8("short"))], error("WRONGTYPE Operation"),
+            [ReplyPiece(.array, number: 0)],
+        ] {
+            let broker = try broker()
+            broker.broker.commandsOpened()
+            _ = broker.commandReply(hello())
+            _ = broker.commandReply([ReplyPiece(.status)])
+            #expect(broker.commandReply(reply) == .failed(.prefixInUse, text: utf8("ws:secret")))
+        }
+    }
+
+    @Test("a place that is claimed is answered for the connection that claims it")
+    func places() throws {
+        let broker = try broker(countsPlaces: true)
+        broker.broker.commandsOpened()
+        broker.broker.subscriberOpened()
+        _ = broker.commandReply(hello())
+        _ = broker.commandReply([ReplyPiece(.status)])
+        _ = broker.commandReply([ReplyPiece(.string, text: utf8("0123"))])
+        _ = broker.subscriberReply(hello())
+        #expect(broker.commandReply([ReplyPiece(.string, text: Self.secret.bytes)]) == .opened(Self.secret))
+        let user = ByteString(utf8("ann"))
+        broker.broker.renewLease(utf8("n"), 1000, isFirst: true)
+        broker.broker.claim(7, user, countMax: 2, utf8("n"), 1000)
+        broker.broker.leave(user, utf8("n"), 1000)
+        broker.broker.claim(8, user, countMax: 2, utf8("n"), 1000)
+        broker.broker.renewLease(utf8("n"), 1000, isFirst: false)
+        #expect(text(broker.output).contains("EVALSHA\r\n$4\r\n0123\r\n$1\r\n2\r\n$9\r\nws:leases"))
+        #expect(broker.commandReply(number: 0) == .nothing)
+        #expect(broker.commandReply(number: 1) == .claimed(7, isGranted: true))
+        #expect(broker.commandReply(number: 1) == .nothing)
+        #expect(broker.commandReply(number: 0) == .claimed(8, isGranted: false))
+        #expect(broker.commandReply(number: 0) == .leaseEnded)
+    }
+
+    @Test("a claim that is answered after its connection has gone is given back")
+    func claims() {
+        let user = ByteString(utf8("ann"))
+        var claims = UserClaims()
+        claims.add(1, user, isAsked: true)
+        claims.add(2, user, isAsked: true)
+        claims.add(3, user, isAsked: false)
+        let early = claims.remove(1)
+        #expect(early == nil)
+        let late = claims.answer(1, isGranted: true)
+        #expect(late == .giveBack(user))
+        let refused = claims.answer(2, isGranted: false)
+        #expect(refused == .refused)
+        let counts = claims.settle()
+        #expect(counts == [user: 1])
+        let nothing = claims.remove(2)
+        #expect(nothing == nil)
+        let own = claims.remove(3)
+        #expect(own == user)
+        #expect(claims.count == 0)
+    }
+
+    @Test("replies that nobody asked for are no Redis'")
+    func unasked() throws {
+        let broker = try broker()
+        #expect(broker.commandReply(number: 1) == .failed(.protocolBroken, text: []))
+        #expect(broker.commandReply([]) == .failed(.protocolBroken, text: []))
+        #expect(broker.subscriberReply([]) == .failed(.protocolBroken, text: []))
+        broker.broker.commandsOpened()
+        #expect(broker.commandReply([ReplyPiece(.string)]) == .failed(.protocolBroken, text: []))
+        #expect(broker.commandReply(number: 1) == .failed(.protocolBroken, text: []))
+    }
+}
