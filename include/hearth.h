@@ -211,8 +211,16 @@ typedef enum hearth_event_type {
      * token (hearth_connection_authenticate) moves the end. */
     HEARTH_EVENT_EXPIRING = 19,
     /* It has ended: user. The connection is closed with 4106 (see close_codes) after this event. */
-    HEARTH_EVENT_EXPIRED = 20
+    HEARTH_EVENT_EXPIRED = 20,
+    /* What hearth_server_ask asked for: code is its number, data a JSON object. */
+    HEARTH_EVENT_CLUSTER_ANSWER = 21
 } hearth_event_type;
+
+/* What hearth_server_ask asks about. */
+typedef enum hearth_subject {
+    HEARTH_SUBJECT_ROOM = 1,
+    HEARTH_SUBJECT_USER = 2
+} hearth_subject;
 
 /* What a client does. */
 typedef enum hearth_client_state {
@@ -660,7 +668,10 @@ HEARTH_API int64_t hearth_server_metrics(hearth_server *server, char *buffer, si
 HEARTH_API int64_t hearth_server_health(hearth_server *server, char *buffer, size_t capacity);
 
 /* Sends to every open connection. except may be NULL. Returns: for how many connections it
- * was queued, or an error. With TEXT, data must be UTF-8 (HEARTH_ERR_INVALID). Since: 0.1 */
+ * was queued, or an error. With TEXT, data must be UTF-8 (HEARTH_ERR_INVALID).
+ * With redis_url the servers of the other processes do the same, as for all messages to rooms and users; a
+ * connection that is left out is one of this process, a user is left out in all. What is returned is about this
+ * process. HEARTH_ERR_TOO_LARGE: more than broker_max_message, and nobody got it. Since: 0.1 */
 HEARTH_API int64_t hearth_server_broadcast(hearth_server *server, uint32_t opcode, const void *data, size_t length,
                                            const hearth_except *except);
 
@@ -930,7 +941,7 @@ HEARTH_API int64_t hearth_connection_recipient(hearth_connection connection, cha
 /* -------------------------------------------------------------- rooms and users */
 
 /* Sends to every member of a room, except may be NULL. Returns: for how many it was queued, 0 for
- * a room that does not exist. Since: 0.1 */
+ * a room that does not exist here. With redis_url: as for hearth_server_broadcast. Since: 0.1 */
 HEARTH_API int64_t hearth_room_broadcast(hearth_server *server, const char *room, uint32_t opcode, const void *data,
                                          size_t length, const hearth_except *except);
 
@@ -952,6 +963,8 @@ HEARTH_API int64_t hearth_room_users(hearth_server *server, const char *room, ch
  * events USER_JOINED, USER_LEFT and PRESENCE_UPDATED of the room those with presence_version up to it.
  * The versions of a room's events grow by one each, so that a program knows what to leave out, what
  * to add and whether it lacks something. With several threads they may arrive in another order.
+ * With redis_url users on other processes are among them, without connections, while this one has a member
+ * in the room. Versions are of this process.
  * Returns: the bytes that all of them need, or an error. Since: 0.1 */
 HEARTH_API int64_t hearth_room_presence(hearth_server *server, const char *room, uint64_t *version, void *buffer,
                                         size_t capacity);
@@ -962,7 +975,7 @@ HEARTH_API int64_t hearth_room_presence(hearth_server *server, const char *room,
  * Returns: HEARTH_ERR_NOT_FOUND if the user is not here. Since: 0.1 */
 HEARTH_API int hearth_user_set_presence(hearth_server *server, const char *user, const void *data, size_t length);
 
-/* Sends to every connection of a user. Since: 0.1 */
+/* Sends to every connection of a user. With redis_url: as for hearth_server_broadcast. Since: 0.1 */
 HEARTH_API int64_t hearth_user_send(hearth_server *server, const char *user, uint32_t opcode, const void *data,
                                     size_t length, const hearth_except *except);
 
@@ -974,9 +987,19 @@ HEARTH_API int64_t hearth_user_send_event(hearth_server *server, const char *use
 HEARTH_API int64_t hearth_user_connections(hearth_server *server, const char *user, hearth_connection *connections,
                                            size_t capacity);
 
+/* Asks all processes of the cluster (redis_url) about a room or a user, a hearth_subject. The answer is the event
+ * CLUSTER_ANSWER, soon, also if nobody can be reached: {"question":1,"scope":"cluster","room":"lobby",
+ * "connections":3,"users":["ann"],"nodes":["a","b"],"missing":["c"]}, for a user "user" and "rooms" instead of
+ * "room" and "users". nodes have answered, missing are processes that are known and have not within so many
+ * milliseconds (0: 1000, at most 60000). Without redis_url the scope is "local". A process with many names tells
+ * at most 256 KiB of them; connections are always counted.
+ * Returns: the number of the question, above 0, or an error. Since: 0.1 */
+HEARTH_API int64_t hearth_server_ask(hearth_server *server, uint32_t subject, const char *name, int timeout_ms);
+
 /* Sends a user away: each connection of the user leaves its rooms at once, without presence_grace, and is
  * closed with the code (0: 4505, kicked) and the reason (NULL: none).
- * Returns: how many connections, 0: not here, or an error as of hearth_connection_close. Since: 0.1 */
+ * With redis_url those on other processes too. Returns: how many connections, 0: not here, or an error as of
+ * hearth_connection_close. Since: 0.1 */
 HEARTH_API int64_t hearth_user_kick(hearth_server *server, const char *user, int code, const char *reason);
 
 /* ----------------------------------------------------------------------- HTTP */

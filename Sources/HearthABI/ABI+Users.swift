@@ -5,6 +5,16 @@ internal import HearthBytes
 internal import HearthEngine
 
 @c @implementation
+public func hearth_server_ask(
+    _ server: OpaquePointer!, _ subject: UInt32, _ name: UnsafePointer<CChar>!, _ timeout: Int32
+) -> Int64 {
+    withServer(server) { object in
+        lend(name) { object.ask(subject, $0, timeoutMilliseconds: timeout) }
+            ?? Int64(Status.invalid.rawValue)
+    }
+}
+
+@c @implementation
 public func hearth_user_kick(
     _ server: OpaquePointer!, _ user: UnsafePointer<CChar>!, _ code: Int32, _ reason: UnsafePointer<CChar>!
 ) -> Int64 {

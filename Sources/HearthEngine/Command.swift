@@ -17,6 +17,8 @@ enum Command {
     case channelClosed(ConnectionID, code: UInt16, reason: [UInt8])
     case probe(ConnectionID, receivedAt: UInt64)
     case cutGhost(ConnectionID)
+    /// It is one too many of its user.
+    case refusePlace(ConnectionID)
     case accept(ConnectionID, user: ByteString?, subprotocol: [UInt8]?)
     case reject(ConnectionID, code: Int, reason: [UInt8])
     case respond(ConnectionID, status: Int, headers: [UInt8], body: [UInt8])
@@ -34,6 +36,7 @@ enum Command {
     case cutServer(server: Server)
     case setPresence(server: Server, user: ByteString, [UInt8])
     case ofClient(Client, ClientCommand)
+    case ofCluster(server: Server, ClusterCommand)
     case resumeReading
     case stop
 }

@@ -260,6 +260,7 @@ extension Loop {
                 loop.expireAllDepartures(of: server)
             }
             loop.cutClients()
+            loop.leaveClusters()
             loop.writeLogs()
         }
         stoppingServers = []

@@ -4,7 +4,7 @@
 package enum EventType: UInt32 {
     case connect = 1, open, message, close, joined, left, userJoined, userLeft, httpRequest, serverStopped,
         dropped, presenceUpdated, limited, channelSend, clientState, clientPrepare, clientSent,
-        clientDropped, expiring, expired
+        clientDropped, expiring, expired, clusterAnswer
 
     /// Whether it is a change of who is in a room, with a version.
     var isPresence: Bool { self == .userJoined || self == .userLeft || self == .presenceUpdated }

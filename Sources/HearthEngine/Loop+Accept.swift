@@ -35,6 +35,7 @@ extension Loop {
         served.append(server)
         updateKeeping()
         if index == 0 { attendCertificates(of: server) }
+        attendCluster(of: server)
         for listening in server.listenings where index < listening.descriptors.count {
             let descriptor = listening.descriptors[index]
             acceptorName = acceptorName % (Acceptor.namesEnd - 1) + 1
@@ -62,6 +63,7 @@ extension Loop {
             let name = sockets[index].name
             if name < Acceptor.namesEnd {
                 for acceptor in acceptors where acceptor.pointee.name == name { accept(acceptor) }
+                for link in brokerLinks where link.name == name { linkReady(link) }
             } else {
                 let slot = UInt32(truncatingIfNeeded: name - Acceptor.namesEnd)
                 if connections.contains(slot) { ready(connections.place(slot), sockets[index].readiness) }

@@ -168,8 +168,16 @@ extension Loop {
         }
     }
 
-    /// To the members on this loop at once, to those on others by a command.
+    /// To the members of this process and of others.
     func publishEverywhere(
+        _ server: Server, _ room: ByteString, _ outgoing: Outgoing, _ exception: Exception
+    ) {
+        if isClustered { forward(server, room, outgoing, except: exception.user) }
+        publishHere(server, room, outgoing, exception)
+    }
+
+    /// To the members on this loop at once, to those on others by a command.
+    func publishHere(
         _ server: Server, _ room: ByteString, _ outgoing: Outgoing, _ exception: Exception
     ) {
         _ = publish(server, room: room.bytes.span, outgoing, exception)
@@ -290,8 +298,8 @@ extension Loop {
             text.write(settings.stampKeys.user, change.user, data, into: &json)
         }
         json.withUnsafeBufferPointer {
-            // Who has joined finds itself in the snapshot.
-            publishEverywhere(
+            // Who has joined finds itself in the snapshot. Other processes tell their members themselves.
+            publishHere(
                 server, change.room, Outgoing(event: $0, raw: nil, isEphemeral: false),
                 Exception(connection: .none, user: type == .userJoined ? change.user : nil))
         }

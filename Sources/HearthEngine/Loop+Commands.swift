@@ -32,6 +32,9 @@ extension Loop {
         case .cutGhost(let id):
             guard let place = place(of: id) else { return }
             cutGhost(place)
+        case .refusePlace(let id):
+            guard let place = place(of: id) else { return }
+            closeUserLimit(place)
         case .accept(let id, let user, let subprotocol):
             guard let place = place(of: id) else { return }
             _ = decide(place, .accepted(user: user, subprotocol: subprotocol))
@@ -81,12 +84,14 @@ extension Loop {
             stopServer(server, reason: reason, deadline: deadline)
         case .cutServer(let server): cutServer(server)
         case .ofClient(let client, let command): apply(command, client)
+        case .ofCluster(let server, let command): apply(command, server)
         case .resumeReading: resumeReading()
         case .stop:
             isStopRequested = true
             events.requestTurn()
         case .send, .close, .join, .leave, .setUser, .connectChannel, .channelReceive, .channelSent,
-            .channelAlive, .channelClosed, .probe, .cutGhost, .accept, .reject, .respond, .setExpiry,
+            .channelAlive, .channelClosed, .probe, .cutGhost, .refusePlace, .accept, .reject, .respond,
+            .setExpiry,
             .renew, .identify:
             break
         }

@@ -176,6 +176,7 @@ extension Loop {
 
     private func noLongerServes(_ server: Server) {
         served.removeAll { $0 === server }
+        leaveCluster(of: server)
         updateKeeping()
     }
 

@@ -103,6 +103,7 @@ extension Loop {
 
     func relay(_ place: UnsafeMutablePointer<Connection>, _ outgoing: Outgoing) {
         noteBroadcast(place.pointee.counters)
+        if isClustered { forward(place, outgoing) }
         let slot = place.pointee.slot
         let leftOut = place.pointee.relay == .others ? slot : nil
         if hub.roomsOfConnection(slot) == 1, loopCount == 1, let room = hub.anyRoom(slot) {

@@ -46,11 +46,17 @@ extension Loop {
         port.lock.withLock { hub.setUser(slot, name) }
         if old == nil, name == nil { return }
         place.pointee.server._withUnsafeGuaranteedRef { server in
+            var isFirst = false
+            var isLast = false
             server.withPresence { presence in
                 // The new one first: what is known of a user stays if it is the same.
-                if let name { presence.connect(name) }
-                if let old { presence.disconnect(old) }
+                if let name { isFirst = presence.connect(name) }
+                if let old { isLast = presence.disconnect(old) }
             }
+            if !isClustered { return }
+            noteClaim(place, server, from: old, to: name)
+            if isFirst, let name { noteUser(server, name, isThere: true) }
+            if isLast, let old { noteUser(server, old, isThere: false) }
         }
     }
 
@@ -64,6 +70,7 @@ extension Loop {
         let result = server.withPresence {
             $0.leave(room: room.bytes.span, user: user.bytes.span, isKept: waits)
         }
+        notePresence(server)
         switch result {
         case .stays: return nil
         case .left(let change): return change
@@ -113,6 +120,7 @@ extension Loop {
         let departure = departures[index].removeFirst()
         let server = departures[index].server
         if let change = server.withPresence({ $0.expire(departure) }) { tell(.userLeft, server, change) }
+        notePresence(server)
     }
 
     /// What is shown with a user changes: its rooms are told.
@@ -121,11 +129,12 @@ extension Loop {
         server.withPresence { found = $0.setData(user, data) }
         guard let changes = found else { return .notFound }
         emittingAfter { for change in changes { tell(.presenceUpdated, server, change) } }
+        notePresence(server)
         return .ok
     }
 
     /// A change that is no connection's.
-    private func tell(_ type: EventType, _ server: Server, _ change: PresenceChange) {
+    func tell(_ type: EventType, _ server: Server, _ change: PresenceChange) {
         publishPresence(type, server, change)
         var event = PendingEvent(type: type, endpoint: server, connection: .none, context: nil, route: -1)
         event.fill(change)

@@ -29,7 +29,8 @@ extension Loop {
             if isAnswered { sendRoomEvent(place, ascii("join"), name) { _, _ in } }
             return .ok
         case .limitReached: return .limit
-        case .joined: break
+        case .joined(let room):
+            if isClustered, hub.memberCount(room) == 1 { noteRoom(server, name, isThere: true) }
         }
         let user = hub.user(of: slot).map { hub.userName($0) }
         let change = user.flatMap { joinPresence(server, room: name, user: $0) }
@@ -57,6 +58,7 @@ extension Loop {
     func leaveRoom(_ place: UnsafeMutablePointer<Connection>, _ room: UInt32, isLost: Bool) {
         let slot = place.pointee.slot
         let name = hub.roomName(room)
+        let isLast = hub.memberCount(room) == 1
         if place.pointee.dialect == .json {
             stopTyping(place, place.pointee.server.takeUnretainedValue(), name)
         }
@@ -66,6 +68,7 @@ extension Loop {
         guard wasMember else { return }
         let user = hub.user(of: slot).map { hub.userName($0) }
         let server = place.pointee.server.takeUnretainedValue()
+        if isClustered, isLast { noteRoom(server, name, isThere: false) }
         let change = user.flatMap { leavePresence(server, room: name, user: $0, isLost: isLost) }
         emittingAfter {
             tell(.left, place, name, user)
@@ -122,6 +125,8 @@ extension Loop {
 
     private func joinPresence(_ server: Server, room: ByteString, user: ByteString) -> PresenceChange? {
         let wall = wallMilliseconds
-        return server.withPresence { $0.join(room: room, user: user, at: wall) }
+        let change = server.withPresence { $0.join(room: room, user: user, at: wall) }
+        notePresence(server)
+        return change
     }
 }

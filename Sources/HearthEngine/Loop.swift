@@ -111,6 +111,12 @@ final class Loop: @unchecked Sendable {
     var served: [Server] = []
     /// Off: the host's loop may end in spite of what is open.
     var keepsHostRunning = true
+    /// Of the servers that are served here, on the engine's first loop.
+    var clusters: [Cluster] = []
+    /// What the clusters are connected to their brokers by.
+    var brokerLinks: [BrokerLink] = []
+    /// One of the servers that are served here belongs to a cluster.
+    var isClustered = false
     /// The engine is done with the loop.
     var isRetired = false
     private var timerDue: UInt64?
@@ -203,6 +209,7 @@ final class Loop: @unchecked Sendable {
     func endTurn() {
         if !followUps.isEmpty { handleFollowUps() }
         settle()
+        if !clusters.isEmpty { flushClusters() }
         wallOfTurn = 0
         events.turnStarted()
         freeReleased()
@@ -317,6 +324,7 @@ final class Loop: @unchecked Sendable {
             due = acceptor.pointee.retryAt
         }
         if !watchedServers.isEmpty, due == nil || nextWatch < due! { due = nextWatch }
+        if !clusters.isEmpty, let next = clustersDue, due == nil || next < due! { due = next }
         if due == timerDue { return }
         timerDue = due
         guard let due else { return events.clearTimer() }
@@ -342,6 +350,7 @@ final class Loop: @unchecked Sendable {
         clients.wheel.expire(now: now, into: &expired)
         for index in 0..<expired.count { clientDue(expired[index]) }
         cutOverdueServers()
+        if !clusters.isEmpty { tickClusters() }
         if !watchedServers.isEmpty, now >= nextWatch { watchCertificates() }
         for acceptor in acceptors where acceptor.pointee.retryAt > 0 && now >= acceptor.pointee.retryAt {
             resume(acceptor)

@@ -36,6 +36,9 @@ struct Outgoing {
         isEphemeral = false
     }
 
+    /// What another process is sent of it.
+    var bytesCount: Int { raw.count + (isEvent ? json.count : 0) }
+
     /// `raw` nil: nothing for receivers of the raw dialect.
     init(
         event json: UnsafeBufferPointer<UInt8>, raw: UnsafeBufferPointer<UInt8>?, isEphemeral: Bool

@@ -1,6 +1,7 @@
 // Whether a server is well, computed from what is true at the moment.
 
 internal import HearthBytes
+internal import HearthCluster
 internal import HearthHub
 internal import HearthPlatform
 internal import HearthWire
@@ -61,6 +62,9 @@ extension Server {
         if isPaused { reasons.append("accepting is paused, as the process has no descriptor left") }
         let isFull = connectionsMax > 0 && count >= connectionsMax
         if isFull { reasons.append("max_connections is reached") }
+        if state == .started, !loops.isEmpty, let cluster, cluster.fault != .none {
+            reasons.append(cluster.fault.sentence)
+        }
         let isQueueFull = engine.queue.isFull
         if isQueueFull { reasons.append("the host does not fetch its events") }
         let isEnding = state == .draining || state == .stopping || state == .stopped

@@ -1,6 +1,7 @@
 // Messages to many and questions about who is there, over all loops of a server.
 
 internal import HearthBytes
+internal import HearthCluster
 internal import HearthHub
 internal import HearthPlatform
 internal import HearthSession
@@ -19,6 +20,16 @@ extension Server {
     }
 
     func publish(
+        room: UnsafeBufferPointer<UInt8>, _ outgoing: Outgoing, _ exception: Exception
+    ) -> Int64 {
+        if cluster == nil { return publishHere(room: room, outgoing, exception) }
+        if let refusal = refusal(ofBytes: outgoing.bytesCount) { return refusal }
+        forward(.room, .room, room, outgoing, except: exception.user)
+        return publishHere(room: room, outgoing, exception)
+    }
+
+    /// In this process alone.
+    func publishHere(
         room: UnsafeBufferPointer<UInt8>, _ outgoing: Outgoing, _ exception: Exception
     ) -> Int64 {
         spread { loop in
@@ -40,6 +51,14 @@ extension Server {
     }
 
     func broadcast(_ outgoing: Outgoing, _ exception: Exception) -> Int64 {
+        if cluster == nil { return broadcastHere(outgoing, exception) }
+        if let refusal = refusal(ofBytes: outgoing.bytesCount) { return refusal }
+        forward(
+            .everyone, .all, UnsafeBufferPointer(start: nil, count: 0), outgoing, except: exception.user)
+        return broadcastHere(outgoing, exception)
+    }
+
+    func broadcastHere(_ outgoing: Outgoing, _ exception: Exception) -> Int64 {
         spread { loop in
             loop.broadcast(self, outgoing, exception)
         } elsewhere: { loop in
@@ -58,6 +77,15 @@ extension Server {
     }
 
     func send(
+        user: UnsafeBufferPointer<UInt8>, _ outgoing: Outgoing, _ exception: Exception
+    ) -> Int64 {
+        if cluster == nil { return sendHere(user: user, outgoing, exception) }
+        if let refusal = refusal(ofBytes: outgoing.bytesCount) { return refusal }
+        forward(.user, .user, user, outgoing, except: exception.user)
+        return sendHere(user: user, outgoing, exception)
+    }
+
+    func sendHere(
         user: UnsafeBufferPointer<UInt8>, _ outgoing: Outgoing, _ exception: Exception
     ) -> Int64 {
         spread { loop in

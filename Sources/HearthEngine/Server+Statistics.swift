@@ -82,6 +82,7 @@ extension Server {
             json.add(name: CloseCount.label(at: index), all.sums.closes(at: index))
         }
         json.close()
+        cluster?.writeJSON(&json, own: counts)
         json.close()
         return json.bytes
     }
@@ -123,6 +124,7 @@ extension Server {
             "hearth_broadcast_latency_seconds", "From a broadcast to the last of its writes, by loop.",
             all.broadcastLatency)
         text.histogram("hearth_loop_lag_seconds", "How long what is ready may wait.", all.loopLag)
+        cluster?.writeMetrics(&text)
         return text.bytes
     }
 

@@ -14,6 +14,12 @@ extension Server {
             return Int64(Status.invalid.rawValue)
         }
         if reason.count > 123 { return Int64(Status.tooLarge.rawValue) }
+        if cluster != nil { tellCluster(.kick(ByteString(Array(user)), code: wire, reason: reason)) }
+        return kickHere(user: user, code: wire, reason: reason)
+    }
+
+    /// In this process alone.
+    func kickHere(user: UnsafeBufferPointer<UInt8>, code wire: UInt16, reason: [UInt8]) -> Int64 {
         var count = 0
         for loop in engine.currentLoops {
             if loop.port.isCurrent {

@@ -59,6 +59,8 @@ package final class Server: Endpoint, @unchecked Sendable {
 
     let access: ServerAccess
 
+    /// The servers of other processes that this one works with; nil: none.
+    let cluster: Cluster?
     private(set) var routes: [Route] = []
     private(set) var hasWebSocketRoutes = false
     var channels: [Channel] = []
@@ -76,6 +78,7 @@ package final class Server: Endpoint, @unchecked Sendable {
     /// Loops that are not done with stopping.
     let loopsToStop = Atomic<Int>(0)
     let cutCount = Atomic<Int>(0)
+    let lastQuestion = Atomic<Int>(0)
     /// Sockets taken over from the host, to give each loop its share.
     let adoptedCount = Atomic<Int>(0)
 
@@ -113,6 +116,8 @@ package final class Server: Endpoint, @unchecked Sendable {
         admission = Admission(configuration)
         rates = RateLimits(configuration)
         proxies = try TrustedProxies(configuration)
+        cluster = try Cluster.make(configuration)
+        presence.hasCluster = cluster != nil
         healthPath = try Self.path(configuration, .healthPath)
         metricsPath = try Self.path(configuration, .metricsPath)
         hasPages = !healthPath.isEmpty || !metricsPath.isEmpty

@@ -27,6 +27,15 @@ package enum PresenceLeave {
     case departs(PresenceDeparture)
 }
 
+/// Something that other processes are told: a user is in a room here, with that data, or is there no more.
+package struct PresenceNews {
+    package let room: ByteString
+    package let user: ByteString
+    package let isHere: Bool
+    package let data: [UInt8]
+    package let joinedAt: UInt64
+}
+
 /// A user in a snapshot.
 package struct PresentUser {
     package let name: ByteString
@@ -45,6 +54,10 @@ package struct Presence: ~Copyable {
         /// Not 0 while the time of grace runs.
         var departure: UInt32 = 0
         var connections: UInt32 = 1
+        /// Of them: processes that have the user in the room, each of which counts as one.
+        var elsewhere: UInt32 = 0
+        /// Other processes know that the user is here.
+        var isTold = false
         var nextInRoom = none
         var previousInRoom = none
         var nextOfUser = none
@@ -87,6 +100,10 @@ package struct Presence: ~Copyable {
     package private(set) var departingCount = 0
     /// Users that have a connection.
     package private(set) var connectedCount = 0
+    /// Whether other processes are told.
+    package var hasCluster = false
+    /// In the order in which it happened.
+    private var news: [PresenceNews] = []
 
     package init(seed: (UInt64, UInt64), departingMax: Int) {
         roomNames = NameTable(seed: seed)
@@ -99,25 +116,33 @@ package struct Presence: ~Copyable {
 
     // MARK: Users
 
-    /// One more connection is the user's.
-    package mutating func connect(_ name: ByteString) {
+    /// One more connection is the user's. Returns whether it is the only one.
+    @discardableResult
+    package mutating func connect(_ name: ByteString) -> Bool {
         let user = findOrAddUser(name)
         if users[user].connections == 0 { connectedCount += 1 }
         users[user].connections += 1
+        return users[user].connections == 1
     }
 
-    package mutating func disconnect(_ name: ByteString) {
-        guard let user = userNames.find(name.bytes.span, in: users) else { return }
+    /// Returns whether it was the last one.
+    @discardableResult
+    package mutating func disconnect(_ name: ByteString) -> Bool {
+        guard let user = userNames.find(name.bytes.span, in: users) else { return false }
         users[user].connections -= 1
-        if users[user].connections == 0 { connectedCount -= 1 }
+        let isLast = users[user].connections == 0
+        if isLast { connectedCount -= 1 }
         forgetIfUnused(user: user)
+        return isLast
     }
 
     package func knows(_ name: borrowing Span<UInt8>) -> Bool { userNames.find(name, in: users) != nil }
 
     /// Says what is shown with a user. Returns what each of its rooms is to be told; nil: there is no such
     /// user.
-    package mutating func setData(_ name: borrowing Span<UInt8>, _ data: [UInt8]) -> [PresenceChange]? {
+    package mutating func setData(
+        _ name: borrowing Span<UInt8>, _ data: [UInt8], isFromElsewhere: Bool = false
+    ) -> [PresenceChange]? {
         guard let user = userNames.find(name, in: users) else { return nil }
         if users[user].data == data { return [] }
         users[user].data = data
@@ -125,6 +150,7 @@ package struct Presence: ~Copyable {
         var entry = users[user].first
         while entry != Self.none {
             changes.append(change(of: entry))
+            if entries[entry].isTold, !isFromElsewhere { tell(entry, isHere: true) }
             entry = entries[entry].nextOfUser
         }
         return changes
@@ -153,8 +179,15 @@ package struct Presence: ~Copyable {
                 departingCount -= 1
             }
             entries[entry].connections += 1
+            if hasCluster, !entries[entry].isTold { tell(entry, isHere: true) }
             return nil
         }
+        let entry = insert(room, user, at: wall)
+        if hasCluster { tell(entry, isHere: true) }
+        return change(of: entry)
+    }
+
+    private mutating func insert(_ room: UInt32, _ user: UInt32, at wall: UInt64) -> UInt32 {
         let entry = entries.insert(
             Entry(
                 room: room, user: user, joinedAt: UInt32(clamping: wall / 1000),
@@ -166,7 +199,7 @@ package struct Presence: ~Copyable {
         if users[user].first != Self.none { entries[users[user].first].previousOfUser = entry }
         users[user].first = entry
         insertPair(entry)
-        return change(of: entry)
+        return entry
     }
 
     /// A connection of the user has left. With `isKept` the user stays until `expire`, if it was the last.
@@ -174,10 +207,15 @@ package struct Presence: ~Copyable {
         room: borrowing Span<UInt8>, user: borrowing Span<UInt8>, isKept: Bool
     ) -> PresenceLeave {
         guard let room = roomNames.find(room, in: rooms), let user = userNames.find(user, in: users),
-            let entry = findEntry(room, user), entries[entry].connections > 0
+            let entry = findEntry(room, user), entries[entry].connections > entries[entry].elsewhere
         else { return .stays }
         entries[entry].connections -= 1
-        if entries[entry].connections > 0 { return .stays }
+        if entries[entry].connections > 0 {
+            if entries[entry].isTold, entries[entry].connections == entries[entry].elsewhere {
+                tell(entry, isHere: false)
+            }
+            return .stays
+        }
         if isKept, departingCount < departingMax {
             lastDeparture = lastDeparture == UInt32.max ? 1 : lastDeparture + 1
             departingCount += 1
@@ -212,6 +250,73 @@ package struct Presence: ~Copyable {
         return rooms[room].version
     }
 
+    // MARK: Other processes
+
+    /// A user is in a room on one process more. Returns what is to be told here, if it was not there before.
+    package mutating func joinElsewhere(
+        room: ByteString, user: ByteString, data: [UInt8], at wall: UInt64
+    ) -> PresenceChange? {
+        let user = findOrAddUser(user)
+        let room = findOrAddRoom(room)
+        if users[user].data.isEmpty { users[user].data = data }
+        if let entry = findEntry(room, user) {
+            if entries[entry].departure != 0 {
+                // Who was waited for here has come back there.
+                entries[entry].departure = 0
+                departingCount -= 1
+                if entries[entry].isTold { tell(entry, isHere: false) }
+            }
+            entries[entry].connections += 1
+            entries[entry].elsewhere += 1
+            return nil
+        }
+        let entry = insert(room, user, at: wall)
+        entries[entry].elsewhere = 1
+        return change(of: entry)
+    }
+
+    /// And on one process less.
+    package mutating func leaveElsewhere(
+        room: borrowing Span<UInt8>, user: borrowing Span<UInt8>
+    ) -> PresenceChange? {
+        guard let room = roomNames.find(room, in: rooms), let user = userNames.find(user, in: users),
+            let entry = findEntry(room, user), entries[entry].elsewhere > 0
+        else { return nil }
+        entries[entry].elsewhere -= 1
+        entries[entry].connections -= 1
+        return entries[entry].connections == 0 ? remove(entry) : nil
+    }
+
+    package mutating func takeNews() -> [PresenceNews] {
+        let taken = news
+        news = []
+        return taken
+    }
+
+    /// All of the room that other processes know to be here.
+    package func told(room: borrowing Span<UInt8>) -> [PresenceNews] {
+        guard let room = roomNames.find(room, in: rooms) else { return [] }
+        var all: [PresenceNews] = []
+        var entry = rooms[room].first
+        while entry != Self.none {
+            if entries[entry].isTold { all.append(describe(entry, isHere: true)) }
+            entry = entries[entry].nextInRoom
+        }
+        return all
+    }
+
+    private mutating func tell(_ entry: UInt32, isHere: Bool) {
+        entries[entry].isTold = isHere
+        news.append(describe(entry, isHere: isHere))
+    }
+
+    private func describe(_ entry: UInt32, isHere: Bool) -> PresenceNews {
+        let user = entries[entry].user
+        return PresenceNews(
+            room: rooms[entries[entry].room].name, user: users[user].name, isHere: isHere,
+            data: users[user].data, joinedAt: UInt64(entries[entry].joinedAt) * 1000)
+    }
+
     // MARK: Parts
 
     private mutating func change(of entry: UInt32) -> PresenceChange {
@@ -226,6 +331,7 @@ package struct Presence: ~Copyable {
 
     private mutating func remove(_ index: UInt32) -> PresenceChange {
         let change = change(of: index)
+        if entries[index].isTold { tell(index, isHere: false) }
         removePair(index)
         let entry = entries[index]
         if entry.nextInRoom != Self.none { entries[entry.nextInRoom].previousInRoom = entry.previousInRoom }

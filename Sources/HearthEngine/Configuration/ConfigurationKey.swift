@@ -140,6 +140,19 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case rejection
     case rejectDelay
     case closeCodes
+    case redisURL
+    case redisPrefix
+    case redisAuthorities
+    case nodeID
+    case nodeLease
+    case brokerProbe
+    case brokerLinger
+    case brokerReconnectMax
+    case brokerMaxMessage
+    case brokerMaxOutput
+    case brokerMaxChannels
+    case brokerMaxNodes
+    case brokerMaxPresence
 
     /// The key of that name, nil if there is none.
     package static func named(_ name: [UInt8]) -> ConfigurationKey? {

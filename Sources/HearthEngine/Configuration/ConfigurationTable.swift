@@ -1,7 +1,7 @@
 /// The table of all settings, in the order of the cases of `ConfigurationKey`.
 extension ConfigurationKey {
     package static let table: [ConfigurationEntry] =
-        general + limits + operation + compressionEntries + tlsEntries + events + clients + access
+        general + limits + operation + compressionEntries + tlsEntries + events + clients + access + cluster
 
     private static let general: [ConfigurationEntry] = [
         ConfigurationEntry(

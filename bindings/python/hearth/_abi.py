@@ -88,6 +88,11 @@ EVENT_CLIENT_SENT: Final = 17
 EVENT_CLIENT_DROPPED: Final = 18
 EVENT_EXPIRING: Final = 19
 EVENT_EXPIRED: Final = 20
+EVENT_CLUSTER_ANSWER: Final = 21
+
+# hearth_subject
+SUBJECT_ROOM: Final = 1
+SUBJECT_USER: Final = 2
 
 # hearth_client_state
 CLIENT_IDLE: Final = 0
@@ -372,6 +377,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "user_send": (c_int64, c_void_p, c_char_p, c_uint32, c_void_p, c_size_t, POINTER(hearth_except)),
     "user_send_event": (c_int64, c_void_p, c_char_p, c_char_p, c_void_p, c_size_t, POINTER(hearth_except)),
     "user_connections": (c_int64, c_void_p, c_char_p, POINTER(c_uint64), c_size_t),
+    "server_ask": (c_int64, c_void_p, c_uint32, c_char_p, c_int),
     "user_kick": (c_int64, c_void_p, c_char_p, c_int, c_char_p),
     "http_respond": (c_int, c_uint64, c_int, c_char_p, c_void_p, c_size_t),
     "event_header": (c_char_p, POINTER(hearth_event), c_char_p),
@@ -487,6 +493,7 @@ class Functions:
     user_send: Callable[..., Any]
     user_send_event: Callable[..., Any]
     user_connections: Callable[..., Any]
+    server_ask: Callable[..., Any]
     user_kick: Callable[..., Any]
     http_respond: Callable[..., Any]
     event_header: Callable[..., Any]

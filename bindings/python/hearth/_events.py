@@ -78,6 +78,7 @@ class Dispatcher:
         self._routes = routes
         self._loop = asyncio.get_running_loop()
         self._opening: Dict[int, Connection] = {}
+        self.questions: Dict[int, "asyncio.Future[bytes]"] = {}
         self.stopped: "asyncio.Future[int]" = self._loop.create_future()
         self._by_kind: Dict[int, Callable[[Record], None]] = {
             _abi.EVENT_CONNECT: self._connect,
@@ -95,6 +96,7 @@ class Dispatcher:
             _abi.EVENT_CHANNEL_SEND: self._channel_send,
             _abi.EVENT_EXPIRING: self._expiring,
             _abi.EVENT_EXPIRED: self._expired,
+            _abi.EVENT_CLUSTER_ANSWER: self._cluster_answer,
         }
 
     def deliver(self, view: memoryview, length: int) -> None:
@@ -350,6 +352,11 @@ class Dispatcher:
         if self._handlers.user_left is not None:
             self._call(self._handlers.user_left, None, Room(self._server, record.room), record.user)
         self._presence(record)
+
+    def _cluster_answer(self, record: Record) -> None:
+        question = self.questions.pop(record.code, None)
+        if question is not None and not question.done():
+            question.set_result(record.data)
 
     def _presence(self, record: Record) -> None:
         if self._handlers.presence is not None:

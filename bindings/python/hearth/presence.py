@@ -34,7 +34,8 @@ class PresenceChange:
 
 @dataclasses.dataclass(frozen=True)
 class PresentUser:
-    """A user in a room. Without connections: the last one was lost, and presence_grace runs."""
+    """A user in a room. Without connections: the last one was lost, and presence_grace runs, or the user is
+    on other processes."""
 
     name: str
     connections: Tuple["Connection", ...]

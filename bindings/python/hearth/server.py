@@ -415,6 +415,26 @@ class Server:
         self._sent()
         return check(result)
 
+    async def ask_room(self, name: str, timeout: float = 1.0) -> Dict[str, Any]:
+        """Who is in a room, in all processes of the cluster: connections, users, the nodes that have answered
+        and those that are missing. Without redis_url the scope is "local"."""
+        return await self._ask(_abi.SUBJECT_ROOM, name, timeout)
+
+    async def ask_user(self, name: str, timeout: float = 1.0) -> Dict[str, Any]:
+        """How many connections a user has in all processes of the cluster, and its rooms, as ask_room."""
+        return await self._ask(_abi.SUBJECT_USER, name, timeout)
+
+    async def _ask(self, subject: int, name: str, timeout: float) -> Dict[str, Any]:
+        function = self._functions.server_ask
+        number = check(function(self._handle, subject, c_string(name), max(1, int(timeout * 1000))))
+        dispatcher = self._dispatcher
+        assert dispatcher is not None
+        answer: "asyncio.Future[bytes]" = asyncio.get_running_loop().create_future()
+        dispatcher.questions[number] = answer
+        self._sent()
+        result: Dict[str, Any] = json.loads(await answer)
+        return result
+
     def kick(self, user: str, code: int = 4505, reason: str = "") -> int:
         """Sends all connections of a user away: they leave their rooms at once and are closed with the code.
         Answers how many they were; 0: not here."""

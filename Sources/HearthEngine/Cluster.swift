@@ -1,0 +1,191 @@
+// What makes the servers of several processes one: the node of the cluster, its broker, and what is counted.
+// It lives on the first loop of its engine; other threads reach it by commands of that loop.
+
+internal import HearthBytes
+internal import HearthCluster
+internal import HearthPlatform
+internal import HearthSession
+internal import HearthWire
+internal import Synchronization
+
+/// What a server asks of its cluster from another thread.
+enum ClusterCommand {
+    case publish(NodeMessageKind, ChannelKind, ByteString, OwnedMessage, except: ByteString?)
+    case kick(ByteString, code: UInt16, reason: [UInt8])
+    case hold(ChannelKind, ByteString)
+    case release(ChannelKind, ByteString)
+    /// Somebody came to a room or left it.
+    case presence
+    /// A connection has a user, or has it no more.
+    case claim(ConnectionID, ByteString)
+    case unclaim(ConnectionID)
+    case ask(UInt64, QuestionSubject, ByteString, UInt64)
+}
+
+enum BrokerCount: Int {
+    /// Given to the broker, and confirmed by it.
+    case published, confirmed
+    /// The broker was away, or refused, or more waited for it than may.
+    case notForwarded
+    /// On their way when the connection broke: whether they arrived nobody knows.
+    case unconfirmed
+    case tooLarge
+    case received
+    /// Of other processes, sent while this one listened, that never came.
+    case missed
+    case duplicates
+    /// What no process of the cluster has sent.
+    case rejected
+    /// Channels that this process needs and cannot have.
+    case channelsRefused
+    case connected
+    /// Processes that did not renew their lease.
+    case nodesLost
+    /// Connections beyond max_connections_per_user, over all processes.
+    case placesRefused
+
+    static var count: Int { 13 }
+}
+
+/// What other threads see.
+struct ClusterView {
+    var nodes: [Node] = []
+    var own = NodeCounts()
+    var now: UInt64 = 0
+    var channels = 0
+    /// On the fault, if there is one.
+    var text: [UInt8] = []
+}
+
+final class Cluster: @unchecked Sendable {
+    private static var connectMilliseconds: UInt64 { 5000 }
+
+    let url: RedisURL
+    let settings: ClusterSettings
+    let nodeNumber: UInt64
+    let authorities: [UInt8]
+    let node: ClusterNode<RedisBroker>
+    var reconnectSettings = ReconnectSettings()
+    let counters = Cells(count: BrokerCount.count)
+    let faultCell = Atomic<UInt8>(BrokerFault.connecting.rawValue)
+    private let viewLock = Lock()
+    private var shared = ClusterView()
+
+    // The first loop's alone.
+    var server: Server?
+    var loop: Unmanaged<Loop>?
+    var commands: BrokerLink?
+    var subscriber: BrokerLink?
+    var lookup: Lookup?
+    var addresses: [RemoteAddress] = []
+    var nextAddress = 0
+    var reconnect = ReconnectPolicy()
+    var retryAt: UInt64 = 0
+    var attemptDeadline: UInt64 = 0
+    var tls: TLSContext?
+    /// 0: places of users are not counted.
+    let userConnectionsMax: Int
+    var claims = UserClaims()
+    var leaseDue: UInt64 = 0
+    private var viewDue: UInt64 = 0
+
+    /// The process as Redis knows it.
+    var nodeText: [UInt8] { ClusterNode<RedisBroker>.hexadecimal(nodeNumber) }
+
+    /// nil: the configuration asks for none.
+    static func make(_ configuration: Configuration) throws(Route.Fault) -> Cluster? {
+        let text = configuration.text(of: .redisURL)
+        if text.isEmpty { return nil }
+        guard RedisReader.isAvailable else {
+            throw Route.Fault(.unsupported, [ascii("redis_url: the library was built without hiredis")])
+        }
+        let url: RedisURL
+        do throws(URLFault) {
+            url = try RedisURL.parse(text.span)
+        } catch {
+            throw Route.Fault(.invalidValue, [ascii("redis_url: "), ascii(error.sentence)])
+        }
+        let prefix = configuration.text(of: .redisPrefix)
+        let name = configuration.text(of: .nodeID)
+        if prefix.count > 128 || name.count > 128 {
+            throw Route.Fault(
+                .invalidValue, [ascii("redis_prefix and node_id have at most 128 bytes each")])
+        }
+        for byte in name where byte < 0x21 || byte > 0x7E || byte == 0x22 || byte == 0x5C {
+            throw Route.Fault(
+                .invalidValue, [ascii("node_id has letters, digits and marks of ASCII, no quotes")])
+        }
+        return Cluster(url, configuration)
+    }
+
+    private init(_ url: RedisURL, _ configuration: Configuration) {
+        self.url = url
+        var settings = ClusterSettings()
+        settings.prefix = configuration.text(of: .redisPrefix)
+        settings.nodeName = configuration.text(of: .nodeID)
+        settings.lease = configuration.milliseconds(.nodeLease)
+        settings.probe = configuration.milliseconds(.brokerProbe)
+        settings.linger = configuration.milliseconds(.brokerLinger)
+        settings.messageBytesMax = configuration.size(.brokerMaxMessage)
+        settings.channelsMax = configuration.integer(.brokerMaxChannels)
+        settings.nodesMax = configuration.integer(.brokerMaxNodes)
+        settings.presenceMax = configuration.integer(.brokerMaxPresence)
+        authorities = configuration.text(of: .redisAuthorities)
+        nodeNumber = Crypto.randomUInt64()
+        if settings.nodeName.isEmpty { settings.nodeName = ClusterNode<RedisBroker>.hexadecimal(nodeNumber) }
+        self.settings = settings
+        userConnectionsMax = configuration.integer(.maxConnectionsPerUser)
+        let broker = RedisBroker(
+            url, prefix: settings.prefix,
+            proposal: ClusterSecret(Crypto.randomUInt64(), Crypto.randomUInt64()),
+            outputBytesMax: configuration.size(.brokerMaxOutput), countsPlaces: userConnectionsMax > 0)
+        // Counts of one and the same process never go back, whatever the clock does: it is read once.
+        node = ClusterNode(
+            settings, broker, number: nodeNumber, epoch: Clock.wallMilliseconds() << 20,
+            seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
+        reconnectSettings.attemptsMax = 0
+        reconnectSettings.floor = 20
+        reconnectSettings.base = 250
+        reconnectSettings.max = max(configuration.milliseconds(.brokerReconnectMax), 20)
+        reconnectSettings.stable = 5000
+    }
+
+    deinit { counters.deallocate() }
+
+    var connectTimeout: UInt64 { Self.connectMilliseconds }
+
+    // MARK: For all threads
+
+    var fault: BrokerFault { BrokerFault(rawValue: faultCell.load(ordering: .relaxed)) ?? .none }
+
+    var view: ClusterView { viewLock.withLock { shared } }
+
+    func add(_ count: BrokerCount, _ amount: UInt64 = 1) { counters.add(count.rawValue, amount) }
+
+    // MARK: On the first loop
+
+    func setFault(_ fault: BrokerFault, _ text: [UInt8]) {
+        faultCell.store(fault.rawValue, ordering: .relaxed)
+        viewLock.withLock { shared.text = text }
+    }
+
+    /// What the node has found out, for others to see: once in a while, and when its nodes have changed.
+    func updateView(now: UInt64) {
+        let counts = node.counts
+        counters.set(BrokerCount.received.rawValue, counts.received)
+        counters.set(BrokerCount.missed.rawValue, counts.missed)
+        counters.set(BrokerCount.duplicates.rawValue, counts.duplicates)
+        counters.set(BrokerCount.rejected.rawValue, counts.rejected)
+        counters.set(BrokerCount.nodesLost.rawValue, counts.nodesLost)
+        counters.set(BrokerCount.confirmed.rawValue, node.broker.confirmed)
+        if now < viewDue, !node.hasNews { return }
+        viewDue = now + 250
+        node.hasNews = false
+        viewLock.lock()
+        shared.nodes = node.nodes
+        shared.own = node.own
+        shared.now = now
+        shared.channels = node.channelCount
+        viewLock.unlock()
+    }
+}

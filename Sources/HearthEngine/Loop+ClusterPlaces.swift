@@ -1,0 +1,58 @@
+// Places of users, counted over all processes: max_connections_per_user for the whole cluster. While Redis is
+// away each process counts its own, as it does besides.
+
+internal import HearthBytes
+internal import HearthCluster
+internal import HearthPlatform
+
+extension Loop {
+    /// A connection has another user, or its first, or none any more.
+    func noteClaim(
+        _ place: UnsafeMutablePointer<Connection>, _ server: Server, from old: ByteString?,
+        to user: ByteString?
+    ) {
+        guard let cluster = server.cluster, cluster.userConnectionsMax > 0 else { return }
+        if old != nil { server.tellCluster(.unclaim(place.pointee.id)) }
+        if let user { server.tellCluster(.claim(place.pointee.id, user)) }
+    }
+
+    func claim(_ cluster: Cluster, _ connection: ConnectionID, _ user: ByteString) {
+        let isAsked = cluster.node.broker.isOpen
+        cluster.claims.add(connection.raw, user, isAsked: isAsked)
+        if !isAsked { return }
+        cluster.node.broker.claim(
+            connection.raw, user, countMax: cluster.userConnectionsMax, cluster.nodeText,
+            cluster.settings.lease)
+    }
+
+    func unclaim(_ cluster: Cluster, _ connection: ConnectionID) {
+        guard let user = cluster.claims.remove(connection.raw) else { return }
+        cluster.node.broker.leave(user, cluster.nodeText, cluster.settings.lease)
+    }
+
+    func claimed(_ cluster: Cluster, _ connection: UInt64, _ isGranted: Bool) {
+        switch cluster.claims.answer(connection, isGranted: isGranted) {
+        case .nothing: break
+        case .giveBack(let user):
+            cluster.node.broker.leave(user, cluster.nodeText, cluster.settings.lease)
+        case .refused:
+            cluster.add(.placesRefused)
+            let id = ConnectionID(raw: connection)
+            Connections.post(.refusePlace(id), to: id)
+        }
+    }
+
+    /// Redis may have lost everything, or this process its lease.
+    func renewClaims(_ cluster: Cluster) {
+        if cluster.userConnectionsMax == 0 { return }
+        renewLease(cluster, isFirst: true)
+        for (user, count) in cluster.claims.settle() {
+            cluster.node.broker.setPlaces(user, count, cluster.nodeText, cluster.settings.lease)
+        }
+    }
+
+    func renewLease(_ cluster: Cluster, isFirst: Bool = false) {
+        cluster.node.broker.renewLease(cluster.nodeText, cluster.settings.lease, isFirst: isFirst)
+        cluster.leaseDue = now + cluster.settings.lease / 3
+    }
+}
