@@ -53,7 +53,9 @@ private func checkHead(_ head: borrowing RequestHead, _ bytes: [UInt8], _ end: I
 
 private func checkUpgrade(_ head: borrowing RequestHead, _ bytes: [UInt8]) {
     guard case .upgrade(let upgrade) = ServerHandshake.check(head, bytes.span) else { return }
-    precondition(ServerHandshake.acceptInput(upgrade, bytes.span).count == 60)
+    var input: [UInt8] = []
+    ServerHandshake.writeAcceptInput(upgrade, bytes.span, into: &input)
+    precondition(input.count == 60)
     precondition(head.knownMethod == .get && head.value(of: "host", in: bytes.span) != nil)
     head.forEachListItem(of: "sec-websocket-protocol", in: bytes.span) { item in
         precondition(HTTPSyntax.isToken(bytes.span, item))

@@ -295,9 +295,10 @@ extension Loop {
         _ upgrade: Upgrade, subprotocol: [UInt8]?, fields: [UInt8]
     ) -> [UInt8] {
         var digest: (UInt64, UInt64, UInt32) = (0, 0, 0)
-        let input = ServerHandshake.acceptInput(upgrade, bytes.span)
+        response.removeAll(keepingCapacity: true)
+        ServerHandshake.writeAcceptInput(upgrade, bytes.span, into: &response)
         withUnsafeMutableBytes(of: &digest) { digest in
-            input.withUnsafeBufferPointer {
+            response.withUnsafeBufferPointer {
                 Crypto.sha1($0, into: digest.baseAddress!.assumingMemoryBound(to: UInt8.self))
             }
         }

@@ -62,7 +62,7 @@ extension Loop {
         requestTexts.captures = capturesStart..<text.count
         text.append(0)
         let addressStart = text.count
-        text.append(contentsOf: place.pointee.address.text)
+        place.pointee.address.write(into: &text)
         requestTexts.address = addressStart..<text.count
         text.append(0)
         let offeredStart = text.count

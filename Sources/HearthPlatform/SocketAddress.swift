@@ -34,31 +34,34 @@ package struct PeerAddress {
 
     /// "127.0.0.1:51234", "[::1]:51234", "unix".
     package var text: [UInt8] {
+        var result: [UInt8] = []
+        write(into: &result)
+        return result
+    }
+
+    /// The same behind what is there, without an allocation of its own for IPv4.
+    package func write(into text: inout [UInt8]) {
         switch family {
-        case .none: return []
-        case .unix: return Array("unix".utf8)
+        case .none: break
+        case .unix: text.append(contentsOf: Array("unix".utf8))
         case .ipv4:
             // By hand, as every connection needs it and snprintf takes its time.
-            var result: [UInt8] = []
-            result.reserveCapacity(24)
             for index in 0..<4 {
-                appendDecimal(bytes.0 >> UInt64(8 * index) & 0xFF, to: &result)
-                result.append(index < 3 ? UInt8(ascii: ".") : UInt8(ascii: ":"))
+                appendDecimal(bytes.0 >> UInt64(8 * index) & 0xFF, to: &text)
+                text.append(index < 3 ? UInt8(ascii: ".") : UInt8(ascii: ":"))
             }
-            appendDecimal(UInt64(port), to: &result)
-            return result
+            appendDecimal(UInt64(port), to: &text)
         case .ipv6:
             var host = [CChar](repeating: 0, count: 64)
             var copy = bytes
             _ = withUnsafeBytes(of: &copy) {
                 uv_inet_ntop(AF_INET6, $0.baseAddress!, &host, host.count)
             }
-            var result: [UInt8] = [UInt8(ascii: "[")]
-            for character in host where character != 0 { result.append(UInt8(bitPattern: character)) }
-            result.append(UInt8(ascii: "]"))
-            result.append(UInt8(ascii: ":"))
-            appendDecimal(UInt64(port), to: &result)
-            return result
+            text.append(UInt8(ascii: "["))
+            for character in host where character != 0 { text.append(UInt8(bitPattern: character)) }
+            text.append(UInt8(ascii: "]"))
+            text.append(UInt8(ascii: ":"))
+            appendDecimal(UInt64(port), to: &text)
         }
     }
 }

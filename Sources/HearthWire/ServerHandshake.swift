@@ -32,15 +32,14 @@ package enum ServerHandshake {
     }
 
     /// What the caller hashes with SHA-1: the key and the GUID of RFC 6455 1.3.
-    package static func acceptInput(_ upgrade: Upgrade, _ bytes: borrowing Span<UInt8>) -> [UInt8] {
-        var input: [UInt8] = []
-        input.reserveCapacity(60)
+    package static func writeAcceptInput(
+        _ upgrade: Upgrade, _ bytes: borrowing Span<UInt8>, into input: inout [UInt8]
+    ) {
         append(bytes, upgrade.key.lowerBound, upgrade.key.upperBound, to: &input)
         append("258EAFA5-E914-47DA-95CA-C5AB0DC85B11", to: &input)
-        return input
     }
 
-    /// Appends the whole response. `digest` is the SHA-1 of `acceptInput`, 20 bytes. `subprotocol` must be
+    /// Appends the whole response. `digest` is the SHA-1 of the accept input, 20 bytes. `subprotocol` must be
     /// one of those offered; empty: none. `fields` is a block that `HeaderBlock.isSafe` passes.
     package static func writeResponse(
         digest: borrowing Span<UInt8>, subprotocol: [UInt8], fields: [UInt8], into response: inout [UInt8]

@@ -29,7 +29,9 @@ struct ServerHandshakeTests {
         switch ServerHandshake.check(head, bytes.span) {
         case .notUpgrade: return .notUpgrade
         case .upgrade(let upgrade):
-            return .upgrade(acceptInput: string(ServerHandshake.acceptInput(upgrade, bytes.span)))
+            var input: [UInt8] = []
+            ServerHandshake.writeAcceptInput(upgrade, bytes.span, into: &input)
+            return .upgrade(acceptInput: string(input))
         case .rejected(let fault): return .rejected(fault)
         }
     }
