@@ -196,8 +196,10 @@ package final class Engine: @unchecked Sendable {
                 return fail(.limit, ascii("256 loops run in this process, which is the most"))
             }
             do throws(SystemError) {
-                let loop = try Loop(
-                    engine: self, index: index, of: count, hasPoller: hasPoller, port: port, origin: origin,
+                // Before the object: one that is given up in its init does not free what it has.
+                let events = try EventLoop.make(origin)
+                let loop = Loop(
+                    engine: self, index: index, of: count, hasPoller: hasPoller, port: port, events: events,
                     granule: granule)
                 made.append(loop)
                 try loop.open()

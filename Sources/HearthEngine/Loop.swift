@@ -124,17 +124,15 @@ final class Loop: @unchecked Sendable {
     private var wallOfTurn: UInt64 = 0
 
     init(
-        engine: Engine, index: Int, of loopCount: Int, hasPoller: Bool, port: LoopPort,
-        origin: EventLoop.Origin,
+        engine: Engine, index: Int, of loopCount: Int, hasPoller: Bool, port: LoopPort, events: EventLoop,
         granule: UInt64
-    ) throws(SystemError) {
+    ) {
         self.engine = engine
         self.index = index
         self.loopCount = loopCount
         self.hasPoller = hasPoller
         self.port = port
-        if case .own = origin { try EventLoop.checkDescriptors() }
-        events = try EventLoop(origin)
+        self.events = events
         hub = Hub(seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
         wheel = TimingWheel(granuleMilliseconds: granule, now: events.now)
         eventWheel = TimingWheel(granuleMilliseconds: Self.eventGranule, now: events.now)

@@ -63,8 +63,14 @@ package final class EventLoop {
     private static let ownName: UInt64 = 0
 
     /// Makes a loop, or takes the host's uv_loop_t.
-    package init(_ origin: Origin) throws(SystemError) {
-        sockets = try SocketSet()
+    package static func make(_ origin: Origin) throws(SystemError) -> EventLoop {
+        if case .own = origin { try checkDescriptors() }
+        // Before the object: one that is given up in its init does not free what it has.
+        return try EventLoop(origin, SocketSet())
+    }
+
+    private init(_ origin: Origin, _ sockets: SocketSet) throws(SystemError) {
+        self.sockets = sockets
         tellsWhom = .allocate(capacity: 1)
         tellsWhom.initialize(to: LoopOwner(sockets: .passUnretained(sockets)))
         switch origin {
@@ -85,7 +91,7 @@ package final class EventLoop {
 
     /// Whether a loop's descriptors can be had: libuv ends the process when its first loop lacks one, and
     /// keeps some of those that a loop already has when it lacks a later one.
-    package static func checkDescriptors() throws(SystemError) {
+    private static func checkDescriptors() throws(SystemError) {
         var pipes: [(Int32, Int32)] = []
         defer {
             for ends in pipes {
