@@ -1,9 +1,9 @@
 """Writes the specification of a conformance run, and judges its report: every case must be OK.
 
 Informational cases (close codes that the standard leaves open) may be so; 6.4.x may be non-strict, since a
-text may be refused at any byte from the first wrong one on. Where a program is told of all that a read brought
-at once, the frame that breaks the protocol has ended the connection before the messages in front of it can
-be answered: there 3.x, 4.x and 5.15, which send both in one piece, may be non-strict.
+text may be refused at any byte from the first wrong one on. Where a program is told of all that a read
+brought at once, the frame that breaks the protocol has ended the connection before the messages in front of
+it can be answered: there 3.x, 4.x and 5.15, which send both in one piece, may be non-strict.
 """
 
 import json
