@@ -444,6 +444,24 @@ def test_the_test_client_of_the_framework_works(library):
             assert ann.receive_json()["message"] == "ann joined"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_handlers_of_startup_and_shutdown_run_while_the_manager_does(library):
+    app, told = FastAPI(), []
+    manager = add_websocket_manager(app)
+
+    @app.on_event("startup")
+    async def start():
+        told.append(("startup", manager.server.is_running))
+
+    @app.on_event("shutdown")
+    async def stop():
+        told.append(("shutdown", manager.server.is_running))
+
+    with TestClient(app):
+        pass
+    assert told == [("startup", True), ("shutdown", True)] and not manager.server.is_running
+
+
 async def test_what_the_manager_cannot_do_is_an_error(library):
     manager = ConnectionManager()
     with pytest.raises(TypeError, match="FastAPI or Starlette"):
