@@ -20,9 +20,7 @@ def upgrade(response, request, context):
 
 
 def publish(ws, message, opcode):
-    # The publisher gets it too.
-    ws.publish(room_of(ws), message, opcode)
-    ws.send(message, opcode)
+    ws.publish(room_of(ws), message, opcode)  # The publisher gets it too.
 
 
 app = App()

@@ -34,6 +34,10 @@ class Gate:
             self.wakeup = None
             self.loop.call_soon(wakeup, self, context=self.context)
 
+    def __await__(self) -> Generator["Gate", None, None]:
+        self._asyncio_future_blocking = True
+        yield self
+
     # -------------------------------------------------------------- what a task asks of a future
 
     def get_loop(self) -> asyncio.AbstractEventLoop:

@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Deque, Dict, Optional, Tuple
 from urllib.parse import quote
 
+from .._inbox import Gate
 from ..channel import Channel
 from ..connection import Connection
 from ..errors import GoneError, HearthError, InvalidError, QueueFullError, TooLargeError
@@ -24,19 +25,20 @@ logger = logging.getLogger("hearth")
 # What the opening handshake is made of, and says nothing of the peer.
 _HOP_BY_HOP = ("connection", "upgrade", "sec-websocket-", "content-length", "transfer-encoding", "date")
 
-# A part of what the library gives before it waits.
+# A part of the 64 KiB that the library gives before it waits.
 _ACKNOWLEDGED_BYTES = 16 * 1024
 # Pauses of a receiver while the library's queue of events is full.
 _FULL_SECONDS = 0.005
 
 
 class Entry:
-    """The socket's way out is a queue and, while that is not empty, a task; its way in goes through the
-    library, which counts it and drops what is over a limit."""
+    """The socket's way out is a queue and a task that empties it; its way in goes through the library, which
+    counts it and drops what is over a limit."""
 
     __slots__ = (
-        "manager", "user_id", "socket", "connection", "channel", "metadata", "connected_at", "is_over",
-        "_queue", "_writer", "_inbox", "_receive", "_deadline", "_transport_ended", "told", "given_user",
+        "manager", "user_id", "given_user", "socket", "connection", "channel", "metadata", "connected_at",
+        "is_over", "told", "_queue", "_gate", "_writer", "_inbox", "_receive", "_deadline",
+        "_transport_ended",
     )  # fmt: skip
 
     def __init__(
@@ -59,7 +61,8 @@ class Entry:
         self.channel: Channel
         # With how many bytes each is of what the library gave.
         self._queue: Deque[Tuple[ASGIMessage, int]] = collections.deque()
-        self._writer: Optional["asyncio.Task[None]"] = None
+        self._gate: Gate
+        self._writer: "asyncio.Task[None]"
         self._inbox: Deque[Message] = collections.deque()
         self._receive: Optional[Receive] = None
         self._deadline: Optional[asyncio.TimerHandle] = None
@@ -85,6 +88,9 @@ class Entry:
         except (InvalidError, TooLargeError):
             # A test client has no address, and a framework may take what our server would not.
             self.connection = channel.connect("/", recipient=self.user_id, user=self.user_id)
+        loop = asyncio.get_running_loop()
+        self._gate = Gate(loop)
+        self._writer = loop.create_task(self._write())
         if hasattr(self.socket, "_receive"):
             self._receive = self.socket._receive
             self.socket._receive = self.receive
@@ -142,17 +148,20 @@ class Entry:
     def send(self, message: ASGIMessage, size: int = 0) -> None:
         """Queues an ASGI message for the socket."""
         self._queue.append((message, size))
-        if self._writer is None:
-            self._writer = asyncio.get_running_loop().create_task(self._write())
+        self._gate.wake()
 
     async def _write(self) -> None:
+        """Gives what is queued to the socket, one after the other."""
         queue, socket, sent = self._queue, self.socket, 0
         try:
-            while queue:
+            while not self.is_over or queue:
+                if not queue:
+                    await self._gate
+                    continue
                 message, size = queue.popleft()
                 await socket.send(message)
                 sent += size
-                if sent and (not queue or sent >= _ACKNOWLEDGED_BYTES):
+                if sent >= _ACKNOWLEDGED_BYTES:
                     self._acknowledge(sent)
                     sent = 0
         except Exception as error:
@@ -160,8 +169,7 @@ class Entry:
                 logger.debug("the socket of %r takes no more", self.user_id, exc_info=error)
                 self.lost(1006)
         finally:
-            self._writer = None
-            if self.is_over and self._deadline is not None:
+            if self._deadline is not None:
                 self._deadline.cancel()
                 self._deadline = None
 
@@ -177,6 +185,8 @@ class Entry:
         """The connection has ended for the library: the socket is closed after what waits."""
         self.is_over = True
         if self._transport_ended:
+            if asyncio.current_task() is not self._writer:
+                self._writer.cancel()
             return
         sendable = code if 1000 <= code <= 4999 and code not in (1004, 1005, 1006, 1015) else 1011
         self.send({"type": "websocket.close", "code": sendable, "reason": reason})
@@ -190,16 +200,19 @@ class Entry:
         if not self.told.done():
             self.told.set_result(None)
 
+    def abandon(self) -> None:
+        """The library has ended without telling of the connection."""
+        self._writer.cancel()
+        self.tell()
+
     def _give_up(self) -> None:
         self._deadline = None
-        if self._writer is not None:
-            self._writer.cancel()
+        self._writer.cancel()
 
     async def flushed(self) -> None:
         """Waits until the socket has taken what waits for it."""
-        writer = self._writer
-        if writer is not None:
-            await asyncio.wait({writer})
+        if self.is_over:
+            await asyncio.wait({self._writer})
 
     def info(self) -> ConnectionInfo:
         known = self.connection.info

@@ -112,7 +112,7 @@ class ConnectionManager:
             self._beat.cancel()
         if self._loop is asyncio.get_running_loop():
             for entry in self._entries.values():
-                entry.tell()
+                entry.abandon()
         self._beat = self._loop = None
         self._entries.clear()
         self._sockets.clear()
