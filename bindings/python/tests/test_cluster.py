@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 from cluster_tools import is_well, member, new_host, node, nodes, redis, until_heard  # noqa: F401
-from conftest import until
-from redis_server import WAIT_SECONDS
+from conftest import ROOT, until
+from redis_server import WAIT_SECONDS, free_port
 
 import hearth
 
@@ -26,7 +26,7 @@ async def test_three_languages_in_one_room_get_each_message_once_and_in_order(re
     hosts = [new_host(language) for language in ("c", "python", "node")]
     for host in hosts:
         await host.wait_until_well()
-    count = 2000
+    count = 10_000
     async with contextlib.AsyncExitStack() as stack:
         members = [await stack.enter_async_context(host.connect("/room/r")) for host in hosts]
         await until_heard(redis, "ws:r:r", 3)
@@ -44,7 +44,7 @@ async def test_three_languages_in_one_room_get_each_message_once_and_in_order(re
                 assert own == list(range(count))
         # One command for each message; what else was published are heartbeats and probes.
         published = redis.statistics("publish") - before
-        assert 3 * count <= published < 3 * count + 500
+        assert 3 * count <= published < 3 * count + 2000
         for websocket in members:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(websocket.recv(), 0.2)
@@ -250,3 +250,21 @@ async def test_a_unix_socket_and_a_database_of_redis_will_do(redis):
         async with member(server, "ann") as ann:
             server.broadcast("here")
             assert await ann.receive() == "here"
+
+
+async def test_redis_is_spoken_to_over_tls(redis, tmp_path):
+    subprocess.run(["bash", ROOT / "Tests/tls/make_certificates.sh", tmp_path], check=True)
+    port = free_port()
+    redis.kill()
+    both = f"{tmp_path}/both.pem"
+    options = ["--tls-port", str(port), "--tls-cert-file", both, "--tls-key-file", both]
+    redis.start(*options, "--tls-auth-clients", "no")
+    url = f"rediss://localhost:{port}"
+    async with nodes(redis, 2, redis_url=url, redis_ca_file=f"{tmp_path}/ca.pem") as (first, second):
+        async with member(first, "ann") as ann, member(second, "ben"):
+            await until_heard(redis, "ws:r:r", 2)
+            for size in (1, 20_000, 500_000):
+                second.room("r").broadcast("x" * size)
+                assert await ann.receive() == "x" * size
+    async with node(redis, redis_url=url) as server:
+        assert "trusted" in await reason(server)
