@@ -68,8 +68,10 @@ public final class Client: Sendable {
     ) async throws -> Client {
         let client = try Client(
             url, headers: headers, subprotocols: subprotocols, configure, prepare: prepare)
+        // From before it opens: a server may close at once.
+        let states = client.states
         try client.open()
-        for await state in client.states {
+        for await state in states {
             switch state {
             case .open: return client
             case .reconnecting(_, _, let end), .closed(let end), .gaveUp(let end): throw end
