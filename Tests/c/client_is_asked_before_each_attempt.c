@@ -45,7 +45,7 @@ int main(void) {
     fd = accept_open(listener);
     link_wait(link, HEARTH_CLIENT_OPEN, 1);
     /* Who does not answer has no attempt. */
-    link->on_event = NULL;
+    __atomic_store_n(&link->on_event, NULL, __ATOMIC_RELEASE);
     reset(fd);
     struct happening *again = link_wait(link, HEARTH_CLIENT_RECONNECTING, 4);
     CHECK_NUMBER(again->error, HEARTH_ERR_UNPREPARED);

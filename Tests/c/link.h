@@ -33,8 +33,9 @@ struct link {
 
 static inline void link_record(void *context, const hearth_event *event) {
     struct link *link = context;
-    if (link->on_event)
-        link->on_event(link, event);
+    __typeof__(link->on_event) on_event = __atomic_load_n(&link->on_event, __ATOMIC_ACQUIRE);
+    if (on_event)
+        on_event(link, event);
     CHECK(event->client && !event->server && event->connection == 0);
     pthread_mutex_lock(&link->lock);
     CHECK(link->count < sizeof link->happenings / sizeof link->happenings[0]);

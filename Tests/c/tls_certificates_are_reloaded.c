@@ -6,7 +6,7 @@
 #include "world.h"
 
 static char folder[] = "/tmp/hearth-test-XXXXXX";
-static volatile int is_over;
+static int is_over;
 
 /* Puts a file of the tests into the folder as a renewal does: in one step. */
 static void install(const char *source, const char *name) {
@@ -30,7 +30,7 @@ static void *talk(void *context) {
     int fd = *(int *)context;
     long count = 0;
     char text[32];
-    for (; !is_over; count++) {
+    for (; !__atomic_load_n(&is_over, __ATOMIC_ACQUIRE); count++) {
         snprintf(text, sizeof text, "%ld", count);
         client_send_text(fd, text);
         client_expect_text(fd, text);
@@ -87,7 +87,7 @@ int main(int count, char **arguments) {
         usleep(100000);
         shown(port, name, sizeof name);
     }
-    is_over = 1;
+    __atomic_store_n(&is_over, 1, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
     client_close(fd, 1000);
     world_free(world);
