@@ -48,7 +48,7 @@ SERVERS = {
     "python": "script/host python {port}",
     "node": "script/host node {port}",
     "libwebsockets": "build/lws_room {port}",
-    "ws": f"node {PEERS}/ws_room.cjs {{port}}",
+    "ws": f"node {PEERS}/ws.mjs {{port}}",
     "picows": f"{PYTHON} {PEERS}/picows_room.py {{port}}",
     "websockets": f"{PYTHON} {PEERS}/websockets_room.py {{port}}",
     "socketify": f"{PYTHON} {PEERS}/socketify_room.py {{port}}",
