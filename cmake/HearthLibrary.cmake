@@ -38,7 +38,7 @@ set(scratch ${CMAKE_BINARY_DIR}/swift-${HEARTH_SWIFT_RUNTIME})
 set(flags -c release --product hearth --package-path ${PROJECT_SOURCE_DIR} --scratch-path ${scratch}
     --disable-local-rpath -Xswiftc -use-ld=lld
     -Xlinker -soname=${soname} -Xlinker --version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map
-    -Xlinker --gc-sections -Xlinker -zrelro -Xlinker -znow)
+    -Xlinker --gc-sections -Xlinker --icf=all -Xlinker -zrelro -Xlinker -znow)
 set(environment HEARTH_C_LIBRARY=1)
 if(NOT HEARTH_WITH_JWT)
     list(APPEND environment HEARTH_WITHOUT_JWT=1)
