@@ -89,18 +89,16 @@ final class ClientTarget: Sendable {
     }
 
     private func put(_ message: Message) {
-        let (receiver, mustPause) = state.withLock { state in
+        let receiver = state.withLock { state in
             if let receiver = state.receiver {
                 state.receiver = nil
-                return (Optional(receiver.continuation), false)
+                return Optional(receiver.continuation)
             }
             state.messages.append(message)
-            let mustPause = !state.isPaused && state.waiting >= waitingMax
-            if mustPause { state.isPaused = true }
-            return (nil, mustPause)
+            if !state.isPaused, state.waiting >= waitingMax { pause(true, &state) }
+            return nil
         }
         receiver?.resume(returning: message)
-        if mustPause { pause(true) }
     }
 
     func change(_ client: ClientState) {
@@ -172,18 +170,16 @@ final class ClientTarget: Sendable {
 
     private func register(_ continuation: CheckedContinuation<Message?, Never>, _ ticket: UInt64) {
         let isCancelled = Task.isCancelled
-        let (answer, previous, mustResume) = state.withLock { state in
+        let (answer, previous) = state.withLock { state in
             let previous = state.receiver?.continuation
             if let message = state.take() {
-                let mustResume = state.isPaused && state.waiting <= waitingMax / 2
-                if mustResume { state.isPaused = false }
-                return (Optional(Optional(message)), nil as CheckedContinuation<Message?, Never>?, mustResume)
+                if state.isPaused, state.waiting <= waitingMax / 2 { pause(false, &state) }
+                return (Optional(Optional(message)), nil as CheckedContinuation<Message?, Never>?)
             }
-            if isCancelled || state.client.isFinal { return (Optional(nil as Message?), nil, false) }
+            if isCancelled || state.client.isFinal { return (Optional(nil as Message?), nil) }
             state.receiver = (ticket, continuation)
-            return (nil, previous, false)
+            return (nil, previous)
         }
-        if mustResume { pause(false) }
         if let answer { continuation.resume(returning: answer) }
         // Of two tasks that receive the last one gets the messages.
         previous?.resume(returning: nil)
@@ -199,7 +195,10 @@ final class ClientTarget: Sendable {
         continuation?.resume(returning: nil)
     }
 
-    private func pause(_ paused: Bool) {
+    /// Under the lock of the state, so that the client is asked in the order in which that changes: else a
+    /// pause that comes after its end would last for ever. The client calls nobody back in it.
+    private func pause(_ paused: Bool, _ state: inout State) {
+        state.isPaused = paused
         handle.withLock { handle in
             if let handle { _ = hearth_client_pause(handle.pointer, paused ? 1 : 0) }
         }

@@ -78,6 +78,7 @@ public struct Configuration: Sendable {
     public var presenceGrace: Duration?
     public var presenceGraceMax: Int?
     public var limits = Limits()
+    public var cluster = Cluster()
     /// Whether permessage-deflate is agreed on with peers that know it.
     public var compression: Bool?
     public var compressionThreshold: Int?
@@ -210,6 +211,7 @@ extension Configuration {
         for (key, value) in limits.settings + tls.settings + tokens.settings + access.settings {
             add(key, value)
         }
+        for (key, value) in cluster.settings { add(key, value) }
         add("compression", compression)
         add("compression_threshold", compressionThreshold)
         add("compression_context_takeover", compressionContextTakeover)

@@ -194,8 +194,27 @@ struct ConfigurationTests {
         all.listenBacklog = 16
         all.ipv6Only = true
         all.json = completeJSON
+        all.cluster = cluster
         addClient(&all)
         return all
+    }
+
+    private var cluster: Configuration.Cluster {
+        var cluster = Configuration.Cluster()
+        cluster.redisURL = "redis://127.0.0.1:6379/0"
+        cluster.redisPrefix = "other:"
+        cluster.redisAuthorities = "ca.pem"
+        cluster.nodeID = "one"
+        cluster.nodeLease = .seconds(5)
+        cluster.brokerProbe = .seconds(2)
+        cluster.brokerLinger = .seconds(1)
+        cluster.brokerReconnectMax = .seconds(3)
+        cluster.brokerMaxMessage = 1 << 19
+        cluster.brokerMaxOutput = 1 << 20
+        cluster.brokerMaxChannels = 1000
+        cluster.brokerMaxNodes = 10
+        cluster.brokerMaxPresence = 1000
+        return cluster
     }
 
     private var completeJSON: Configuration.JSONDialect {
