@@ -61,7 +61,7 @@ package enum BrokerEvent: Equatable {
     case failed(BrokerFault, text: [UInt8])
     /// Redis did not take a message.
     case notPublished(text: [UInt8])
-    /// Whether a connection, by its number, has the place that it claimed.
+    /// Whether a claim, by its number, got its place.
     case claimed(UInt64, isGranted: Bool)
     /// This process did not renew its lease in time: what it counts may be gone.
     case leaseEnded
@@ -81,7 +81,7 @@ package struct RedisBroker: Broker {
     private var expected: [(what: Expected, count: Int)] = []
     private var expectedHead = 0
     private var subscriberExpected: [Expected] = []
-    /// What the script was called for, in order: the numbers of connections that claim a place, or 0.
+    /// What the script was called for, in order: the numbers of claims, or 0.
     private var calls: [UInt64] = []
     private var callsHead = 0
     private var scriptName: [UInt8] = []
@@ -184,12 +184,12 @@ package struct RedisBroker: Broker {
         callScript(isFirst ? 0 : Self.renewal, [leasesKey], [node, decimal(lease), ascii("renew")])
     }
 
-    /// Takes a place of the user for a connection, if fewer than `countMax` are taken: `claimed` answers.
+    /// Takes a place of the user, if fewer than `countMax` are taken: `claimed` answers with the number.
     package mutating func claim(
-        _ connection: UInt64, _ user: ByteString, countMax: Int, _ node: [UInt8], _ lease: UInt64
+        _ number: UInt64, _ user: ByteString, countMax: Int, _ node: [UInt8], _ lease: UInt64
     ) {
         callScript(
-            connection, [leasesKey, placesPrefix + user.bytes],
+            number, [leasesKey, placesPrefix + user.bytes],
             [node, decimal(lease), ascii("claim"), decimal(UInt64(countMax))])
     }
 

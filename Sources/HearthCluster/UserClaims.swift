@@ -6,7 +6,7 @@ package import HearthBytes
 package enum ClaimAnswer: Equatable {
     case nothing
     /// The connection is one too many.
-    case refused
+    case refused(UInt64)
     /// It went while the answer was on its way: the place is given back.
     case giveBack(ByteString)
 }
@@ -14,39 +14,51 @@ package enum ClaimAnswer: Equatable {
 package struct UserClaims {
     private enum State: UInt8 { case asked, gone, granted, refused }
 
-    private var claims: [UInt64: (user: ByteString, state: State)] = [:]
+    private struct Claim {
+        let connection: UInt64
+        let user: ByteString
+        var state: State
+    }
+
+    /// By their numbers: a connection may change its user before the answer for the first has come.
+    private var claims: [UInt64: Claim] = [:]
+    private var numbers: [UInt64: UInt64] = [:]
+    private var lastNumber: UInt64 = 0
 
     package init() {}
 
     package var count: Int { claims.count }
 
-    /// A connection has a user. `isAsked`: Redis is asked; else the place is taken for granted.
-    package mutating func add(_ connection: UInt64, _ user: ByteString, isAsked: Bool) {
-        claims[connection] = (user, isAsked ? .asked : .granted)
+    /// A connection has a user. `isAsked`: Redis is asked; else the place is taken for granted. Returns the
+    /// number of the claim, never 0.
+    package mutating func add(_ connection: UInt64, _ user: ByteString, isAsked: Bool) -> UInt64 {
+        lastNumber += 1
+        claims[lastNumber] = Claim(connection: connection, user: user, state: isAsked ? .asked : .granted)
+        numbers[connection] = lastNumber
+        return lastNumber
     }
 
     /// A connection has its user no more. Returns whose place is given back, if it had one.
     package mutating func remove(_ connection: UInt64) -> ByteString? {
-        guard let claim = claims[connection] else { return nil }
-        switch claim.state {
-        case .granted:
-            claims[connection] = nil
-            return claim.user
-        case .refused: claims[connection] = nil
-        case .asked: claims[connection]!.state = .gone
-        case .gone: break
+        guard let number = numbers.removeValue(forKey: connection), let claim = claims[number] else {
+            return nil
         }
-        return nil
+        if claim.state == .asked {
+            claims[number]!.state = .gone
+            return nil
+        }
+        claims[number] = nil
+        return claim.state == .granted ? claim.user : nil
     }
 
-    package mutating func answer(_ connection: UInt64, isGranted: Bool) -> ClaimAnswer {
-        guard let claim = claims[connection] else { return .nothing }
+    package mutating func answer(_ number: UInt64, isGranted: Bool) -> ClaimAnswer {
+        guard let claim = claims[number] else { return .nothing }
         switch claim.state {
         case .asked:
-            claims[connection]!.state = isGranted ? .granted : .refused
-            return isGranted ? .nothing : .refused
+            claims[number]!.state = isGranted ? .granted : .refused
+            return isGranted ? .nothing : .refused(claim.connection)
         case .gone:
-            claims[connection] = nil
+            claims[number] = nil
             return isGranted ? .giveBack(claim.user) : .nothing
         case .granted, .refused: return .nothing
         }
@@ -55,12 +67,12 @@ package struct UserClaims {
     /// No answer will come any more. Returns what this process has, user by user, to be told anew.
     package mutating func settle() -> [ByteString: Int] {
         var counts: [ByteString: Int] = [:]
-        for (connection, claim) in claims {
+        for (number, claim) in claims {
             switch claim.state {
             case .asked, .granted:
-                claims[connection]!.state = .granted
+                claims[number]!.state = .granted
                 counts[claim.user, default: 0] += 1
-            case .gone: claims[connection] = nil
+            case .gone: claims[number] = nil
             case .refused: break
             }
         }
@@ -70,8 +82,9 @@ package struct UserClaims {
 
 enum LeaseScript {
     /// KEYS: the leases, and the places of a user. ARGV: this process, its lease in milliseconds, what to do,
-    /// a number. Without a user only the lease is renewed: the answer is 0 if it had ended. Else 0 stands for
-    /// a place that there is not. Only what processes without a lease had is taken away.
+    /// a number. Without a user only the lease is renewed: the answer is 0 if it had ended; a lease of 0 ends
+    /// it. Else 0 stands for a place that there is not. Only what processes without a lease had is taken
+    /// away.
     static var text: StaticString {
         """
         local t = redis.call('TIME')

@@ -20,6 +20,8 @@ enum ClusterCommand {
     case claim(ConnectionID, ByteString)
     case unclaim(ConnectionID)
     case ask(UInt64, QuestionSubject, ByteString, UInt64)
+    /// No loop serves the server any more.
+    case leave
 }
 
 enum BrokerCount: Int {
@@ -87,10 +89,14 @@ final class Cluster: @unchecked Sendable {
     let userConnectionsMax: Int
     var claims = UserClaims()
     var leaseDue: UInt64 = 0
+    /// How often its places were counted anew.
+    var placesTerm = 0
     private var viewDue: UInt64 = 0
 
-    /// The process as Redis knows it.
-    var nodeText: [UInt8] { ClusterNode<RedisBroker>.hexadecimal(nodeNumber) }
+    /// The process as Redis counts its places.
+    var placesText: [UInt8] {
+        ClusterNode<RedisBroker>.hexadecimal(nodeNumber) + ascii(":") + decimal(placesTerm)
+    }
 
     /// nil: the configuration asks for none.
     static func make(_ configuration: Configuration) throws(Route.Fault) -> Cluster? {

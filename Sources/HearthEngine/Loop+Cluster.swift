@@ -27,6 +27,7 @@ extension Loop {
     func leaveCluster(of server: Server) {
         guard let index = clusters.firstIndex(where: { $0.server === server }) else { return }
         let cluster = clusters.remove(at: index)
+        endClaims(cluster)
         cluster.node.bidFarewell()
         flush(cluster)
         abandon(cluster)
@@ -194,7 +195,7 @@ extension Loop {
         case .opened(let secret):
             cluster.node.opened(secret)
             renewClaims(cluster)
-        case .claimed(let connection, let isGranted): claimed(cluster, connection, isGranted)
+        case .claimed(let number, let isGranted): claimed(cluster, number, isGranted)
         case .leaseEnded: renewClaims(cluster)
         case .failed(let fault, let text): fail(cluster, fault, text)
         case .notPublished(let text):
@@ -312,6 +313,7 @@ extension Loop {
         case .presence: tellPresence(cluster, server)
         case .claim(let connection, let user): claim(cluster, connection, user)
         case .unclaim(let connection): unclaim(cluster, connection)
+        case .leave: leaveCluster(of: server)
         case .ask: break
         }
         noteQueued()

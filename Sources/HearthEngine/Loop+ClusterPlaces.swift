@@ -18,41 +18,48 @@ extension Loop {
 
     func claim(_ cluster: Cluster, _ connection: ConnectionID, _ user: ByteString) {
         let isAsked = cluster.node.broker.isOpen
-        cluster.claims.add(connection.raw, user, isAsked: isAsked)
+        let number = cluster.claims.add(connection.raw, user, isAsked: isAsked)
         if !isAsked { return }
         cluster.node.broker.claim(
-            connection.raw, user, countMax: cluster.userConnectionsMax, cluster.nodeText,
-            cluster.settings.lease)
+            number, user, countMax: cluster.userConnectionsMax, cluster.placesText, cluster.settings.lease)
     }
 
     func unclaim(_ cluster: Cluster, _ connection: ConnectionID) {
         guard let user = cluster.claims.remove(connection.raw) else { return }
-        cluster.node.broker.leave(user, cluster.nodeText, cluster.settings.lease)
+        cluster.node.broker.leave(user, cluster.placesText, cluster.settings.lease)
     }
 
-    func claimed(_ cluster: Cluster, _ connection: UInt64, _ isGranted: Bool) {
-        switch cluster.claims.answer(connection, isGranted: isGranted) {
+    func claimed(_ cluster: Cluster, _ number: UInt64, _ isGranted: Bool) {
+        switch cluster.claims.answer(number, isGranted: isGranted) {
         case .nothing: break
         case .giveBack(let user):
-            cluster.node.broker.leave(user, cluster.nodeText, cluster.settings.lease)
-        case .refused:
+            cluster.node.broker.leave(user, cluster.placesText, cluster.settings.lease)
+        case .refused(let connection):
             cluster.add(.placesRefused)
             let id = ConnectionID(raw: connection)
             Connections.post(.refusePlace(id), to: id)
         }
     }
 
-    /// Redis may have lost everything, or this process its lease.
+    /// Redis may have lost everything, or this process its lease, or Redis was not told who has gone. So the
+    /// process counts under another name, and what stood under the last one is over.
     func renewClaims(_ cluster: Cluster) {
         if cluster.userConnectionsMax == 0 { return }
+        endClaims(cluster)
+        cluster.placesTerm += 1
         renewLease(cluster, isFirst: true)
         for (user, count) in cluster.claims.settle() {
-            cluster.node.broker.setPlaces(user, count, cluster.nodeText, cluster.settings.lease)
+            cluster.node.broker.setPlaces(user, count, cluster.placesText, cluster.settings.lease)
         }
     }
 
+    /// All places of this process are free.
+    func endClaims(_ cluster: Cluster) {
+        if cluster.placesTerm > 0 { cluster.node.broker.renewLease(cluster.placesText, 0, isFirst: true) }
+    }
+
     func renewLease(_ cluster: Cluster, isFirst: Bool = false) {
-        cluster.node.broker.renewLease(cluster.nodeText, cluster.settings.lease, isFirst: isFirst)
+        cluster.node.broker.renewLease(cluster.placesText, cluster.settings.lease, isFirst: isFirst)
         cluster.leaseDue = now + cluster.settings.lease / 3
     }
 }

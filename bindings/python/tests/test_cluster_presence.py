@@ -7,11 +7,14 @@ import signal
 
 import cluster_node
 import pytest
-from cluster_tools import is_well, member, node, nodes, redis, start_process  # noqa: F401
+from cluster_tools import is_well, loops, member, node, nodes, redis, start_process  # noqa: F401
 from conftest import Peer, until
 from websockets.asyncio.client import connect
 
-pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server here")
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server here"),
+    pytest.mark.usefixtures("loops"),
+]
 
 
 def watch(server):
@@ -170,6 +173,34 @@ async def test_places_are_counted_again_when_redis_has_lost_them(redis):
             assert await closing_code(second, "ann") == 4503
 
 
+async def test_a_place_that_was_left_while_redis_was_away_is_free_when_it_is_back(redis):
+    async with nodes(redis, 2, max_connections_per_user=1) as (first, second):
+        async with member(first, "ann"):
+            await until(lambda: redis.call("hlen", "ws:l:ann") == "1")
+            redis.signal(signal.SIGSTOP)
+            await until(lambda: not is_well(first))
+        await until(lambda: first.connection_count == 0)
+        redis.signal(signal.SIGCONT)
+        await until(lambda: is_well(first) and is_well(second))
+        # What the first had is over with its lease at the latest.
+        await asyncio.sleep(2)
+        async with member(second, "ann") as ann:
+            await asyncio.sleep(0.3)
+            await ann.socket.ping()
+            assert second.stats()["cluster"]["places_refused"] == 0
+
+
+async def test_places_of_a_server_that_stopped_are_free_at_once(redis):
+    async with nodes(redis, 1, max_connections_per_user=1, node_lease="30s") as (second,):
+        async with nodes(redis, 1, max_connections_per_user=1, node_lease="30s") as (first,):
+            async with member(first, "ann"):
+                await until(lambda: redis.call("hlen", "ws:l:ann") == "1")
+                await first.stop(grace=0)
+        async with member(second, "ann") as ann:
+            await asyncio.sleep(0.3)
+            await ann.socket.ping()
+
+
 async def test_questions_are_answered_by_all_processes_and_name_who_is_missing(redis):
     first, second = node(redis, node_id="a", node_lease="5s"), node(redis, node_id="b")
     async with first, second:
@@ -194,8 +225,8 @@ async def test_questions_are_answered_by_all_processes_and_name_who_is_missing(r
             await until(lambda: not is_well(first))
             alone = await first.ask_room("r")
             assert alone["connections"] == 1 and alone["nodes"] == ["a"] and "c" in alone["missing"]
-        process.kill()
-        await process.wait()
+            process.kill()
+            await process.wait()
 
 
 async def test_without_redis_questions_are_answered_by_the_process_itself():
