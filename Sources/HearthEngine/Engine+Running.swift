@@ -264,6 +264,7 @@ extension Loop {
             loop.writeLogs()
         }
         stoppingServers = []
+        for server in served { server.loopsServing.subtract(1, ordering: .acquiringAndReleasing) }
         served = []
         drains = []
     }

@@ -33,6 +33,7 @@ extension Loop {
         port.lock.withLock { hub.addServer(server.number) }
         if server.hasPages { beginProbing() }
         served.append(server)
+        server.loopsServing.add(1, ordering: .acquiringAndReleasing)
         updateKeeping()
         if index == 0 { attendCertificates(of: server) }
         attendCluster(of: server)

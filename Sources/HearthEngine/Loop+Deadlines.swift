@@ -175,8 +175,13 @@ extension Loop {
     }
 
     private func noLongerServes(_ server: Server) {
-        served.removeAll { $0 === server }
-        leaveCluster(of: server)
+        if served.contains(where: { $0 === server }) {
+            served.removeAll { $0 === server }
+            // Members on other loops are in the cluster as long as they are here.
+            if server.loopsServing.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
+                server.tellCluster(.leave)
+            }
+        }
         updateKeeping()
     }
 

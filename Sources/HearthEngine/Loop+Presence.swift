@@ -43,15 +43,17 @@ extension Loop {
     func assignUser(_ place: UnsafeMutablePointer<Connection>, _ name: ByteString?) {
         let slot = place.pointee.slot
         let old = hub.user(of: slot).map { hub.userName($0) }
-        port.lock.withLock { hub.setUser(slot, name) }
-        if old == nil, name == nil { return }
+        let isLast = isClustered && (hub.user(of: slot).map { hub.connectionCount(user: $0) == 1 } ?? false)
         place.pointee.server._withUnsafeGuaranteedRef { server in
-            var isFirst = false
-            var isLast = false
+            let isFirst =
+                isClustered
+                && (name.map { hub.findUser(server: server.number, $0.bytes.span) == nil } ?? false)
+            port.lock.withLock { hub.setUser(slot, name) }
+            if old == nil, name == nil { return }
             server.withPresence { presence in
                 // The new one first: what is known of a user stays if it is the same.
-                if let name { isFirst = presence.connect(name) }
-                if let old { isLast = presence.disconnect(old) }
+                if let name { presence.connect(name) }
+                if let old { presence.disconnect(old) }
             }
             if !isClustered { return }
             noteClaim(place, server, from: old, to: name)

@@ -75,7 +75,7 @@ extension Loop {
         server.tellCluster(isThere ? .hold(.room, room) : .release(.room, room))
     }
 
-    /// The user has a first connection in this process, or has lost the last.
+    /// The user has a first connection on this loop, or has lost the last.
     func noteUser(_ server: Server, _ user: ByteString, isThere: Bool) {
         server.tellCluster(isThere ? .hold(.user, user) : .release(.user, user))
     }

@@ -77,6 +77,7 @@ package final class Server: Endpoint, @unchecked Sendable {
     let loopsToDrain = Atomic<Int>(0)
     /// Loops that are not done with stopping.
     let loopsToStop = Atomic<Int>(0)
+    let loopsServing = Atomic<Int>(0)
     let cutCount = Atomic<Int>(0)
     let lastQuestion = Atomic<Int>(0)
     /// Sockets taken over from the host, to give each loop its share.

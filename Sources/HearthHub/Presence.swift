@@ -116,24 +116,18 @@ package struct Presence: ~Copyable {
 
     // MARK: Users
 
-    /// One more connection is the user's. Returns whether it is the only one.
-    @discardableResult
-    package mutating func connect(_ name: ByteString) -> Bool {
+    /// One more connection is the user's.
+    package mutating func connect(_ name: ByteString) {
         let user = findOrAddUser(name)
         if users[user].connections == 0 { connectedCount += 1 }
         users[user].connections += 1
-        return users[user].connections == 1
     }
 
-    /// Returns whether it was the last one.
-    @discardableResult
-    package mutating func disconnect(_ name: ByteString) -> Bool {
-        guard let user = userNames.find(name.bytes.span, in: users) else { return false }
+    package mutating func disconnect(_ name: ByteString) {
+        guard let user = userNames.find(name.bytes.span, in: users) else { return }
         users[user].connections -= 1
-        let isLast = users[user].connections == 0
-        if isLast { connectedCount -= 1 }
+        if users[user].connections == 0 { connectedCount -= 1 }
         forgetIfUnused(user: user)
-        return isLast
     }
 
     package func knows(_ name: borrowing Span<UInt8>) -> Bool { userNames.find(name, in: users) != nil }

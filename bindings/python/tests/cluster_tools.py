@@ -18,11 +18,25 @@ def redis():
     server.close()
 
 
+@pytest.fixture(params=[1, 2], ids=["one-loop", "two-loops"])
+def loops(request, monkeypatch):
+    """How many loops a server has; that of a Node host has the one of Node."""
+    if request.param > 1:
+        monkeypatch.setitem(cluster_node.SETTINGS, "threads", str(request.param))
+
+
+def threads():
+    value = cluster_node.SETTINGS.get("threads")
+    return {"threads": value} if value else {}
+
+
 @pytest.fixture
 def new_host(redis):
     hosts = []
 
     def make(language="c", **settings):
+        if language != "node":
+            settings = {**threads(), **settings}
         hosts.append(Host(language, redis, **settings))
         return hosts[-1]
 
@@ -68,6 +82,7 @@ async def until_heard(redis, channel, count=1):
 async def start_process(*settings):
     """A server of the cluster in a process of its own: the process and its port."""
     program = [sys.executable, str(ROOT / "bindings/python/tests/cluster_node.py"), *settings]
+    program += [f"{key}={value}" for key, value in threads().items()]
     process = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
     port = int(await asyncio.wait_for(process.stdout.readline(), WAIT_SECONDS))
     return process, port

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from cluster_tools import is_well, member, new_host, node, nodes, redis, until_heard  # noqa: F401
+from cluster_tools import is_well, loops, member, new_host, node, nodes, redis, until_heard  # noqa: F401
 from conftest import ROOT, until
 from redis_server import WAIT_SECONDS, free_port
 
@@ -22,6 +22,7 @@ async def collect(websocket, count):
     return received
 
 
+@pytest.mark.usefixtures("loops")
 async def test_three_languages_in_one_room_get_each_message_once_and_in_order(redis, new_host):
     hosts = [new_host(language) for language in ("c", "python", "node")]
     for host in hosts:
@@ -50,6 +51,7 @@ async def test_three_languages_in_one_room_get_each_message_once_and_in_order(re
                 await asyncio.wait_for(websocket.recv(), 0.2)
 
 
+@pytest.mark.usefixtures("loops")
 async def test_a_broadcast_leaves_out_a_user_in_other_processes_too(redis):
     async with nodes(redis) as (first, second):
         async with member(first, "ann") as ann, member(second, "ben") as ben, member(second, "ann") as other:
@@ -62,6 +64,7 @@ async def test_a_broadcast_leaves_out_a_user_in_other_processes_too(redis):
             assert await other.receive() == "for all"
 
 
+@pytest.mark.usefixtures("loops")
 async def test_a_message_to_a_user_reaches_every_process_that_has_it(redis):
     async with nodes(redis, 3) as (first, second, third):
         async with member(second, "ann") as here, member(third, "ann", "other") as there:
@@ -72,6 +75,7 @@ async def test_a_message_to_a_user_reaches_every_process_that_has_it(redis):
             assert redis.call("pubsub", "numsub", "ws:u:ben").split()[-1] == "0"
 
 
+@pytest.mark.usefixtures("loops")
 async def test_a_broadcast_to_all_and_a_kick_reach_other_processes(redis):
     async with nodes(redis) as (first, second):
         async with member(second, "ann") as ann, member(second, "ben") as ben:
@@ -84,6 +88,7 @@ async def test_a_broadcast_to_all_and_a_kick_reach_other_processes(redis):
             await until(lambda: second.users == ["ben"])
 
 
+@pytest.mark.usefixtures("loops")
 async def test_channels_are_listened_to_while_somebody_is_there(redis):
     async with nodes(redis, 1) as (server,):
         async with member(server, "ann"):
@@ -94,6 +99,7 @@ async def test_channels_are_listened_to_while_somebody_is_there(redis):
             await until_heard(redis, "ws:r:r", 1)
 
 
+@pytest.mark.usefixtures("loops")
 async def test_a_process_tells_how_many_it_has(redis):
     async with nodes(redis) as (first, second):
         async with member(second, "ann"), member(second, "ben"):

@@ -6,11 +6,14 @@ import shutil
 import signal
 
 import pytest
-from cluster_tools import new_host, redis, until_heard  # noqa: F401
+from cluster_tools import loops, new_host, redis, until_heard  # noqa: F401
 from conftest import until
 from redis_server import WAIT_SECONDS
 
-pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server here")
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server here"),
+    pytest.mark.usefixtures("loops"),
+]
 
 
 class Stream:
