@@ -183,7 +183,7 @@ final class PlannedEnding {
 }
 
 /// Numbers that the loop writes and any thread reads.
-final class ClientCounts {
+struct ClientCounts: ~Copyable {
     let attempts = Atomic<UInt32>(0)
     let opens = Atomic<UInt32>(0)
     let openedAtWall = Atomic<UInt64>(0)

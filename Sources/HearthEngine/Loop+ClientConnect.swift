@@ -44,9 +44,8 @@ extension Loop {
 
     func proceed(_ client: Client, _ attempt: ClientAttempt) {
         let (text, fields) = client.lock.withLock { (client.urlText, client.fields) }
-        attempt.fields = fields
         do throws(URLFault) {
-            attempt.url = try WebSocketURL.parse(text.span)
+            try attempt.begin(url: text, fields: fields)
         } catch {
             return fail(client, .url, ascii(error.sentence), .refused)
         }
@@ -66,13 +65,16 @@ extension Loop {
         if let lookup = attempt.lookup { Resolver.cancel(lookup) }
         attempt.lookup = nil
         attempt.nextAddressAt = 0
-        for id in attempt.candidates { if let place = place(of: id) { release(place) } }
-        attempt.candidates = []
+        releaseCandidates(attempt)
         if let place = place(of: attempt.connection) { release(place) }
         attempt.connection = .none
         attempt.answer = []
         attempt.scanned = 0
         attempt.interimCount = 0
+    }
+
+    private func releaseCandidates(_ attempt: ClientAttempt) {
+        while let id = attempt.candidates.takeLast() { if let place = place(of: id) { release(place) } }
     }
 
     func fail(_ client: Client, _ error: Status, _ text: [UInt8], _ cause: EndCause) {
@@ -107,8 +109,7 @@ extension Loop {
             guard let address = RemoteAddress(path: url.socketPath) else {
                 return fail(client, .url, ascii("the path of the socket is too long"), .refused)
             }
-            attempt.addresses = [address]
-            attempt.nextAddress = 0
+            attempt.setAddress(address)
             return connectNext(client, attempt)
         }
         var host = url.host
@@ -118,8 +119,7 @@ extension Loop {
             port = proxy.port
         }
         if let address = Resolver.literal(host, port: port) {
-            attempt.addresses = [address]
-            attempt.nextAddress = 0
+            attempt.setAddress(address)
             return connectNext(client, attempt)
         }
         do throws(SystemError) {
@@ -156,17 +156,15 @@ extension Loop {
     /// Begins with the next address that a socket can be made for.
     func connectNext(_ client: Client, _ attempt: ClientAttempt) {
         attempt.nextAddressAt = 0
-        while attempt.nextAddress < attempt.addresses.count {
-            let address = attempt.addresses[attempt.nextAddress]
-            attempt.nextAddress += 1
+        while let address = attempt.takeAddress() {
             do throws(SystemError) {
                 let descriptor = try Socket.connect(address)
                 guard let place = insert(descriptor, address.peer, client, interest: .writable) else {
                     continue
                 }
                 place.pointee.phase = .connecting
-                attempt.candidates.append(place.pointee.id)
-                if attempt.nextAddress < attempt.addresses.count {
+                attempt.candidates.add(place.pointee.id)
+                if attempt.hasAddresses {
                     attempt.nextAddressAt = now + Self.addressDelayMilliseconds
                 }
                 return setClientDeadline(client)
@@ -184,14 +182,13 @@ extension Loop {
         let client = client(of: place)
         guard let attempt = client.attempt else { return release(place) }
         let id = place.pointee.id
-        attempt.candidates.removeAll { $0 == id }
+        attempt.candidates.remove(id)
         if let error = Socket.connectResult(place.pointee.descriptor) {
             attempt.systemError = error
             release(place)
             return connectNext(client, attempt)
         }
-        for other in attempt.candidates { if let place = self.place(of: other) { release(place) } }
-        attempt.candidates = []
+        releaseCandidates(attempt)
         attempt.nextAddressAt = 0
         attempt.connection = id
         setInterest(place, .readable)

@@ -9,7 +9,7 @@ internal import Synchronization
 
 extension Loop {
     /// RFC 9110 15.2: responses that only announce another. More of them are nobody's honest answer.
-    private static var interimsMax: Int { 8 }
+    private static var interimsMax: UInt8 { 8 }
 
     // MARK: Requests
 
@@ -72,18 +72,19 @@ extension Loop {
     ) {
         guard let url = attempt.url else { return }
         place.pointee.phase = .handshake
-        var nonce: (UInt64, UInt64) = (Crypto.randomUInt64(), Crypto.randomUInt64())
-        attempt.key = withUnsafeBytes(of: &nonce) {
-            ClientHandshake.key(random: $0.bindMemory(to: UInt8.self).span)
-        }
-        attempt.offer = HandshakeOffer(
+        attempt.drawKey(Crypto.randomUInt64(), Crypto.randomUInt64())
+        response.removeAll(keepingCapacity: true)
+        ClientHandshake.writeRequest(url, key: attempt.key, offer(client, attempt), into: &response)
+        write(place, response)
+    }
+
+    private func offer(_ client: Client, _ attempt: ClientAttempt) -> HandshakeOffer {
+        var offer = HandshakeOffer(
             subprotocols: client.settings.subprotocols, extensions: [], fields: attempt.fields)
         if let settings = client.compression.deflate {
-            DeflateNegotiation.writeOffer(settings, into: &attempt.offer.extensions)
+            DeflateNegotiation.writeOffer(settings, into: &offer.extensions)
         }
-        response.removeAll(keepingCapacity: true)
-        ClientHandshake.writeRequest(url, key: attempt.key, attempt.offer, into: &response)
-        write(place, response)
+        return offer
     }
 
     // MARK: The answer
@@ -155,7 +156,7 @@ extension Loop {
             }
             let expected = UnsafeBufferPointer(start: place, count: 20)
             return ClientHandshake.check(
-                answerHead, answer.span, digest: expected.span, attempt.offer)
+                answerHead, answer.span, digest: expected.span, offer(client, attempt))
         }
         switch check {
         case .accepted(let subprotocol):
@@ -286,15 +287,11 @@ extension Loop {
         }
         do throws(URLFault) {
             let target = Array(answer[location])
-            let next = try url.redirected(to: target.span)
-            // What authenticates at one server is no business of another.
-            if !next.isSameOrigin(as: url) { attempt.fields = [] }
-            attempt.url = next
+            try attempt.redirect(from: url, to: target.span)
         } catch {
             text += ascii(": ") + ascii(error.sentence)
             return false
         }
-        attempt.redirects += 1
         dropTransport(attempt)
         attempt.hasAnswered = false
         resolve(client, attempt)
