@@ -55,6 +55,11 @@ final class Client: @unchecked Sendable {
         if status != 0 { throw ClientFault(description: "connect: errno \(errno)") }
     }
 
+    /// A connection that a listener of the test has accepted.
+    init(accepted socket: Int32) {
+        self.socket = socket
+    }
+
     deinit {
         _ = endSocket(socket)
     }
@@ -161,6 +166,28 @@ final class Client: @unchecked Sendable {
             case 9 where answersPings: try send(opcode: 10, payload)
             default: continue
             }
+        }
+    }
+
+    /// Where a listener of the test has the other side: what it asks for.
+    func readRequest() async throws -> String {
+        try await readHead()
+        return head
+    }
+
+    /// Carries bytes in both directions until one side ends.
+    func exchange(with other: Client) async throws {
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            var isIdle = true
+            for (source, target) in [(self, other), (other, self)] {
+                let count = recv(source.socket, &chunk, chunk.count, Int32(MSG_DONTWAIT))
+                if count == 0 { return }
+                if count < 0 { continue }
+                try target.write(Array(chunk[..<count]))
+                isIdle = false
+            }
+            if isIdle { try await Task.sleep(for: .milliseconds(1)) }
         }
     }
 

@@ -1,42 +1,12 @@
 import Hearth
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 @Suite("TLS", .timeLimit(.minutes(1)))
 struct TLSTests {
-    /// A new folder with certificates.
-    private func certificates() throws -> String {
-        var name = Array("/tmp/hearth-tls-XXXXXX".utf8CString)
-        _ = try #require(mkdtemp(&name))
-        let folder = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        var script = #filePath.split(separator: "/").dropLast(2)
-        script += ["tls", "make_certificates.sh"]
-        try #require(run("bash /\(script.joined(separator: "/")) \(folder)") == 0)
-        return folder
-    }
-
-    /// The status of a command of the shell.
-    private func run(_ command: String) -> Int32 {
-        var process: pid_t = 0
-        var arguments = [strdup("bash"), strdup("-c"), strdup(command), nil]
-        defer { for argument in arguments { free(argument) } }
-        guard posix_spawnp(&process, "bash", nil, nil, &arguments, environ) == 0 else { return -1 }
-        var status: Int32 = -1
-        waitpid(process, &status, 0)
-        return status
-    }
-
     @Test("a server with a certificate speaks TLS, and renews it")
     func speaksTLS() async throws {
-        let folder = try certificates()
-        defer { _ = run("rm -r \(folder)") }
+        let folder = try makeCertificates()
+        defer { _ = runCommand("rm -r \(folder)") }
         let (server, record) = try echoServer {
             $0.tls.certificates = ["\(folder)/localhost.pem"]
             $0.tls.privateKeys = ["\(folder)/localhost.key"]
@@ -48,7 +18,7 @@ struct TLSTests {
             GET / HTTP/1.1\\r\\nHost: a\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n\
             Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n\\r\\n
             """
-        _ = run(
+        _ = runCommand(
             """
             (printf '\(request)'; sleep 30) | timeout 25 openssl s_client -quiet -verify_return_error \
             -CAfile \(folder)/ca.pem -connect 127.0.0.1:\(server.port) >/dev/null 2>&1 &
@@ -60,7 +30,7 @@ struct TLSTests {
         #expect(!tls.isResumed)
         #expect(tls.subject == nil)
         try server.reloadTLS()
-        _ = run("echo nothing > \(folder)/localhost.pem")
+        _ = runCommand("echo nothing > \(folder)/localhost.pem")
         do {
             try server.reloadTLS()
             Issue.record("a file with nothing was taken")
@@ -86,8 +56,8 @@ struct TLSTests {
 
     @Test("a client speaks TLS with a server whose authority it trusts, and with no other")
     func clients() async throws {
-        let folder = try certificates()
-        defer { _ = run("rm -r \(folder)") }
+        let folder = try makeCertificates()
+        defer { _ = runCommand("rm -r \(folder)") }
         let (server, _) = try echoServer {
             $0.tls.certificates = ["\(folder)/localhost.pem"]
             $0.tls.privateKeys = ["\(folder)/localhost.key"]
