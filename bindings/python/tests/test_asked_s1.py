@@ -174,6 +174,42 @@ async def test_s1_11_leaving_is_complete(new_server):
         assert [connection.rooms for connection in server.user_connections("bob")] == [[]]
 
 
+async def test_s1_16_what_a_snapshot_repeats_is_known_by_its_id(new_server):
+    server = new_server()
+    server.route("/", join="hall", dialect="json", events=["message"], event=True)
+    kept, shown, unknown = [], {}, []
+    server.on("message")(lambda connection, data: kept.append(data))
+    server.on_open(lambda connection: connection.send_event("session_state", {"messages": kept}))
+    snapshots = 0
+
+    def show(message):
+        shown.setdefault(message["id"], []).append(message["text"])
+
+    def show_all(state):
+        nonlocal snapshots
+        snapshots += 1
+        for message in state["messages"]:
+            show(message)
+
+    handlers = {"session_state": show_all, "message": show}
+    quick = {"reconnect_floor": 0.01, "reconnect_backoff_base": 0.02, "reconnect_backoff_max": 0.05}
+    async with server, hearth.connect(f"ws://127.0.0.1:{server.port}/", **quick) as ws:
+
+        async def dispatch(is_done):
+            while not is_done():
+                event = await asyncio.wait_for(ws.recv_json(), 20)
+                handlers.get(event["type"], unknown.append)(event["data"])
+
+        await dispatch(lambda: snapshots == 1)
+        for number in range(1, 4):
+            ws.send_json({"type": "message", "data": {"text": f"{number}"}})
+            await dispatch(lambda: len(shown) == number)
+            server.connections[0].close(1012)
+            await dispatch(lambda: snapshots == number + 1)
+        # Each came once by itself, and once with each snapshot after it.
+        assert list(shown.values()) == [["1"] * 4, ["2"] * 3, ["3"] * 2] and not unknown
+
+
 async def test_s1_18_who_stops_without_a_word_types_no_more(new_server):
     server = sessions(new_server, "typing", typing_timeout="100ms")
     async with server, peer(server, at("1", "ann")) as ann, peer(server, at("1", "bob")) as bob:
