@@ -198,8 +198,9 @@ typedef enum hearth_event_type {
      * ended, as for GAVE_UP if an attempt failed. CLOSED: code, data (reason), error,
      * HEARTH_EVENT_CLEAN, HEARTH_EVENT_BY_PEER. GAVE_UP: error, status, data (a sentence). */
     HEARTH_EVENT_CLIENT_STATE = 15,
-    /* prepare=on: a client is about to connect. Answer with hearth_client_proceed, now or before
-     * open_timeout. attempt, path (the url as it is), error and status of the attempt before. */
+    /* prepare=on: a client is about to connect. Answer with hearth_client_proceed, or with
+     * hearth_client_decline, now or before open_timeout. attempt, path (the url as it is), error and
+     * status of the attempt before. */
     HEARTH_EVENT_CLIENT_PREPARE = 16,
     /* The system has taken the last byte of message, and of every message before it that was not
      * reported as dropped. One event for each write, not for each message. */
@@ -758,6 +759,12 @@ HEARTH_API int hearth_client_pause(hearth_client *client, int paused);
  * next attempt on. Returns: HEARTH_ERR_URL (hearth_engine_error says what is wrong, and at which byte) or
  * HEARTH_ERR_INVALID for headers; HEARTH_ERR_STATE if the client was never opened. Since: 0.1 */
 HEARTH_API int hearth_client_proceed(hearth_client *client, const char *url, const char *headers);
+
+/* Answers CLIENT_PREPARE if there is nothing to connect with at the moment: the attempt fails at once, with
+ * HEARTH_ERR_UNPREPARED, and reason (NULL: none) as the sentence; the next one asks again. Ignored if there is no
+ * CLIENT_PREPARE to answer. Returns: HEARTH_ERR_TOO_LARGE for a reason above 1,000 bytes; HEARTH_ERR_STATE if the
+ * client was never opened. Since: 0.1 */
+HEARTH_API int hearth_client_decline(hearth_client *client, const char *reason);
 
 /* Fills in what is known. From another thread than the loop's the numbers may be a turn old. Since: 0.1 */
 HEARTH_API int hearth_client_get_info(hearth_client *client, hearth_client_info *info);

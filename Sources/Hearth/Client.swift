@@ -19,16 +19,18 @@ public final class Client: Sendable {
 
     /// Makes a client that is not open yet.
     ///
+    /// - query: parameters that are put behind the address, escaped.
     /// - prepare: called before each attempt, where expired tokens are refreshed. What it returns takes the
     ///   place of address and headers from then on. When it throws, the attempt fails.
     public init(
-        _ url: String, headers: [(name: String, value: String)] = [], subprotocols: [String] = [],
+        _ url: String, query: [(name: String, value: String)] = [],
+        headers: [(name: String, value: String)] = [], subprotocols: [String] = [],
         _ configure: (inout Configuration) -> Void = { _ in },
         prepare: (@Sendable (PreparedAttempt) async throws -> Preparation?)? = nil
     ) throws(HearthError) {
         var configuration = Configuration()
         configure(&configuration)
-        configuration.url = url
+        configuration.url = withQuery(url, query)
         if !headers.isEmpty { configuration.headers = try Preparation.lines(headers) }
         if !subprotocols.isEmpty { configuration.subprotocols = subprotocols.joined(separator: ",") }
         if prepare != nil { configuration.prepares = true }
@@ -62,12 +64,13 @@ public final class Client: Sendable {
 
     /// A client that is open. The first attempt must succeed: how it ended is thrown at once.
     public static func connect(
-        _ url: String, headers: [(name: String, value: String)] = [], subprotocols: [String] = [],
+        _ url: String, query: [(name: String, value: String)] = [],
+        headers: [(name: String, value: String)] = [], subprotocols: [String] = [],
         _ configure: (inout Configuration) -> Void = { _ in },
         prepare: (@Sendable (PreparedAttempt) async throws -> Preparation?)? = nil
     ) async throws -> Client {
         let client = try Client(
-            url, headers: headers, subprotocols: subprotocols, configure, prepare: prepare)
+            url, query: query, headers: headers, subprotocols: subprotocols, configure, prepare: prepare)
         // From before it opens: a server may close at once.
         let states = client.states
         try client.open()

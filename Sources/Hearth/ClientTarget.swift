@@ -136,20 +136,37 @@ final class ClientTarget: Sendable {
         for watcher in watchers { watcher.yield(delivery) }
     }
 
-    /// Without an answer the attempt fails when its time is over, and before the next one this is called
-    /// again.
+    /// When it throws the attempt fails, and before the next one this is called again.
     private func prepare(_ attempt: PreparedAttempt) {
         guard let preparing else { return }
         Task {
-            guard let answer = try? await preparing.prepare(attempt) ?? Preparation() else { return }
-            handle.withLock { handle in
-                guard let handle else { return }
-                _ = try? withText(answer.url) { (url) throws(HearthError) -> Int32 in
-                    try withText(answer.headerLines) { lines in
-                        hearth_client_proceed(handle.pointer, url, lines)
-                    }
-                }
+            do {
+                let answer = try await preparing.prepare(attempt) ?? Preparation()
+                let lines = try answer.headers.map { try Preparation.lines($0) }
+                try proceed(url: answer.url, lines: lines)
+            } catch {
+                decline("\(error)")
             }
+        }
+    }
+
+    private func proceed(url: String?, lines: String?) throws {
+        try handle.withLock { handle in
+            guard let handle else { return }
+            let status = try withText(url) { (url) throws(HearthError) -> Int32 in
+                try withText(lines) { lines in hearth_client_proceed(handle.pointer, url, lines) }
+            }
+            try HearthError.check(status)
+        }
+    }
+
+    private func decline(_ reason: String) {
+        // As much as the library takes, without what would end the text.
+        var reason = String(reason.prefix(1000).filter { $0 != "\0" })
+        while reason.utf8.count > 1000 { reason.removeLast() }
+        handle.withLock { handle in
+            guard let handle else { return }
+            _ = try? withText(reason) { hearth_client_decline(handle.pointer, $0) }
         }
     }
 

@@ -31,8 +31,6 @@ public struct Preparation: Sendable {
         self.headers = headers
     }
 
-    var headerLines: String? { headers.flatMap { try? Self.lines($0) } }
-
     /// Fields as the library takes them. A line break in a value would be a field of its own.
     static func lines(_ fields: [(name: String, value: String)]) throws(HearthError) -> String {
         var lines = ""

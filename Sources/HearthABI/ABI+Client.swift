@@ -97,6 +97,15 @@ public func hearth_client_proceed(
 }
 
 @c @implementation
+public func hearth_client_decline(_ client: OpaquePointer!, _ reason: UnsafePointer<CChar>!) -> Int32 {
+    Int32(
+        withClient(client) { object in
+            if reason != nil, text(reason) == nil { return Int64(Status.invalid.rawValue) }
+            return Int64(object.decline(reason: text(reason) ?? []).rawValue)
+        })
+}
+
+@c @implementation
 public func hearth_client_get_info(
     _ client: OpaquePointer!, _ info: UnsafeMutablePointer<hearth_client_info>!
 ) -> Int32 {

@@ -14,6 +14,7 @@ package enum ClientCommand {
     case poke
     case hold
     case proceed
+    case decline(reason: [UInt8])
     case tell
     case cut
 }
@@ -34,6 +35,8 @@ package struct ClientInformation {
 }
 
 extension Client {
+    private static var declineBytesMax: Int { 1000 }
+
     package func setCallback(_ callback: EventCallback?, _ context: UnsafeMutableRawPointer?) -> Status {
         guard state.load(ordering: .relaxed) == .idle else {
             return engine.fail(.state, ascii("the event callback is set before the client is opened"))
@@ -117,6 +120,12 @@ extension Client {
         if let fields { self.fields = fields }
         lock.unlock()
         return ask(.proceed) ? .ok : .state
+    }
+
+    /// Answers CLIENT_PREPARE, too.
+    package func decline(reason: [UInt8]) -> Status {
+        if reason.count > Self.declineBytesMax { return .tooLarge }
+        return ask(.decline(reason: reason)) ? .ok : .state
     }
 
     /// The client is no more.
@@ -260,6 +269,7 @@ extension Loop {
         case .poke: pokeClient(client)
         case .hold: holdClient(client)
         case .proceed: proceedClient(client)
+        case .decline(let reason): declineClient(client, reason: reason)
         case .tell: list(client, .tells)
         case .cut: cutClient(client)
         }

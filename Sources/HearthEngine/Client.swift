@@ -158,7 +158,7 @@ struct ClientDuties: OptionSet {
     static let drains = ClientDuties(rawValue: 4)
     /// The program is told what has left.
     static let tells = ClientDuties(rawValue: 8)
-    /// The attempt goes on: the program has prepared it.
+    /// The program has prepared the attempt, or declined it.
     static let connects = ClientDuties(rawValue: 16)
     /// It stands in the loop's list.
     static let isListed = ClientDuties(rawValue: 128)

@@ -35,6 +35,8 @@ final class ClientAttempt {
     var hasAnswered = false
     /// CLIENT_PREPARE is not answered yet.
     var isPreparing = false
+    /// Why the program does not want it.
+    var declined: [UInt8]?
 
     init(number: Int, deadline: UInt64) {
         self.number = number

@@ -42,7 +42,15 @@ extension Loop {
         list(client, .connects)
     }
 
+    /// The program has no use for the attempt.
+    func declineClient(_ client: Client, reason: [UInt8]) {
+        guard let attempt = client.attempt, attempt.isPreparing else { return }
+        attempt.declined = reason.isEmpty ? ascii("the program declined the attempt") : reason
+        proceedClient(client)
+    }
+
     func proceed(_ client: Client, _ attempt: ClientAttempt) {
+        if let reason = attempt.declined { return fail(client, .unprepared, reason, .unreachable) }
         let (text, fields) = client.lock.withLock { (client.urlText, client.fields) }
         do throws(URLFault) {
             try attempt.begin(url: text, fields: fields)

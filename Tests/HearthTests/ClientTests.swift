@@ -158,6 +158,48 @@ struct ClientTests {
         try await server.stop()
     }
 
+    @Test("a prepare that throws fails the attempt at once, with its error")
+    func declines() async throws {
+        do {
+            _ = try await Hearth.Client.connect("ws://127.0.0.1:1/") {
+                $0.openTimeout = .seconds(3600)
+            } prepare: { _ in
+                throw ClientFault(description: "no \0token" + String(repeating: "ü", count: 1000))
+            }
+            Issue.record("connected")
+        } catch let end as ClientEnd {
+            #expect(end.error?.code == .unprepared)
+            #expect("\(end)".contains("no tokenü"))
+        }
+        do {
+            _ = try await Hearth.Client.connect("ws://127.0.0.1:1/") {
+                $0.openTimeout = .seconds(3600)
+            } prepare: { _ in
+                Preparation(headers: [("A", "b\nC: d")])
+            }
+            Issue.record("connected")
+        } catch let end as ClientEnd {
+            #expect(end.error?.code == .unprepared)
+        }
+    }
+
+    @Test("parameters are put behind the address, escaped")
+    func query() async throws {
+        let (server, record) = try echoServer()
+        try server.start()
+        let client = try await Hearth.Client.connect(
+            url(server) + "?a=b", query: [("c", "d e&f"), ("g", "ü")])
+        try await eventually("the open event") { !record.events.isEmpty }
+        guard case .open(_, let opening, _) = record.events[0] else {
+            Issue.record("the first event is \(record.kinds)")
+            return
+        }
+        #expect(opening.query == "a=b&c=d%20e%26f&g=%C3%BC")
+        #expect(opening.parameters["c"] == "d e&f" && opening.parameters["g"] == "ü")
+        try await client.close()
+        try await server.stop()
+    }
+
     @Test("a receiver that is slow makes the server wait, and loses nothing")
     func backpressure() async throws {
         let server = try Server(listen: "127.0.0.1:0") { $0.outboxMaxBytes = 64 << 20 }

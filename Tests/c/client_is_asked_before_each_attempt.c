@@ -23,6 +23,39 @@ static void expect_request(int fd, const char *path, const char *token) {
     CHECK(strstr(request, "X-Try: yes\r\n"));
 }
 
+static void decline_it(struct link *link, const hearth_event *event) {
+    (void)link;
+    if (event->type != HEARTH_EVENT_CLIENT_PREPARE)
+        return;
+    char long_reason[1002];
+    memset(long_reason, 'x', sizeof long_reason);
+    long_reason[1001] = '\0';
+    CHECK_NUMBER(hearth_client_decline(event->client, "\xff"), HEARTH_ERR_INVALID);
+    CHECK_NUMBER(hearth_client_decline(event->client, long_reason), HEARTH_ERR_TOO_LARGE);
+    const char *reason = event->attempt == 0 ? "no token" : event->attempt == 1 ? NULL : long_reason + 1;
+    CHECK_NUMBER(hearth_client_decline(event->client, reason), HEARTH_OK);
+    /* It is answered. */
+    CHECK_NUMBER(hearth_client_decline(event->client, "again"), HEARTH_OK);
+    CHECK_NUMBER(hearth_client_proceed(event->client, NULL, NULL), HEARTH_OK);
+}
+
+/* Who has nothing to connect with says so, and need not wait. */
+static void decline(int port) {
+    struct link *link = link_new(port, NULL, "prepare=on open_timeout=1h reconnect_max_attempts=3");
+    CHECK_NUMBER(hearth_client_decline(link->client, NULL), HEARTH_ERR_STATE);
+    link->on_event = decline_it;
+    link_start(link);
+    struct happening *end = link_wait(link, HEARTH_CLIENT_RECONNECTING, 1);
+    CHECK_NUMBER(end->error, HEARTH_ERR_UNPREPARED);
+    CHECK_TEXT(end->data, "no token");
+    CHECK_TEXT(link_wait(link, HEARTH_CLIENT_RECONNECTING, 2)->data, "the program declined the attempt");
+    end = link_wait(link, HEARTH_CLIENT_GAVE_UP, 1);
+    CHECK_NUMBER(end->error, HEARTH_ERR_UNPREPARED);
+    CHECK_NUMBER(end->data_length, 1000);
+    CHECK_NUMBER(hearth_client_decline(link->client, NULL), HEARTH_OK);
+    link_free(link);
+}
+
 int main(void) {
     int port = 0, listener = listen_anywhere(&port);
     struct link *link = link_new(port, NULL, "prepare=on open_timeout=300ms");
@@ -50,6 +83,7 @@ int main(void) {
     struct happening *again = link_wait(link, HEARTH_CLIENT_RECONNECTING, 4);
     CHECK_NUMBER(again->error, HEARTH_ERR_UNPREPARED);
     link_free(link);
+    decline(port);
     close(listener);
     return 0;
 }

@@ -290,6 +290,9 @@ class Client extends EventEmitter {
       const status = native.clientProceed(...this.#place, changed.url ?? null, headers);
       check(status, this.#engine.errorSentence);
     } catch (error) {
+      // The attempt fails; the one after it asks again.
+      const reason = String(error?.message ?? error).slice(0, 200);
+      if (!this.#hasEnded) native.clientDecline(...this.#place, reason);
       this.failed(error);
     }
   }

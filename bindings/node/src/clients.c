@@ -97,6 +97,16 @@ static napi_value client_proceed(napi_env env, napi_callback_info info) {
     return answer(&call, result);
 }
 
+/* clientDecline(addon, client, reason) */
+static napi_value client_decline(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    hearth_client *object = client(&call, 1);
+    char *reason = text(&call, 2);
+    int64_t result = call.is_wrong ? 0 : hearth_client_decline(object, reason);
+    free(reason);
+    return answer(&call, result);
+}
+
 static napi_value client_url(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
     hearth_client *object = client(&call, 1);
@@ -178,6 +188,7 @@ void addon_define_clients(napi_env env, napi_value exports) {
         {"clientPoke", client_poke},
         {"clientPause", client_pause},
         {"clientProceed", client_proceed},
+        {"clientDecline", client_decline},
         {"clientUrl", client_url},
         {"clientInfo", client_info},
         {"clientQueue", client_queue},

@@ -100,6 +100,15 @@ test("before each attempt the program may change the address and the headers", a
   });
 });
 
+test("a prepare that fails fails the attempt at once", async () => {
+  const prepare = async () => { throw new Error("no token"); };
+  const client = connect("ws://127.0.0.1:1/", { openTimeout: "1h", reconnectEnabled: false, prepare });
+  const errors = [];
+  client.on("error", (error) => errors.push(error.message));
+  await assert.rejects(client.opened, { code: "HEARTH_ERR_UNPREPARED", message: /no token/ });
+  assert.deepEqual(errors, ["no token"]);
+});
+
 test("a client that cannot connect gives up and says why", async () => {
   const client = connect("ws://127.0.0.1:1/", { ...soon, reconnectMaxAttempts: 2 });
   const [error] = await once(client, "giveUp");

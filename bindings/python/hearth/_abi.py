@@ -326,6 +326,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "client_poke": (c_int, c_void_p),
     "client_pause": (c_int, c_void_p, c_int),
     "client_proceed": (c_int, c_void_p, c_char_p, c_char_p),
+    "client_decline": (c_int, c_void_p, c_char_p),
     "client_get_info": (c_int, c_void_p, POINTER(hearth_client_info)),
     "client_url": (c_int64, c_void_p, c_char_p, c_size_t),
     "client_queue": (c_int64, c_void_p, c_void_p, c_size_t),
@@ -450,6 +451,7 @@ class Functions:
     client_poke: Callable[..., Any]
     client_pause: Callable[..., Any]
     client_proceed: Callable[..., Any]
+    client_decline: Callable[..., Any]
     client_get_info: Callable[..., Any]
     client_url: Callable[..., Any]
     client_queue: Callable[..., Any]

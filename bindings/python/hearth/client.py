@@ -470,7 +470,7 @@ class Client:
                 logger.exception("the handler of dropped messages failed")
 
     async def _answer(self, change: StateChange) -> None:
-        """Asks the program what to connect to. Without an answer the attempt fails, and the next one asks
+        """Asks the program what to connect to. When it fails the attempt fails too, and the next one asks
         again."""
         try:
             answer = None if self._prepare is None else self._prepare(self)
@@ -485,8 +485,18 @@ class Client:
                 )
                 self._woken()
                 self._check(result)
-        except Exception:
+        except Exception as error:
             logger.exception("prepare failed before attempt %d to %s", change.attempt, self._url)
+            self._decline(f"{type(error).__name__}: {error}")
+
+    def _decline(self, reason: str) -> None:
+        # As much as the library takes, without what would end the text.
+        encoded = reason.replace("\0", "").encode(errors="replace")[:1000]
+        engine = self._engine
+        if engine is not None:
+            text = encoded.decode(errors="ignore")
+            engine.functions.client_decline(self._handle, optional_c_string(text))
+            self._woken()
 
     def _spawn(self, awaitable: Awaitable[None]) -> None:
         task = asyncio.ensure_future(awaitable)
@@ -520,6 +530,9 @@ class Client:
 def _with_query(url: str, query: Optional[Mapping[str, Any]]) -> str:
     if not query:
         return url
+    scheme, _, rest = url.partition(":")
+    if scheme in ("unix", "ws+unix") and ":/" not in rest:
+        url += ":/"  # Where the path of the socket ends.
     return url + ("&" if "?" in url else "?") + urlencode(query)
 
 

@@ -124,6 +124,9 @@ async def test_it_connects_to_a_socket_of_this_machine(driven, tmp_path):
     async with hearth.connect(f"unix:{path}:/in/side", driven=driven) as ws:
         ws.send("where")
         assert (await within(ws.recv())).text == "/in/side"
+    async with hearth.connect(f"unix:{path}", driven=driven, query={"a": "b"}) as ws:
+        ws.send("where")
+        assert (await within(ws.recv())).text == "/"
     await server.stop()
 
 
@@ -232,6 +235,14 @@ async def test_prepare_changes_headers_and_url_before_each_attempt(driven):
         await within(client.wait_open())
         assert tokens == ["stale", "fresh"] and len(asked) == 2
     await server.stop()
+
+
+async def test_a_prepare_that_fails_fails_the_attempt_at_once(driven):
+    def prepare(client):
+        raise RuntimeError("no \0token" + "ü" * 1000)
+
+    with pytest.raises(hearth.UnpreparedError, match="RuntimeError: no tokenü"):
+        await within(hearth.connect("ws://127.0.0.1:1/", driven=driven, prepare=prepare, open_timeout="1h"))
 
 
 async def test_async_for_over_connect_has_one_turn_for_each_connection(driven):
