@@ -36,10 +36,38 @@ enum Phase: UInt8 {
 }
 
 struct Connection: ~Copyable {
-    let loop: Unmanaged<Loop>
+    // In an order that leaves no gaps: an idle connection is mostly this.
     var id: ConnectionID
-    let slot: UInt32
-    let descriptor: Int32
+    let endpoint: Unmanaged<Endpoint>
+    let counters: Counters
+    /// Milliseconds, monotonic: when the current phase ends by itself; 0: the session says.
+    var deadline: UInt64 = 0
+    var session: Session
+    var context: UnsafeMutableRawPointer?
+    /// What it has instead of a socket, if it is of a channel.
+    var link: ChannelLink?
+    /// Only where rates are limited, from the opening to the release.
+    var limiter: UnsafeMutablePointer<Limiter>?
+    /// What only some connections have: a request in progress, events of the json dialect, metadata.
+    var exchange: Exchange?
+    var tls: TLSStream?
+    var speaker: Speaker?
+    var identity: Identity?
+    var metadata: [UInt8] = []
+    /// permessage-deflate, if it was agreed on.
+    var compression: Compression?
+    var openedAtWall: UInt64 = 0
+    // What other threads may read at any time.
+    let lastReceivedWall = Atomic<UInt64>(0)
+    /// Of the last ping that was answered, microseconds; -1: none yet.
+    let latency = Atomic<Int64>(-1)
+    let messagesReceived = Atomic<UInt64>(0)
+    let messagesSent = Atomic<UInt64>(0)
+    let waitingBytes = Atomic<UInt64>(0)
+    /// Whom a trusted proxy names, or else the socket. Other threads read it under the port's lock.
+    var address: PeerAddress
+    /// Other threads may read it at any time.
+    let isOpenFlag = Atomic<Bool>(false)
     var phase = Phase.request
     /// What is watched for at the moment.
     var interest = Readiness.readable
@@ -65,42 +93,15 @@ struct Connection: ~Copyable {
     var relay = Relay.none
     var emitsMessages = true
     var dialect = Dialect.raw
+    let slot: UInt32
+    let descriptor: Int32
     var route: Int32 = -1
-    let endpoint: Unmanaged<Endpoint>
-    let counters: Counters
-    /// Milliseconds, monotonic: when the current phase ends by itself; 0: the session says.
-    var deadline: UInt64 = 0
-    var session: Session
-    var context: UnsafeMutableRawPointer?
-    /// Whom a trusted proxy names, or else the socket. Other threads read it under the port's lock.
-    var address: PeerAddress
-    /// What it has instead of a socket, if it is of a channel.
-    var link: ChannelLink?
-    /// Only where rates are limited, from the opening to the release.
-    var limiter: UnsafeMutablePointer<Limiter>?
-    /// What only some connections have: a request in progress, events of the json dialect, metadata.
-    var exchange: Exchange?
-    var tls: TLSStream?
-    var speaker: Speaker?
-    var identity: Identity?
-    var metadata: [UInt8] = []
-    /// permessage-deflate, if it was agreed on.
-    var compression: Compression?
-    var openedAtWall: UInt64 = 0
-    // What other threads may read at any time.
-    let isOpenFlag = Atomic<Bool>(false)
-    let lastReceivedWall = Atomic<UInt64>(0)
-    let latency = Atomic<Int64>(-1)
-    let messagesReceived = Atomic<UInt64>(0)
-    let messagesSent = Atomic<UInt64>(0)
-    let waitingBytes = Atomic<UInt64>(0)
 
     init(
         loop: Unmanaged<Loop>, id: ConnectionID, slot: UInt32, descriptor: Int32,
         endpoint: Unmanaged<Endpoint>,
         address: PeerAddress, now: UInt64
     ) {
-        self.loop = loop
         self.id = id
         self.slot = slot
         self.descriptor = descriptor

@@ -340,9 +340,8 @@ extension Loop {
 
     // MARK: In band
 
-    func noteLatency(_ place: UnsafeMutablePointer<Connection>) {
-        client(of: place).counts.latency.store(
-            place.pointee.session.latencyMicroseconds, ordering: .relaxed)
+    func noteLatency(_ place: UnsafeMutablePointer<Connection>, _ microseconds: Int64) {
+        client(of: place).counts.latency.store(microseconds, ordering: .relaxed)
     }
 
     /// Counts the message. Returns whether it was for the library: a ping that it is to answer.

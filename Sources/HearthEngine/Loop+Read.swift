@@ -86,9 +86,9 @@ extension Loop {
             case .pingReceived(let body):
                 answerPing(place, content(place, body, bytes))
             case .pongReceived:
-                place.pointee.session.recordPong(nanoseconds: Clock.monotonicNanoseconds())
-                place.pointee.latency.store(place.pointee.session.latencyMicroseconds, ordering: .relaxed)
-                if place.pointee.isClient { noteLatency(place) }
+                let latency = place.pointee.session.recordPong(nanoseconds: Clock.monotonicNanoseconds())
+                place.pointee.latency.store(latency, ordering: .relaxed)
+                if place.pointee.isClient { noteLatency(place, latency) }
                 // The wheel stands at ping_timeout, which is over with the answer: the next ping may be due
                 // before.
                 setDeadline(place, openDeadline(place))

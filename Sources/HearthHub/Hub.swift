@@ -24,6 +24,8 @@ package final class Hub {
     }
 
     var members: UnsafeMutablePointer<Member>
+    /// So many of them have ever been in use; memory beyond is not touched.
+    private var membersCount = 0
     var membersCapacity = 64
     package let arena = FrameArena()
     var queues: [SegmentQueue] = []
@@ -49,14 +51,13 @@ package final class Hub {
     package init(seed: (UInt64, UInt64)) {
         self.seed = seed
         members = .allocate(capacity: membersCapacity)
-        members.initialize(repeating: Member(), count: membersCapacity)
     }
 
     deinit {
         for index in 0..<rooms.endIndex where rooms.contains(UInt32(index)) {
             rooms[UInt32(index)].members.removeAll()
         }
-        members.deinitialize(count: membersCapacity)
+        members.deinitialize(count: membersCount)
         members.deallocate()
     }
 
@@ -72,6 +73,10 @@ package final class Hub {
     /// Makes room for the slot. It takes messages only after `startMessages`. Structure.
     package func open(_ slot: UInt32, server: Int, bytesMax: Int, policy: SlowConsumerPolicy) {
         if Int(slot) >= membersCapacity { grow(beyond: Int(slot)) }
+        while membersCount <= Int(slot) {
+            (members + membersCount).initialize(to: Member())
+            membersCount += 1
+        }
         var member = Member()
         member.server = UInt16(server)
         member.outbox.bytesMax = UInt32(clamping: bytesMax)
@@ -103,8 +108,7 @@ package final class Hub {
         var capacity = membersCapacity
         while capacity <= slot { capacity *= 2 }
         let larger = UnsafeMutablePointer<Member>.allocate(capacity: capacity)
-        larger.moveInitialize(from: members, count: membersCapacity)
-        (larger + membersCapacity).initialize(repeating: Member(), count: capacity - membersCapacity)
+        larger.moveInitialize(from: members, count: membersCount)
         members.deallocate()
         members = larger
         membersCapacity = capacity

@@ -49,16 +49,13 @@ package enum TickAction: Equatable {
 package struct Session: ~Copyable {
     package var decoder = MessageDecoder()
     package private(set) var state = SessionState.open
+    private var isPingOutstanding = false
+    private var pingNumber: UInt32 = 0
     /// Monotonic milliseconds of the last byte that came.
     package private(set) var lastReceivedAt: UInt64
-    /// Of the last ping that was sent; before the first, of the beginning.
+    /// Of the last ping that was sent; before the first, of the beginning. Of one that closes, of our close.
     private var lastPingAt: UInt64
     private var lastPingNanoseconds: UInt64 = 0
-    private var isPingOutstanding = false
-    private var pingNumber: UInt64 = 0
-    private var closingSince: UInt64 = 0
-    /// Of the last ping that was answered, microseconds; -1: none yet.
-    package private(set) var latencyMicroseconds: Int64 = -1
 
     package init(now: UInt64) {
         lastReceivedAt = now
@@ -104,7 +101,7 @@ package struct Session: ~Copyable {
     package mutating func close(now: UInt64) -> Bool {
         guard state == .open else { return false }
         state = .closing
-        closingSince = now
+        lastPingAt = now
         return true
     }
 
@@ -113,16 +110,17 @@ package struct Session: ~Copyable {
 
     // MARK: Keepalive
 
-    package mutating func recordPong(nanoseconds: UInt64) {
+    /// Returns how long the answer took, in microseconds.
+    package mutating func recordPong(nanoseconds: UInt64) -> Int64 {
         isPingOutstanding = false
-        latencyMicroseconds = Int64((nanoseconds &- lastPingNanoseconds) / 1000)
+        return Int64((nanoseconds &- lastPingNanoseconds) / 1000)
     }
 
     /// When `tick` is to be called next; nil: never.
     package func deadline(_ limits: borrowing SessionLimits) -> UInt64? {
         switch state {
         case .ended: return nil
-        case .closing: return closingSince + limits.closeTimeout
+        case .closing: return lastPingAt + limits.closeTimeout
         case .open:
             if limits.pingInterval == 0 { return nil }
             if isSilentSincePing { return lastPingAt + limits.pingTimeout }
@@ -151,7 +149,7 @@ package struct Session: ~Copyable {
         isPingOutstanding = true
         lastPingAt = now
         lastPingNanoseconds = nanoseconds
-        return pingNumber
+        return UInt64(pingNumber)
     }
 
     private var isSilentSincePing: Bool { isPingOutstanding && lastReceivedAt <= lastPingAt }
@@ -179,6 +177,6 @@ package struct Session: ~Copyable {
                 count = span.count
             }
         }
-        return count == 8 && value == pingNumber
+        return count == 8 && value == UInt64(pingNumber)
     }
 }

@@ -63,7 +63,8 @@ final class World {
 
     var state: SessionState { session.state }
     var deadline: UInt64? { session.deadline(limits) }
-    var latency: Int64 { session.latencyMicroseconds }
+    /// Of the last ping that was answered, microseconds; -1: none yet.
+    var latency: Int64 = -1
 
     /// The bytes arrive in one piece.
     @discardableResult
@@ -91,7 +92,7 @@ final class World {
         case .pingReceived(let body): return .ping(payload(body, bytes))
         case .compressed(let opcode, let body): return .compressed(opcode, payload(body, bytes))
         case .pongReceived:
-            session.recordPong(nanoseconds: now * 1_000_000)
+            latency = session.recordPong(nanoseconds: now * 1_000_000)
             return .pong
         case .closeReceived(let code, let reason):
             return .closeReceived(code?.rawValue, payload(reason, bytes))
