@@ -1,18 +1,23 @@
 // Base64 (RFC 4648 4), with padding and without line breaks.
 
 package enum Base64 {
+    @_optimize(speed)
     package static func encode(_ bytes: borrowing Span<UInt8>, into text: inout [UInt8]) {
+        var place = text.count
+        text.append(contentsOf: repeatElement(padding, count: (bytes.count + 2) / 3 * 4))
+        var target = text.mutableSpan
         var index = 0
         while index < bytes.count {
             let left = bytes.count - index
             let second = left > 1 ? UInt32(bytes[index + 1]) : 0
             let third = left > 2 ? UInt32(bytes[index + 2]) : 0
             let group = UInt32(bytes[index]) << 16 | second << 8 | third
-            text.append(character(group >> 18))
-            text.append(character(group >> 12))
-            text.append(left > 1 ? character(group >> 6) : padding)
-            text.append(left > 2 ? character(group) : padding)
+            target[place] = character(group >> 18)
+            target[place + 1] = character(group >> 12)
+            if left > 1 { target[place + 2] = character(group >> 6) }
+            if left > 2 { target[place + 3] = character(group) }
             index += 3
+            place += 4
         }
     }
 

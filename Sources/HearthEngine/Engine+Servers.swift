@@ -18,7 +18,7 @@ extension Server {
     package func addRoute(pattern: [UInt8], options: [UInt8]) -> Int32 {
         guard state.load(ordering: .relaxed) == .idle else { return notIdle("routes are added").rawValue }
         do throws(Route.Fault) {
-            let route = try Route(pattern: pattern, options: options)
+            let route = try Route.parse(pattern: pattern, options: options)
             if route.dialect == .json { try events.check() }
             if access.level(of: route) != .open, access.tokens == nil {
                 let status = ServerAccess.noKeysStatus ?? .invalidValue

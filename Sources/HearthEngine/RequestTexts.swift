@@ -31,6 +31,7 @@ struct RequestTexts {
 
 extension Loop {
     /// Fills `text` and `requestTexts` from the head just parsed. False: a capture is not well encoded.
+    @_optimize(speed)
     func withRequestTexts(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) -> Bool {
@@ -42,8 +43,8 @@ extension Loop {
         let headersStart = text.count
         for index in 0..<head.fieldCount {
             let field = head.field(at: index)
-            for byte in bytes[field.name] { text.append(byte &- 0x41 < 26 ? byte | 0x20 : byte) }
-            text.append(0)
+            let name = put(bytes, field.name)
+            for index in name where text[index] &- 0x41 < 26 { text[index] |= 0x20 }
             _ = put(bytes, field.value, without: secrets)
         }
         requestTexts.headers = headersStart..<text.count
@@ -115,9 +116,10 @@ extension Loop {
         return start..<(text.count - 1)
     }
 
+    @_optimize(speed)
     private func put(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Range<Int> {
         let start = text.count
-        text.append(contentsOf: bytes[range])
+        text.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[range]))
         text.append(0)
         return start..<(text.count - 1)
     }

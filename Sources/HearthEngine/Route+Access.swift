@@ -35,7 +35,7 @@ struct RouteAccess {
 
 extension Route {
     /// False: the option is none of these.
-    mutating func applyAccess(_ name: [UInt8], _ value: [UInt8]) throws(Fault) -> Bool {
+    func applyAccess(_ name: [UInt8], _ value: [UInt8]) throws(Fault) -> Bool {
         switch true {
         case matches(name, "auth"):
             switch true {

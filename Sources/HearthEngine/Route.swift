@@ -12,8 +12,9 @@ enum TemplatePart {
     case capture(Int)
 }
 
-struct Route {
-    var pattern: RoutePattern
+/// A class, as it is looked at often and never changes once it was read.
+final class Route {
+    let pattern: RoutePattern
     var isHTTP = false
     /// Methods of an HTTP route, upper case.
     var methods: [[UInt8]] = []
@@ -40,9 +41,12 @@ struct Route {
         }
     }
 
-    init(pattern text: [UInt8], options: [UInt8]) throws(Fault) {
+    private init(_ pattern: RoutePattern) { self.pattern = pattern }
+
+    static func parse(pattern text: [UInt8], options: [UInt8]) throws(Fault) -> Route {
+        let route: Route
         do throws(RoutePatternError) {
-            pattern = try RoutePattern.parse(ByteString(text))
+            route = Route(try RoutePattern.parse(ByteString(text)))
         } catch {
             throw Fault(
                 .invalidValue,
@@ -52,6 +56,11 @@ struct Route {
                     ascii(error.sentence),
                 ])
         }
+        try route.apply(options)
+        return route
+    }
+
+    private func apply(_ options: [UInt8]) throws(Fault) {
         var setsEvent = false
         for option in split(options, at: UInt8(ascii: ",")) {
             let trimmed = trim(option)
@@ -71,7 +80,7 @@ struct Route {
         }
     }
 
-    private mutating func apply(_ option: [UInt8], _ setsEvent: inout Bool) throws(Fault) {
+    private func apply(_ option: [UInt8], _ setsEvent: inout Bool) throws(Fault) {
         guard let equals = option.firstIndex(of: UInt8(ascii: "=")) else {
             throw Fault(
                 .invalidValue, [ascii("route option \""), option, ascii("\" has no value: write name=value")])
@@ -132,7 +141,7 @@ struct Route {
         }
     }
 
-    private mutating func setRoom(_ value: [UInt8]) throws(Fault) {
+    private func setRoom(_ value: [UInt8]) throws(Fault) {
         if matches(value, "auto") {
             if let index = captureIndex(ascii("room")) {
                 room = [.capture(index)]

@@ -2,12 +2,29 @@
 
 package enum HTTPSyntax {
     /// RFC 9110 5.6.2.
+    @inline(__always)
     package static func isTokenCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-        case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E, 0x5F, 0x60, 0x7C, 0x7E: true
-        default: false
+        // A bit for each of the characters up to 0x7F: digits, letters and !#$%&'*+-.^_`|~.
+        let half: UInt64 = byte < 0x40 ? 0x03FF_6CFA_0000_0000 : 0x57FF_FFFF_C7FF_FFFE
+        return byte < 0x80 && half &>> UInt64(byte & 0x3F) & 1 != 0
+    }
+
+    /// The index of the first byte that is a control character, or `to`. It may stop earlier.
+    @inline(__always)
+    static func skipVisible(_ bytes: borrowing Span<UInt8>, _ from: Int, _ to: Int) -> Int {
+        precondition(from >= 0 && from <= to && to <= bytes.count, "range beyond the bytes")
+        let raw = unsafe bytes.bytes
+        var index = from
+        while index &+ 8 <= to {
+            // Every load ends at `to` or before, which was checked.
+            let word = unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
+            // The high bit of a byte is set if the byte is below 0x20, above 0x7E, or behind one that is.
+            let low = (word &- 0x2020_2020_2020_2020) | word | (word &+ 0x0101_0101_0101_0101)
+            if low & 0x8080_8080_8080_8080 != 0 { break }
+            index &+= 8
         }
+        while index < to, bytes[index] >= 0x20, bytes[index] < 0x7F { index &+= 1 }
+        return index
     }
 
     package static func isToken(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
@@ -30,13 +47,15 @@ package enum HTTPSyntax {
     }
 
     /// Whether the bytes are the word, which is in lower case, whatever the case of theirs.
+    @_optimize(speed)
     package static func matches(
         _ bytes: borrowing Span<UInt8>, _ range: Range<Int>, _ word: StaticString
     ) -> Bool {
         if range.count != word.utf8CodeUnitCount { return false }
+        precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count, "range beyond the bytes")
         let start = range.lowerBound
         for index in 0..<range.count {
-            let byte = bytes[start + index]
+            let byte = unsafe bytes[unchecked: start &+ index]
             let lower = byte &- 0x41 < 26 ? byte | 0x20 : byte
             // A static text lives as long as the program, and both counts are the same.
             if unsafe word.utf8Start[index] != lower { return false }

@@ -11,6 +11,7 @@ package struct HeadField {
     }
 
     /// nil: the line has no name that is a token, or white space between it and the colon (RFC 9112 5.1).
+    @_optimize(speed)
     init?(_ bytes: borrowing Span<UInt8>, line: Range<Int>) {
         var colon = line.lowerBound
         while colon < line.upperBound, HTTPSyntax.isTokenCharacter(bytes[colon]) { colon += 1 }

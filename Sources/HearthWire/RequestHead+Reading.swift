@@ -19,6 +19,7 @@ extension RequestHead {
 
     /// `end` is behind the empty line. Every line ends with CR LF, and no other control character is there
     /// but tab.
+    @_optimize(speed)
     mutating func read(_ bytes: borrowing Span<UInt8>, _ end: Int, _ limits: HeadLimits) throws(HTTPFault) {
         fields.removeAll(keepingCapacity: true)
         seen = 0
@@ -40,12 +41,15 @@ extension RequestHead {
 
     private static func lineEnd(_ bytes: borrowing Span<UInt8>, from start: Int) -> Int {
         var index = start
-        while bytes[index] != 0x0D { index += 1 }
+        while bytes[index] != 0x0D {
+            index = max(index + 1, HTTPSyntax.skipVisible(bytes, index, bytes.count))
+        }
         return index
     }
 
     // MARK: The request line (RFC 9112 3)
 
+    @_optimize(speed)
     private mutating func readRequestLine(
         _ bytes: borrowing Span<UInt8>, _ line: Range<Int>
     ) throws(HTTPFault) {
@@ -162,6 +166,7 @@ extension RequestHead {
         try take(bytes, field.name, field.value)
     }
 
+    @_optimize(speed)
     private mutating func take(
         _ bytes: borrowing Span<UInt8>, _ name: Range<Int>, _ value: Range<Int>
     ) throws(HTTPFault) {

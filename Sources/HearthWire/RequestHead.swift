@@ -88,11 +88,16 @@ package struct RequestHead: ~Copyable {
     // MARK: The end
 
     /// Looks for the empty line. Every byte up to `scanned` was found good before.
+    @_optimize(speed)
     private static func findEnd(
         _ bytes: borrowing Span<UInt8>, _ limits: HeadLimits, _ scanned: inout Int
     ) throws(HTTPFault) -> Int? {
         let last = min(bytes.count, limits.maxBytes)
         while scanned < last {
+            if scanned > 2, bytes[scanned - 1] >= 0x20 {
+                scanned = HTTPSyntax.skipVisible(bytes, scanned, last)
+                if scanned == last { break }
+            }
             let byte = bytes[scanned]
             if byte == 0x0A {
                 guard scanned > 0, bytes[scanned - 1] == 0x0D else { throw .badLineEnd }

@@ -6,13 +6,13 @@ import Testing
 @Suite("Route")
 struct RouteTests {
     private func route(_ pattern: String, _ options: String = "") throws -> Route {
-        try Route(pattern: Array(pattern.utf8), options: Array(options.utf8))
+        try Route.parse(pattern: Array(pattern.utf8), options: Array(options.utf8))
     }
 
     /// With which status and sentence a route is refused; nil: it is accepted.
     private func refusal(_ pattern: String, _ options: String) -> (status: Status, sentence: String)? {
         do throws(Route.Fault) {
-            _ = try Route(pattern: Array(pattern.utf8), options: Array(options.utf8))
+            _ = try Route.parse(pattern: Array(pattern.utf8), options: Array(options.utf8))
             return nil
         } catch {
             return (error.status, String(decoding: error.sentence, as: UTF8.self))

@@ -172,6 +172,31 @@ struct RequestHeadTests {
 
     // MARK: Faults
 
+    @Test("knows the characters of a token (RFC 9110 5.6.2)")
+    func knowsTokenCharacters() {
+        let digitsAndLetters = Array(0x30...0x39) + Array(0x41...0x5A) + Array(0x61...0x7A)
+        let allowed = Set(digitsAndLetters.map { UInt8($0) } + utf8("!#$%&'*+-.^_`|~"))
+        for byte in UInt8.min...UInt8.max {
+            #expect(HTTPSyntax.isTokenCharacter(byte) == allowed.contains(byte), "\(byte)")
+        }
+    }
+
+    @Test("refuses a control character wherever it stands in a value, and takes every other byte")
+    func findsControlCharacters() {
+        let start = utf8("GET / HTTP/1.1\r\nHost: a\r\nX: ")
+        for position in 0..<40 {
+            for byte in UInt8.min...UInt8.max {
+                var value = [UInt8](repeating: UInt8(ascii: "v"), count: 40)
+                value[position] = byte
+                let bytes = start + value + utf8("\r\n\r\n")
+                let result = readHead(bytes, [bytes.count], limits).head.result
+                let isGood = byte == 0x09 || byte >= 0x20 && byte != 0x7F
+                #expect(
+                    (result == .complete(headCount: bytes.count)) == isGood, "\(byte) at \(position)")
+            }
+        }
+    }
+
     @Test("refuses what is no HTTP from its first bad byte on")
     func refusesGarbageAtOnce() {
         func after(_ bytes: [UInt8]) -> Int { readHead(bytes, Array(1...bytes.count), limits).after }
