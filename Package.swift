@@ -22,7 +22,8 @@ if hasRedis { coreSettings.append(.define("HEARTH_REDIS")) }
 if isEmbedded {
     coreSettings += [
         .enableExperimentalFeature("Embedded"),  // SE-0454 and the Embedded Swift vision document
-        // For size: the library is a quarter smaller, and a message costs the same (benchmarks/README.md).
+        // For size, which makes the library a quarter smaller. What messages and heads go through is marked
+        // @_optimize(speed) (docs/decisions/0020).
         .unsafeFlags(["-wmo", "-Osize", "-enforce-exclusivity=unchecked", "-Xfrontend", "-function-sections"]
         ),
     ]

@@ -23,6 +23,7 @@ public func hearth_connection_reject(
 }
 
 @c @implementation
+@_optimize(speed)
 public func hearth_connection_send(
     _ connection: hearth_connection, _ opcode: UInt32, _ data: UnsafeRawPointer!, _ length: Int
 ) -> Int64 {

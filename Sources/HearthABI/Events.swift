@@ -12,13 +12,57 @@ private func characters(_ bytes: Borrowed) -> UnsafePointer<CChar>? {
 final class EventTarget {
     let callback: hearth_event_fn
     let context: UnsafeMutableRawPointer?
+    private let endpoint: Unmanaged<Endpoint>?
+    /// Of a server: for each of its loops the event that tells of messages, made with the first one. What all
+    /// messages have in common stays in it.
+    private let messages: UnsafeMutablePointer<UnsafeMutablePointer<hearth_event>?>?
 
-    init(_ callback: @escaping hearth_event_fn, _ context: UnsafeMutableRawPointer?) {
+    init(
+        _ callback: @escaping hearth_event_fn, _ context: UnsafeMutableRawPointer?,
+        of endpoint: Endpoint? = nil
+    ) {
         self.callback = callback
         self.context = context
+        self.endpoint = endpoint.map { Unmanaged.passUnretained($0) }
+        messages = endpoint?.kind == .server ? .allocate(capacity: Endpoint.loopsMax) : nil
+        messages?.initialize(repeating: nil, count: Endpoint.loopsMax)
+    }
+
+    deinit {
+        guard let messages else { return }
+        for loop in 0..<Endpoint.loopsMax { messages[loop]?.deallocate() }
+        messages.deallocate()
     }
 
     @inline(__always)
+    func deliver(_ message: UnsafePointer<MessageEvent>) {
+        guard let place = messages.map({ $0 + message.pointee.loop }) else { return }
+        let event = place.pointee ?? makeEvent(place)
+        event.pointee.connection = message.pointee.connection
+        event.pointee.connection_context = message.pointee.context
+        event.pointee.time_ms = message.pointee.wallMilliseconds
+        event.pointee.opcode = message.pointee.opcode
+        event.pointee.route = message.pointee.route
+        event.pointee.data = message.pointee.data.base
+        event.pointee.data_length = message.pointee.data.count
+        callback(context, event)
+    }
+
+    @inline(never)
+    private func makeEvent(
+        _ place: UnsafeMutablePointer<UnsafeMutablePointer<hearth_event>?>
+    ) -> UnsafeMutablePointer<hearth_event> {
+        var common = hearth_event()
+        common.size = UInt32(MemoryLayout<hearth_event>.size)
+        common.type = EventType.message.rawValue
+        common.server = endpoint?._withUnsafeGuaranteedRef { OpaquePointer($0.handle) }
+        let event = UnsafeMutablePointer<hearth_event>.allocate(capacity: 1)
+        event.initialize(to: common)
+        place.pointee = event
+        return event
+    }
+
+    @_optimize(speed)
     func deliver(_ event: UnsafePointer<EngineEvent>) {
         var translated = hearth_event()
         translated.size = UInt32(MemoryLayout<hearth_event>.size)
@@ -88,8 +132,12 @@ func setCallback(
     _ callback: hearth_event_fn?, _ context: UnsafeMutableRawPointer?, of endpoint: Endpoint,
     _ set: (EventCallback?, UnsafeMutableRawPointer?) -> Status
 ) -> Status {
-    guard let callback else { return set(nil, nil) }
-    let target = EventTarget(callback, context)
+    guard let callback else {
+        let status = set(nil, nil)
+        if status == .ok { endpoint.messageCallback = nil }
+        return status
+    }
+    let target = EventTarget(callback, context, of: endpoint)
     let status = set(
         { target, event in
             guard let target else { return }
@@ -97,7 +145,16 @@ func setCallback(
                 $0.deliver(event.assumingMemoryBound(to: EngineEvent.self))
             }
         }, Unmanaged.passUnretained(target).toOpaque())
-    if status == .ok { endpoint.callbackOwner = target }
+    if status != .ok { return status }
+    endpoint.callbackOwner = target
+    if endpoint.kind == .server {
+        endpoint.messageCallback = { target, message in
+            guard let target else { return }
+            Unmanaged<EventTarget>.fromOpaque(target)._withUnsafeGuaranteedRef {
+                $0.deliver(message.assumingMemoryBound(to: MessageEvent.self))
+            }
+        }
+    }
     return status
 }
 

@@ -69,15 +69,17 @@ package final class FrameArena {
     /// Room for `count` bytes of this turn, to be written at once. `count` must be below 2^31.
     @inline(__always)
     package func reserve(_ count: Int) -> (segment: Segment, place: UnsafeMutablePointer<UInt8>) {
-        turnBytes += count
-        let used = chunks[Int(current)].used
-        if count <= Self.largeBytesMin, used + count <= chunks[Int(current)].capacity {
-            chunks[Int(current)].used = used + count
+        turnBytes &+= count
+        let number = current
+        let chunk = chunks + Int(number)
+        let used = chunk.pointee.used
+        if count <= Self.largeBytesMin, used &+ count <= chunk.pointee.capacity {
+            chunk.pointee.used = used &+ count
             let segment = Segment(
-                chunk: current, start: UInt32(truncatingIfNeeded: used),
-                end: UInt32(truncatingIfNeeded: used + count),
+                chunk: number, start: UInt32(truncatingIfNeeded: used),
+                end: UInt32(truncatingIfNeeded: used &+ count),
                 isHeld: false)
-            return (segment, chunks[Int(current)].base + used)
+            return (segment, chunk.pointee.base + used)
         }
         return reserveElsewhere(count)
     }

@@ -13,6 +13,13 @@ package func unmask(_ bytes: inout MutableSpan<UInt8>, from: Int, to: Int, key: 
         guard var place = buffer.baseAddress else { return }
         unsafe place += from
         var left = to &- from
+        let wide = SIMD4<UInt64>(repeating: word)
+        while left >= 32 {
+            unsafe place.storeBytes(
+                of: place.loadUnaligned(as: SIMD4<UInt64>.self) ^ wide, as: SIMD4<UInt64>.self)
+            unsafe place += 32
+            left &-= 32
+        }
         while left >= 8 {
             unsafe place.storeBytes(of: place.loadUnaligned(as: UInt64.self) ^ word, as: UInt64.self)
             unsafe place += 8
@@ -30,6 +37,7 @@ package func unmask(_ bytes: inout MutableSpan<UInt8>, from: Int, to: Int, key: 
 }
 
 /// Copies the bytes masked (RFC 6455 5.3) to `place`, which has as much room. `key` as for `unmask`.
+@_optimize(speed)
 package func copyMasked(
     from bytes: UnsafeBufferPointer<UInt8>, to place: UnsafeMutableRawPointer, key: UInt32
 ) {
@@ -37,6 +45,13 @@ package func copyMasked(
     let word = (UInt64(key) &* 0x1_0000_0001).littleEndian
     var target = place
     var left = bytes.count
+    let wide = SIMD4<UInt64>(repeating: word)
+    while left >= 32 {
+        target.storeBytes(of: source.loadUnaligned(as: SIMD4<UInt64>.self) ^ wide, as: SIMD4<UInt64>.self)
+        source += 32
+        target += 32
+        left &-= 32
+    }
     while left >= 8 {
         target.storeBytes(of: source.loadUnaligned(as: UInt64.self) ^ word, as: UInt64.self)
         source += 8

@@ -72,15 +72,14 @@ package struct UTF8Validator: Sendable {
         let high: UInt64 = 0x8080_8080_8080_8080
         var index = from
         // Every load ends at `to` or before, which was checked.
-        while index &+ 32 <= to {
-            let low =
-                unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
-                | raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index &+ 8, as: UInt64.self)
-            let top =
-                unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index &+ 16, as: UInt64.self)
-                | raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index &+ 24, as: UInt64.self)
-            if (low | top) & high != 0 { break }
-            index &+= 32
+        while index &+ 64 <= to {
+            let low = unsafe raw.unsafeLoadUnaligned(
+                fromUncheckedByteOffset: index, as: SIMD4<UInt64>.self)
+            let top = unsafe raw.unsafeLoadUnaligned(
+                fromUncheckedByteOffset: index &+ 32, as: SIMD4<UInt64>.self)
+            let all = low | top
+            if (all[0] | all[1] | all[2] | all[3]) & high != 0 { break }
+            index &+= 64
         }
         while index &+ 8 <= to {
             if unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self) & high != 0 {

@@ -32,8 +32,13 @@ package class Endpoint: @unchecked Sendable {
     final let compression: CompressionSettings
     final var callback: EventCallback?
     final var callbackContext: UnsafeMutableRawPointer?
+    /// Instead of `callback`, with the same context, for messages, if it is there. It is set with that.
+    package final var messageCallback: EventCallback?
     /// What the callback needs as long as the endpoint lives.
     package final var callbackOwner: AnyObject?
+
+    /// A `MessageEvent` names a loop below this.
+    package static var loopsMax: Int { ConnectionID.loopCount }
 
     /// What each loop counts: addresses, made by the loop itself when it has something to count. nil: a
     /// client's, which is counted with the others of its loop.

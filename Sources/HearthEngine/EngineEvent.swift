@@ -75,5 +75,17 @@ package struct ClientFields {
     init() {}
 }
 
-/// How events reach the host: its context and a pointer to an EngineEvent.
+/// What an EngineEvent says of a message, and no more.
+package struct MessageEvent {
+    package let connection: UInt64
+    package let context: UnsafeMutableRawPointer?
+    package let wallMilliseconds: UInt64
+    package let data: Borrowed
+    package let opcode: UInt32
+    package let route: Int32
+    /// The number of the loop that tells, of those of its engine. It tells of nothing else meanwhile.
+    package let loop: Int
+}
+
+/// How events reach the host: its context and a pointer to an EngineEvent (or to a MessageEvent).
 package typealias EventCallback = @convention(c) (UnsafeMutableRawPointer?, UnsafeRawPointer) -> Void

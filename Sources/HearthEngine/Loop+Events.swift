@@ -5,6 +5,7 @@
 internal import HearthBytes
 internal import HearthHub
 internal import HearthPlatform
+internal import HearthWire
 internal import Synchronization
 
 /// An event that waits for the ones before it.
@@ -50,6 +51,35 @@ extension Loop {
             }
         }
         callbackDepth -= 1
+    }
+
+    /// Tells the host of a message. Where no callback is waited for, in the few words that a message takes.
+    @inline(__always)
+    func emitMessage(
+        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+    ) {
+        place.pointee.endpoint._withUnsafeGuaranteedRef { endpoint in
+            guard callbackDepth == 0, let callback = endpoint.messageCallback else {
+                return emitMessageEvent(place, opcode, payload)
+            }
+            var message = MessageEvent(
+                connection: place.pointee.id.raw, context: place.pointee.context,
+                wallMilliseconds: wallMilliseconds, data: Borrowed(payload.baseAddress, payload.count),
+                opcode: UInt32(opcode.rawValue), route: place.pointee.route, loop: index)
+            callbackDepth = 1
+            withUnsafePointer(to: &message) { callback(endpoint.callbackContext, UnsafeRawPointer($0)) }
+            callbackDepth = 0
+        }
+    }
+
+    @inline(never)
+    private func emitMessageEvent(
+        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+    ) {
+        var event = event(.message, place)
+        event.opcode = UInt32(opcode.rawValue)
+        event.data = Borrowed(payload.baseAddress, payload.count)
+        emit(&event)
     }
 
     @inline(__always)

@@ -6,6 +6,7 @@ internal import HearthPlatform
 internal import Synchronization
 
 extension Loop {
+    @_optimize(speed)
     func flushAll() {
         if ring != nil, hub.dirtyCount >= Self.ringSendsMin { flushByRing() }
         while let slot = hub.nextDirty() { flush(slot) }

@@ -101,6 +101,7 @@ extension Loop {
         relay(place, Outgoing(opcode, payload))
     }
 
+    @_optimize(speed)
     func relay(_ place: UnsafeMutablePointer<Connection>, _ outgoing: Outgoing) {
         noteBroadcast(place.pointee.counters)
         if isClustered { forward(place, outgoing) }

@@ -35,6 +35,7 @@ extension Loop {
         transportFailed(place)
     }
 
+    @_optimize(speed)
     private func readable(_ place: UnsafeMutablePointer<Connection>) {
         if place.pointee.phase.rawValue >= Phase.released.rawValue { return unreadable(place) }
         if engine.queue.isFull || place.pointee.isHeld { return pauseReading(place) }
@@ -69,6 +70,7 @@ extension Loop {
     }
 
     /// Bytes of an open WebSocket. They are unmasked where they lie.
+    @_optimize(speed)
     func feed(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
         let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
         place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
@@ -137,10 +139,7 @@ extension Loop {
         if place.pointee.relay != .none { relay(place, opcode, payload) }
         guard place.pointee.emitsMessages, place.pointee.phase == .open else { return }
         if place.pointee.isClient, isForClient(place, opcode, payload) { return }
-        var event = event(.message, place)
-        event.opcode = UInt32(opcode.rawValue)
-        event.data = Borrowed(payload.baseAddress, payload.count)
-        emit(&event)
+        emitMessage(place, opcode, payload)
     }
 
     private func answerPing(_ place: UnsafeMutablePointer<Connection>, _ payload: UnsafeBufferPointer<UInt8>)

@@ -29,6 +29,7 @@ extension Loop {
     }
 
     /// Returns whether the ring can be used again.
+    @_optimize(speed)
     private func flush(by ring: SendRing) -> Bool {
         while !ring.isRefused, let slot = hub.nextDirty() {
             if ring.isFull { submit(ring) }
@@ -81,6 +82,7 @@ extension Loop {
         ring.stage(place.pointee.descriptor, pieces: count, bytes: bytes)
     }
 
+    @_optimize(speed)
     private func submit(_ ring: SendRing) {
         if ring.count == 0 { return }
         ring.submit { index in

@@ -3,20 +3,24 @@
 package import HearthBytes
 
 extension Hub {
+    @inline(__always)
     package func waitingBytes(_ slot: UInt32) -> Int { Int(members[Int(slot)].outbox.bytes) }
 
     /// Whether what was written so far ends with a whole frame.
     package func isBetweenFrames(_ slot: UInt32) -> Bool { members[Int(slot)].outbox.fixedBytes == 0 }
 
+    @inline(__always)
     package func isBlocked(_ slot: UInt32) -> Bool { members[Int(slot)].outbox.isBlocked }
 
     /// All that waits, if it lies in one piece.
     @inline(__always)
     package func singlePiece(_ slot: UInt32) -> Piece? {
-        let outbox = members[Int(slot)].outbox
-        if outbox.queue != Outbox.none || outbox.chunk == Outbox.none { return nil }
+        let member = members + Int(slot)
+        let chunk = member.pointee.outbox.chunk
+        if member.pointee.outbox.queue != Outbox.none || chunk == Outbox.none { return nil }
+        let start = member.pointee.outbox.start
         return Piece(
-            base: arena.place(chunk: outbox.chunk, at: outbox.start), count: Int(outbox.end &- outbox.start))
+            base: arena.place(chunk: chunk, at: start), count: Int(member.pointee.outbox.end &- start))
     }
 
     /// All that waits, oldest first, as far as it fits. Returns how many pieces.
@@ -45,13 +49,12 @@ extension Hub {
     /// The system took everything.
     @inline(__always)
     package func sentAll(_ slot: UInt32) {
-        if members[Int(slot)].outbox.queue != Outbox.none || members[Int(slot)].outbox.isHeld {
-            discardOutbox(slot)
-        }
-        members[Int(slot)].outbox.chunk = Outbox.none
-        members[Int(slot)].outbox.bytes = 0
-        members[Int(slot)].outbox.fixedBytes = 0
-        members[Int(slot)].outbox.isBlocked = members[Int(slot)].outbox.isCarried
+        let member = members + Int(slot)
+        if member.pointee.outbox.queue != Outbox.none || member.pointee.outbox.isHeld { discardOutbox(slot) }
+        member.pointee.outbox.chunk = Outbox.none
+        member.pointee.outbox.bytes = 0
+        member.pointee.outbox.fixedBytes = 0
+        member.pointee.outbox.isBlocked = member.pointee.outbox.isCarried
     }
 
     /// The system took `count` bytes and no more: what is left waits until it is writable again.

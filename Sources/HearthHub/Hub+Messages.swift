@@ -49,14 +49,21 @@ extension Hub {
     /// Queues a message frame for one connection.
     @inline(__always)
     package func append(_ frame: Segment, to slot: UInt32) -> AppendResult {
-        let bytes = members[Int(slot)].outbox.bytes
+        append(frame, to: slot, members + Int(slot))
+    }
+
+    @inline(__always)
+    private func append(
+        _ frame: Segment, to slot: UInt32, _ member: UnsafeMutablePointer<Member>
+    ) -> AppendResult {
+        if !member.pointee.outbox.isOpen { return .closed }
+        let bytes = member.pointee.outbox.bytes
         let count = frame.end &- frame.start
-        if !members[Int(slot)].outbox.isOpen { return .closed }
-        if bytes > 0 && UInt64(bytes) + UInt64(count) > UInt64(members[Int(slot)].outbox.bytesMax) {
+        if bytes > 0 && UInt64(bytes) &+ UInt64(count) > UInt64(member.pointee.outbox.bytesMax) {
             return appendToFull(frame, to: slot)
         }
-        appendAlways(frame, to: slot)
-        members[Int(slot)].sent &+= 1
+        appendAlways(frame, to: slot, member)
+        member.pointee.sent &+= 1
         return .queued
     }
 
@@ -69,18 +76,24 @@ extension Hub {
     /// Queues a control frame or a piece of an HTTP response: no limit, no policy.
     @inline(__always)
     package func appendAlways(_ frame: Segment, to slot: UInt32) {
-        let outbox = members[Int(slot)].outbox
-        if outbox.chunk == frame.chunk && outbox.end == frame.start && !outbox.isHeld {
-            members[Int(slot)].outbox.end = frame.end
+        appendAlways(frame, to: slot, members + Int(slot))
+    }
+
+    @inline(__always)
+    private func appendAlways(_ frame: Segment, to slot: UInt32, _ member: UnsafeMutablePointer<Member>) {
+        let newest = member.pointee.outbox.chunk
+        if newest == frame.chunk && member.pointee.outbox.end == frame.start && !member.pointee.outbox.isHeld
+        {
+            member.pointee.outbox.end = frame.end
         } else {
-            if outbox.chunk != Outbox.none { pushNewest(slot) }
-            members[Int(slot)].outbox.chunk = frame.chunk
-            members[Int(slot)].outbox.start = frame.start
-            members[Int(slot)].outbox.end = frame.end
-            members[Int(slot)].outbox.isHeld = frame.isHeld
+            if newest != Outbox.none { pushNewest(slot) }
+            member.pointee.outbox.chunk = frame.chunk
+            member.pointee.outbox.start = frame.start
+            member.pointee.outbox.end = frame.end
+            member.pointee.outbox.isHeld = frame.isHeld
         }
-        members[Int(slot)].outbox.bytes = outbox.bytes &+ (frame.end &- frame.start)
-        markDirty(slot)
+        member.pointee.outbox.bytes &+= frame.end &- frame.start
+        markDirty(slot, member)
     }
 
     /// The same for bytes that must go out as they are, with all that waits before them.
@@ -92,19 +105,26 @@ extension Hub {
     /// Queues a frame for every member of a room that is in one of the groups, but the ones left out. Returns
     /// for how many; those that are full are in `overflowing`, not counted. What is ephemeral is not for
     /// members that have enough to read.
+    @_optimize(speed)
     package func publish(
         _ frame: Segment, for groups: FrameGroups = .all, room: UInt32, exceptSlot: UInt32?,
         exceptUser: UInt32?, isEphemeral: Bool = false
     ) -> Int {
         var count = 0
         let leftOut = exceptSlot ?? Outbox.none
-        for index in 0..<rooms[room].members.count {
-            let slot = rooms[room].members[index].slot
+        // Nothing here changes who is in the room, or where a member lies.
+        let list = rooms[room].members
+        for index in 0..<list.count {
+            let slot = list[index].slot
+            let member = members + Int(slot)
             if slot == leftOut { continue }
-            if let exceptUser, members[Int(slot)].user == exceptUser { continue }
-            if !isIn(groups, slot) { continue }
+            if let exceptUser, member.pointee.user == exceptUser { continue }
+            if !member.pointee.group.meets(groups) {
+                noteMissed(slot)
+                continue
+            }
             if isEphemeral, !isIdle(slot) { continue }
-            switch append(frame, to: slot) {
+            switch append(frame, to: slot, member) {
             case .queued: count += 1
             case .flushFirst, .tooSlow: overflowing.append(slot)
             case .dropped, .closed: break

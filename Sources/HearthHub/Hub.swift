@@ -90,6 +90,7 @@ package final class Hub {
     package func startMessages(_ slot: UInt32) { members[Int(slot)].outbox.isOpen = true }
 
     /// Messages that were queued for it so far.
+    @inline(__always)
     package func sentCount(_ slot: UInt32) -> UInt64 { members[Int(slot)].sent }
 
     /// From now on no message is queued for it. What waits still goes out.
@@ -136,7 +137,7 @@ package final class Hub {
     }
 
     @inline(never)
-    private func noteMissed(_ slot: UInt32) {
+    func noteMissed(_ slot: UInt32) {
         missedGroups.insert(members[Int(slot)].group)
         if members[Int(slot)].group == .individual { individuals.append(slot) }
     }
@@ -158,10 +159,13 @@ package final class Hub {
     // MARK: The list of those with something to write
 
     @inline(__always)
-    func markDirty(_ slot: UInt32) {
-        if members[Int(slot)].outbox.isDirty { return }
-        members[Int(slot)].outbox.isDirty = true
-        members[Int(slot)].outbox.nextDirty = Outbox.none
+    func markDirty(_ slot: UInt32) { markDirty(slot, members + Int(slot)) }
+
+    @inline(__always)
+    func markDirty(_ slot: UInt32, _ member: UnsafeMutablePointer<Member>) {
+        if member.pointee.outbox.isDirty { return }
+        member.pointee.outbox.isDirty = true
+        member.pointee.outbox.nextDirty = Outbox.none
         dirtyCount &+= 1
         if lastDirty == Outbox.none {
             firstDirty = slot
@@ -178,10 +182,11 @@ package final class Hub {
     package func nextDirty() -> UInt32? {
         let slot = firstDirty
         if slot == Outbox.none { return nil }
-        firstDirty = members[Int(slot)].outbox.nextDirty
+        let member = members + Int(slot)
+        firstDirty = member.pointee.outbox.nextDirty
         if firstDirty == Outbox.none { lastDirty = Outbox.none }
         dirtyCount &-= 1
-        members[Int(slot)].outbox.isDirty = false
+        member.pointee.outbox.isDirty = false
         return slot
     }
 }

@@ -50,6 +50,7 @@ package struct MessageDecoder: ~Copyable {
     ) -> Decoded {
         if lent != .nothing { releaseBody() }
         let start = offset
+        if start == bytes.count { return .needMore }
         if stage == .atRest, limits.role == .server, bytes.count &- start >= 6 {
             // The usual frame: final, text or binary, masked, at most 125 bytes, all there.
             let first = bytes[start]
@@ -95,6 +96,7 @@ package struct MessageDecoder: ~Copyable {
     // MARK: Stages
 
     @inline(never)
+    @_optimize(speed)
     private mutating func decode(
         _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits
     ) -> Decoded {
@@ -161,6 +163,7 @@ package struct MessageDecoder: ~Copyable {
     // MARK: Frames
 
     /// The header is whole. nil: go on with the payload.
+    @_optimize(speed)
     private mutating func begin(
         _ header: ReceivedHeader, _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int,
         _ limits: borrowing DecoderLimits
@@ -200,6 +203,7 @@ package struct MessageDecoder: ~Copyable {
     }
 
     /// nil: the frame is whole and its message is not.
+    @_optimize(speed)
     private mutating func takePayload(
         _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits
     ) -> Decoded? {
