@@ -1003,6 +1003,12 @@ HEARTH_API int64_t hearth_user_connections(hearth_server *server, const char *us
  * Returns: the number of the question, above 0, or an error. Since: 0.1 */
 HEARTH_API int64_t hearth_server_ask(hearth_server *server, uint32_t subject, const char *name, int timeout_ms);
 
+/* Sets a callback that gets the CLUSTER_ANSWER events instead of the one of hearth_server_on_event, or of
+ * hearth_engine_poll: for programs that wait for an answer while they take no events. It is called on the thread of
+ * the engine's first loop, as any event callback; questions that are open when the server stops are answered with
+ * what has come until then. NULL: none. Thread: before hearth_server_start. Since: 0.1 */
+HEARTH_API int hearth_server_on_answer(hearth_server *server, hearth_event_fn callback, void *context);
+
 /* Sends a user away: each connection of the user leaves its rooms at once, without presence_grace, and is
  * closed with the code (0: 4505, kicked) and the reason (NULL: none).
  * With redis_url those on other processes too. Returns: how many connections, 0: not here, or an error as of

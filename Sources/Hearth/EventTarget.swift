@@ -9,6 +9,7 @@ final class EventTarget: @unchecked Sendable {
     var onLog: (@Sendable (LogEntry) -> Void)?
     /// Opens when the server has stopped.
     let stopped = Gate()
+    let answers = Answers()
 
     /// Thread: the loop's that owns the connection.
     @inline(__always)
@@ -20,12 +21,21 @@ final class EventTarget: @unchecked Sendable {
     func clear() {
         onEvent = nil
         onLog = nil
+        answers.end()
     }
 
     static let eventCallback: hearth_event_fn = { context, event in
         guard let context, let event else { return }
         // The server keeps the target until the library has promised to call no more.
         Unmanaged<EventTarget>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.receive(event) }
+    }
+
+    static let answerCallback: hearth_event_fn = { context, event in
+        guard let context, let event else { return }
+        let data = UnsafeRawBufferPointer(start: event.pointee.data, count: event.pointee.data_length)
+        Unmanaged<EventTarget>.fromOpaque(context)._withUnsafeGuaranteedRef {
+            $0.answers.receive(Int(event.pointee.code), data)
+        }
     }
 
     static let logCallback: hearth_log_fn = { context, entry in

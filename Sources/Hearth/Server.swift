@@ -22,7 +22,7 @@ public final class Server: Sendable {
     let handle: ServerHandle
     let pump: EventPump
     private let engine: EngineHandle
-    private let target: EventTarget
+    let target: EventTarget
     private let phase = Locked(Phase.idle)
 
     public init(_ configuration: Configuration) throws(HearthError) {
@@ -120,8 +120,10 @@ public final class Server: Sendable {
     public func start() throws(HearthError) {
         try phase.withLock { (phase) throws(HearthError) in
             guard phase == .idle else { throw HearthError(.state) }
+            let context = Unmanaged.passUnretained(target).toOpaque()
+            try HearthError.check(
+                hearth_server_on_answer(handle.pointer, EventTarget.answerCallback, context))
             if target.onEvent != nil {
-                let context = Unmanaged.passUnretained(target).toOpaque()
                 try HearthError.check(
                     hearth_server_on_event(handle.pointer, EventTarget.eventCallback, context))
             }

@@ -15,6 +15,14 @@ public func hearth_server_ask(
 }
 
 @c @implementation
+public func hearth_server_on_answer(
+    _ server: OpaquePointer!, _ callback: hearth_event_fn!, _ context: UnsafeMutableRawPointer!
+) -> Int32 {
+    Int32(
+        withServer(server) { Int64(setAnswerCallback(callback, context, of: $0).rawValue) })
+}
+
+@c @implementation
 public func hearth_user_kick(
     _ server: OpaquePointer!, _ user: UnsafePointer<CChar>!, _ code: Int32, _ reason: UnsafePointer<CChar>!
 ) -> Int64 {

@@ -127,6 +127,25 @@ final class EventTarget {
     }
 }
 
+private func deliver(_ event: UnsafeRawPointer, to target: UnsafeMutableRawPointer?) {
+    guard let target else { return }
+    Unmanaged<EventTarget>.fromOpaque(target)._withUnsafeGuaranteedRef {
+        $0.deliver(event.assumingMemoryBound(to: EngineEvent.self))
+    }
+}
+
+/// Makes the host's callback the one for answers to questions of a server.
+func setAnswerCallback(
+    _ callback: hearth_event_fn?, _ context: UnsafeMutableRawPointer?, of server: Server
+) -> Status {
+    guard let callback else { return server.setAnswerCallback(nil, nil) }
+    let target = EventTarget(callback, context, of: server)
+    let status = server.setAnswerCallback(
+        { deliver($1, to: $0) }, Unmanaged.passUnretained(target).toOpaque())
+    if status == .ok { server.answerOwner = target }
+    return status
+}
+
 /// Makes the host's callback that of an endpoint.
 func setCallback(
     _ callback: hearth_event_fn?, _ context: UnsafeMutableRawPointer?, of endpoint: Endpoint,
@@ -138,13 +157,7 @@ func setCallback(
         return status
     }
     let target = EventTarget(callback, context, of: endpoint)
-    let status = set(
-        { target, event in
-            guard let target else { return }
-            Unmanaged<EventTarget>.fromOpaque(target)._withUnsafeGuaranteedRef {
-                $0.deliver(event.assumingMemoryBound(to: EngineEvent.self))
-            }
-        }, Unmanaged.passUnretained(target).toOpaque())
+    let status = set({ deliver($1, to: $0) }, Unmanaged.passUnretained(target).toOpaque())
     if status != .ok { return status }
     endpoint.callbackOwner = target
     if endpoint.kind == .server {

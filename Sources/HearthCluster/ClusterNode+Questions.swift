@@ -118,6 +118,9 @@ extension ClusterNode {
         for index in questions.indices.reversed() where questions[index].deadline <= now { conclude(index) }
     }
 
+    /// No more answers will come.
+    package func endQuestions() { expireQuestions(now: .max) }
+
     private func conclude(_ index: Int) {
         var question = questions.remove(at: index)
         question.answer.missing = question.waiting.map { $0.name }

@@ -30,7 +30,7 @@ extension Server {
         }
     }
 
-    private func notIdle(_ what: StaticString) -> Status {
+    func notIdle(_ what: StaticString) -> Status {
         engine.fail(.state, ascii(what) + ascii(" before the server is started"))
     }
 

@@ -27,6 +27,8 @@ extension Loop {
     func leaveCluster(of server: Server) {
         guard let index = clusters.firstIndex(where: { $0.server === server }) else { return }
         let cluster = clusters.remove(at: index)
+        cluster.node.endQuestions()
+        applyEffects(cluster)
         endClaims(cluster)
         cluster.node.bidFarewell()
         flush(cluster)

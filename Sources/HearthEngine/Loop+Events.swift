@@ -141,7 +141,11 @@ extension Loop {
                     event.user = user
                     event.data = Borrowed(data.baseAddress, data.count)
                     event.version = pending.version
-                    emit(&event)
+                    if pending.type == .clusterAnswer {
+                        emitAnswer(&event, unsafeDowncast(pending.endpoint, to: Server.self))
+                    } else {
+                        emit(&event)
+                    }
                     if let channel = pending.channel, channel.callback != nil { emit(&event, to: channel) }
                 }
             }
@@ -151,6 +155,13 @@ extension Loop {
         if pending.type == .close, let place = place(of: pending.connection) {
             port.lock.withLock { place.pointee.id = .none }
         }
+    }
+
+    private func emitAnswer(_ event: inout EngineEvent, _ server: Server) {
+        guard let callback = server.answerCallback else { return emit(&event) }
+        callbackDepth += 1
+        withUnsafePointer(to: &event) { callback(server.answerContext, UnsafeRawPointer($0)) }
+        callbackDepth -= 1
     }
 
     private func emitOfClient(_ pending: PendingEvent) {

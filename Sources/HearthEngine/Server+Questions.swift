@@ -34,6 +34,15 @@ extension Server {
         return number
     }
 
+    package func setAnswerCallback(
+        _ callback: EventCallback?, _ context: UnsafeMutableRawPointer?
+    ) -> Status {
+        guard state.load(ordering: .relaxed) == .idle else { return notIdle("the answer callback is set") }
+        answerCallback = callback
+        answerContext = context
+        return .ok
+    }
+
     /// What this process knows.
     func localAnswer(_ subject: QuestionSubject, _ name: ByteString) -> LocalAnswer {
         var names = Set<ByteString>()

@@ -78,6 +78,10 @@ package final class Server: Endpoint, @unchecked Sendable {
     /// Loops that are not done with stopping.
     let loopsToStop = Atomic<Int>(0)
     let loopsServing = Atomic<Int>(0)
+    /// Gets the answers to questions, if there is one.
+    var answerCallback: EventCallback?
+    var answerContext: UnsafeMutableRawPointer?
+    package var answerOwner: AnyObject?
     let cutCount = Atomic<Int>(0)
     let lastQuestion = Atomic<Int>(0)
     /// Sockets taken over from the host, to give each loop its share.

@@ -252,6 +252,15 @@ export interface PresenceChange {
   data: Buffer;
 }
 
+/** What the processes of a cluster know together (docs/scaling.md). */
+export interface ClusterAnswer {
+  scope: "local" | "cluster";
+  connections: number;
+  /** Processes that have answered, and those that have not in time. */
+  nodes: string[];
+  missing: string[];
+}
+
 /** A WebSocket server on this thread's event loop. */
 export class Server extends EventEmitter implements AsyncDisposable {
   constructor(options?: ServerOptions);
@@ -291,6 +300,9 @@ export class Server extends EventEmitter implements AsyncDisposable {
   sendTo(user: string, data: Data, options?: BroadcastOptions): void;
   setPresence(user: string, data: Data): void;
   kick(user: string, code?: number, reason?: string): number;
+  /** Asks all processes of the cluster; timeout in seconds, 1 unless said otherwise. */
+  askRoom(name: string, options?: { timeout?: number }): Promise<ClusterAnswer & { room: string; users: string[] }>;
+  askUser(name: string, options?: { timeout?: number }): Promise<ClusterAnswer & { user: string; rooms: string[] }>;
   [Symbol.asyncDispose](): Promise<void>;
   on(event: "connection", listener: (connection: Connection) => void): this;
   on(event: "close", listener: (connection: Connection, code: number, reason: string) => void): this;

@@ -29,6 +29,7 @@ const EVENT = Object.freeze({
   clientDropped: 18,
   expiring: 19,
   expired: 20,
+  clusterAnswer: 21,
 });
 const TO = Object.freeze({ connection: 1, room: 2, server: 3, user: 4 });
 const HEADER = 64;

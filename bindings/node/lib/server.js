@@ -17,6 +17,8 @@ const { User } = require("./user.js");
 const { eventOf, jsonOf, nameOf, payloadOf, BINARY, TEXT } = require("./values.js");
 
 const OWN_OPTIONS = ["host", "port"];
+/** What questions to all processes are about. */
+const SUBJECT = Object.freeze({ room: 1, user: 2 });
 /** So many Room objects are kept for the next call. */
 const ROOMS_KEPT_MAX = 4096;
 
@@ -35,6 +37,7 @@ class Server extends EventEmitter {
   #channels = new Map();
   #handlers = new Map();
   #opening = new Map();
+  #questions = new Map();
   #state = "new";
   #isReferenced = true;
   #stopped;
@@ -274,6 +277,22 @@ class Server extends EventEmitter {
     this.user(user).setPresence(data);
   }
 
+  /**
+   * Asks all processes of the cluster who is in a room: { scope, room, connections, users, nodes, missing }.
+   * nodes have answered, missing have not within timeout seconds. Without redisUrl the scope is "local".
+   */
+  askRoom(name, options) { return this.#ask(SUBJECT.room, name, options); }
+  /** And about a user, with rooms instead of users. */
+  askUser(name, options) { return this.#ask(SUBJECT.user, name, options); }
+
+  async #ask(subject, name, { timeout = 1 } = {}) {
+    if (!(timeout > 0 && timeout <= 60)) throw invalid(`a question may wait for 60 seconds, not ${timeout}`);
+    const milliseconds = Math.max(1, Math.round(timeout * 1000));
+    const number = check(
+      native.serverAsk(...this.place, subject, nameOf(name), milliseconds), this.#engine.errorSentence);
+    return new Promise((resolve, reject) => this.#questions.set(number, { resolve, reject }));
+  }
+
   /** What it has counted, and how it is: docs/topics/observability.md. */
   stats() { return JSON.parse(check(native.serverStats(...this.place))); }
   /** The same in the text format of Prometheus. */
@@ -316,6 +335,7 @@ class Server extends EventEmitter {
       case EVENT.expiring: return connection?.expiring(event.code);
       case EVENT.expired: return connection?.expired();
       case EVENT.channelSend: return this.#carry(event);
+      case EVENT.clusterAnswer: return this.#answered(event.code, JSON.parse(event.text));
       case EVENT.serverStopped: return this.#hasStopped();
       default: return undefined;
     }
@@ -354,6 +374,11 @@ class Server extends EventEmitter {
     const change = { version: event.presenceVersion };
     if (hasData) change.data = event.bytes;
     tell(this, name, event.room, event.user, change);
+  }
+
+  #answered(number, { question, ...answer }) {
+    this.#questions.get(number)?.resolve(answer);
+    this.#questions.delete(number);
   }
 
   #carry(event) {
@@ -415,6 +440,8 @@ class Server extends EventEmitter {
     if (this.#isReferenced) this.#engine.hold(-1);
     this.#engine.servers[this.number] = undefined;
     this.#free();
+    for (const { reject } of this.#questions.values()) reject(this.#gone());
+    this.#questions.clear();
     this.#resolveStopped();
   }
 

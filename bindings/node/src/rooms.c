@@ -134,9 +134,21 @@ static napi_value user_kick(napi_env env, napi_callback_info info) {
     return answer(&call, result);
 }
 
+/* serverAsk(addon, server, subject, name, milliseconds) */
+static napi_value server_ask(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    hearth_server *object = server(&call, 1);
+    uint32_t subject = number(&call, 2), milliseconds = number(&call, 4);
+    char *name = text(&call, 3);
+    int64_t result = call.is_wrong ? 0 : hearth_server_ask(object, subject, name, (int)milliseconds);
+    free(name);
+    return answer(&call, result);
+}
+
 void addon_define_rooms(napi_env env, napi_value exports) {
     static const struct definition calls[] = {
         {"serverConnections", server_connections},
+        {"serverAsk", server_ask},
         {"roomMembers", room_members},
         {"roomUsers", room_users},
         {"roomPresence", room_presence},

@@ -379,6 +379,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "user_send_event": (c_int64, c_void_p, c_char_p, c_char_p, c_void_p, c_size_t, POINTER(hearth_except)),
     "user_connections": (c_int64, c_void_p, c_char_p, POINTER(c_uint64), c_size_t),
     "server_ask": (c_int64, c_void_p, c_uint32, c_char_p, c_int),
+    "server_on_answer": (c_int, c_void_p, hearth_event_fn, c_void_p),
     "user_kick": (c_int64, c_void_p, c_char_p, c_int, c_char_p),
     "http_respond": (c_int, c_uint64, c_int, c_char_p, c_void_p, c_size_t),
     "event_header": (c_char_p, POINTER(hearth_event), c_char_p),
@@ -496,6 +497,7 @@ class Functions:
     user_send_event: Callable[..., Any]
     user_connections: Callable[..., Any]
     server_ask: Callable[..., Any]
+    server_on_answer: Callable[..., Any]
     user_kick: Callable[..., Any]
     http_respond: Callable[..., Any]
     event_header: Callable[..., Any]

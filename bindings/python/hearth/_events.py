@@ -17,7 +17,7 @@ from ._routes import Handlers, HTTPHandler, Route, Session
 from .channel import ids_of
 from ._inbox import Inbox
 from .connection import Connection, Principal, Reject
-from .errors import GoneError, HearthError
+from .errors import GoneError, HearthError, StateError
 from .message import Message
 from .presence import PresenceChange, PresenceKind
 from .request import Head, Request, Response, response_of
@@ -357,6 +357,13 @@ class Dispatcher:
         question = self.questions.pop(record.code, None)
         if question is not None and not question.done():
             question.set_result(record.data)
+
+    def end_questions(self) -> None:
+        """No more answers will come."""
+        for question in self.questions.values():
+            if not question.done():
+                question.set_exception(StateError("the server has stopped"))
+        self.questions.clear()
 
     def _presence(self, record: Record) -> None:
         if self._handlers.presence is not None:

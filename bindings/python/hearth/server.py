@@ -324,13 +324,15 @@ class Server:
 
     def _cut(self) -> None:
         """Ends everything at once."""
-        engine, pump = self._engine, self._pump
+        engine, pump, dispatcher = self._engine, self._pump, self._dispatcher
         self._engine = self._pump = self._dispatcher = self._stopping = None
         self._drains = False
         if pump is not None:
             pump.close()
         if engine is not None:
             engine.free()
+        if dispatcher is not None:
+            dispatcher.end_questions()
 
     async def serve(self) -> None:
         """Starts and serves until it is cancelled or the process gets SIGINT or SIGTERM, then stops

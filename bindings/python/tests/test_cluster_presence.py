@@ -11,6 +11,8 @@ from cluster_tools import is_well, loops, member, node, nodes, redis, start_proc
 from conftest import Peer, until
 from websockets.asyncio.client import connect
 
+import hearth
+
 pytestmark = [
     pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server here"),
     pytest.mark.usefixtures("loops"),
@@ -227,6 +229,17 @@ async def test_questions_are_answered_by_all_processes_and_name_who_is_missing(r
             assert alone["connections"] == 1 and alone["nodes"] == ["a"] and "c" in alone["missing"]
             process.kill()
             await process.wait()
+
+
+async def test_a_question_that_is_open_when_its_server_stops_ends():
+    async with cluster_node.make(redis_url="redis://127.0.0.1:1") as server:
+        question = asyncio.create_task(server.ask_room("r"))
+        await asyncio.sleep(0)
+        await server.stop()
+        try:
+            assert (await question)["scope"] == "cluster"
+        except hearth.StateError as error:
+            assert "stopped" in str(error)
 
 
 async def test_without_redis_questions_are_answered_by_the_process_itself():
