@@ -65,7 +65,8 @@ static void *read_all(void *context) {
     while (next[0] + next[1] < 2 * (member->begin + MESSAGES)) {
         char expected[32];
         struct client_frame *frame = client_receive(member->fd);
-        CHECK(frame && frame->opcode == CLIENT_TEXT);
+        CHECK(frame);
+        CHECK_NUMBER(frame->opcode, CLIENT_TEXT);
         int publisher = frame->data[0] == 'b';
         snprintf(expected, sizeof expected, "%c %d", publisher ? 'b' : 'a', next[publisher]++);
         CHECK_TEXT((const char *)frame->data, expected);
