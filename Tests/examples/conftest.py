@@ -1,6 +1,7 @@
 """Starts the example programs of every language and ends them."""
 
 import asyncio
+import functools
 import os
 import signal
 import socket
@@ -82,12 +83,11 @@ def start(language):
 def run(test):
     """Makes a test of a coroutine, with a limit that no good run comes near."""
 
-    def wrapped(start):
+    @functools.wraps(test)
+    def wrapped(*arguments, **fixtures):
         async def limited():
-            await asyncio.wait_for(test(start), 60)
+            await asyncio.wait_for(test(*arguments, **fixtures), 60)
 
         asyncio.run(limited())
 
-    wrapped.__name__ = test.__name__
-    wrapped.__doc__ = test.__doc__
     return wrapped
