@@ -111,7 +111,8 @@ if isCLibrary {
         .testTarget(name: "HearthEngineTests", dependencies: ["HearthEngine", "HearthWire", "HearthBytes"]),
         .testTarget(
             name: "HearthTests", dependencies: ["Hearth"],
-            swiftSettings: hasJWT ? [.define("HEARTH_JWT")] : []),
+            swiftSettings: (hasJWT ? [.define("HEARTH_JWT")] : [])
+                + (hasRedis ? [.define("HEARTH_REDIS")] : [])),
         .executableTarget(name: "host-swift", dependencies: ["Hearth"], path: "examples/swift/host"),
         .executableTarget(name: "chat-swift", dependencies: ["Hearth"], path: "examples/swift/chat"),
         .executableTarget(name: "client-swift", dependencies: ["Hearth"], path: "examples/swift/client"),

@@ -103,7 +103,9 @@ final class Cluster: @unchecked Sendable {
         let text = configuration.text(of: .redisURL)
         if text.isEmpty { return nil }
         guard RedisReader.isAvailable else {
-            throw Route.Fault(.unsupported, [ascii("redis_url: the library was built without hiredis")])
+            throw Route.Fault(
+                .unsupported,
+                [ascii("redis_url needs a library that was built with hiredis (HEARTH_WITH_REDIS=ON)")])
         }
         let url: RedisURL
         do throws(URLFault) {

@@ -30,20 +30,29 @@ struct QuestionTests {
         for client in clients { try client.close(code: 1000) }
     }
 
-    @Test("are answered though Redis cannot be reached, and said to be about a cluster")
-    func away() async throws {
-        let server = try server {
-            $0.cluster.redisURL = "redis://127.0.0.1:1"
-            $0.cluster.nodeID = "first"
+    #if HEARTH_REDIS
+        @Test("are answered though Redis cannot be reached, and said to be about a cluster")
+        func away() async throws {
+            let server = try server {
+                $0.cluster.redisURL = "redis://127.0.0.1:1"
+                $0.cluster.nodeID = "first"
+            }
+            let client = try await Client.open(server.port, "/lobby")
+            try await eventually("it is there") { try server.room("lobby").members.count == 1 }
+            let answer = try await server.ask(room: "lobby")
+            #expect(answer.scope == .cluster && answer.connections == 1)
+            #expect(answer.nodes == ["first"] && answer.missing.isEmpty)
+            #expect(try server.healthJSON.contains("degraded"))
+            try client.close(code: 1000)
         }
-        let client = try await Client.open(server.port, "/lobby")
-        try await eventually("it is there") { try server.room("lobby").members.count == 1 }
-        let answer = try await server.ask(room: "lobby")
-        #expect(answer.scope == .cluster && answer.connections == 1)
-        #expect(answer.nodes == ["first"] && answer.missing.isEmpty)
-        #expect(try server.healthJSON.contains("degraded"))
-        try client.close(code: 1000)
-    }
+    #else
+        @Test("are about this process alone where the library was built without Redis")
+        func unsupported() throws {
+            #expect(throws: HearthError.self) {
+                _ = try server { $0.cluster.redisURL = "redis://127.0.0.1" }
+            }
+        }
+    #endif
 
     @Test("about what cannot be, or to a server that does not serve, are refused")
     func refused() async throws {
