@@ -69,10 +69,15 @@ class Redis:
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=WAIT_SECONDS)
         return done.stdout.decode(errors="replace").strip()
 
+    def calls(self):
+        """How often each command was called, but for those that ask."""
+        text = self.call("info", "commandstats")
+        counts = re.findall(r"cmdstat_([^:]+):calls=(\d+)", text)
+        return {name: int(count) for name, count in counts if name != "info"}
+
     def statistics(self, command):
         """How often a command was called."""
-        found = re.search(rf"cmdstat_{command}:calls=(\d+)", self.call("info", "commandstats"))
-        return int(found[1]) if found else 0
+        return self.calls().get(command, 0)
 
 
 class Host:

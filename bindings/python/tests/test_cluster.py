@@ -155,6 +155,31 @@ async def test_a_message_that_is_heard_again_is_delivered_once(redis):
             assert await ann.receive() == "twice"
 
 
+@pytest.mark.usefixtures("loops")
+async def test_a_message_costs_redis_one_command_whatever_the_number_of_members(redis):
+    # Without a heartbeat or a probe in between.
+    async with nodes(redis, 3, node_lease="60s", broker_probe="60s") as (first, second, third):
+        async with contextlib.AsyncExitStack() as stack:
+            sender = await stack.enter_async_context(member(first, "sender"))
+            for server in (first, second, second, third):
+                last = await stack.enter_async_context(member(server, "ann"))
+            await until_heard(redis, "ws:r:r", 3)
+            await until(lambda: len(third.room("r").presence().users) == 2)
+            before = redis.calls()
+            for number in range(200):
+                await sender.send(str(number))
+            for number in range(200):
+                assert await last.receive() == str(number)
+            for number in range(200):
+                first.room("r").broadcast(str(number))
+                first.send_to_user("ann", str(number))
+                first.broadcast(str(number))
+            for number in range(200):
+                assert [await last.receive() for _ in range(3)] == [str(number)] * 3
+            costs = {name: count - before.get(name, 0) for name, count in redis.calls().items()}
+            assert {name: count for name, count in costs.items() if count} == {"publish": 800}
+
+
 async def test_a_message_that_is_too_large_for_others_is_refused(redis):
     async with nodes(redis, 1, broker_max_message="2KiB") as (server,):
         async with member(server, "ann") as ann:
