@@ -7,8 +7,12 @@ import socketio
 import uvicorn
 
 url, port = sys.argv[1:]
+# Its own pings would stand among the bytes that are counted.
 server = socketio.AsyncServer(
-    async_mode="asgi", client_manager=socketio.AsyncRedisManager(url), cors_allowed_origins="*"
+    async_mode="asgi",
+    client_manager=socketio.AsyncRedisManager(url),
+    cors_allowed_origins="*",
+    ping_interval=3600,
 )
 
 
