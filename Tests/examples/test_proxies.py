@@ -138,6 +138,18 @@ async def test_members_are_spread_and_need_not_come_back_to_the_same_one(kind, t
 
 
 @run
+async def test_members_of_a_room_come_to_one_process_if_the_path_decides(kind, tmp_path):
+    by_path = {"least_conn;": "hash $uri consistent;", "balance leastconn": "balance uri"}
+    async with behind(kind, tmp_path, by_path) as (proxy, servers), contextlib.AsyncExitStack() as stack:
+        for number in range(20):
+            await stack.enter_async_context(proxy.connect(f"/room/{number % 10}"))
+        for number in range(10):
+            counts = sorted(len(backend.server.room(str(number))) for backend in servers)
+            assert counts == [0, 2]
+        assert all(backend.server.connection_count > 0 for backend in servers)
+
+
+@run
 async def test_a_silent_member_stays_as_pings_are_more_frequent_than_the_proxys_timeout(kind, tmp_path):
     times = {"60s": "2s"}
     async with behind(kind, tmp_path, times, ping_interval="500ms") as (proxy, servers):
