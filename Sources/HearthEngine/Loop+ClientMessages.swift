@@ -33,6 +33,11 @@ extension Loop {
         let messages = client.inbox
         client.inbox = []
         client.inboxBytes = 0
+        if moveToQueue(client, messages) {
+            client.lock.unlock()
+            list(client, .tells)
+            return setClientDeadline(client)
+        }
         client.lock.unlock()
         for message in messages {
             let status = message.payload.withUnsafeBufferPointer {
@@ -43,6 +48,31 @@ extension Loop {
             client.lock.withLock { client.queue.note(QueueDrop(id: message.id, reason: reason)) }
             list(client, .tells)
         }
+    }
+
+    /// Puts messages that cannot go out yet from the one list into the other without letting go of the lock:
+    /// a program that asks for them, or clears them, finds them in one of the two. False: they may go out, or
+    /// into a batch. Under the lock.
+    private func moveToQueue(_ client: Client, _ messages: [InboxMessage]) -> Bool {
+        let state = client.state.load(ordering: .relaxed)
+        if client.isDeliberate || client.isFreed.load(ordering: .relaxed) || client.isBatching {
+            return false
+        }
+        if state == .closed || state == .gaveUp || state == .open && client.queue.isEmpty { return false }
+        if !isDispatching { events.updateTime() }
+        let limits = client.settings.queue
+        for message in messages {
+            if state != .open, !message.keeps || limits.messagesMax == 0 {
+                client.queue.note(QueueDrop(id: message.id, reason: .lost))
+                continue
+            }
+            let isTaken = client.queue.append(
+                id: message.id, opcode: message.opcode, payload: message.payload, keeps: message.keeps,
+                now: now,
+                limits)
+            if !isTaken { client.queue.note(QueueDrop(id: message.id, reason: .count)) }
+        }
+        return true
     }
 
     /// `owned`: the payload as an array, if there is one already.
