@@ -53,6 +53,7 @@ package enum Base64 {
 
     /// Whether the text decodes to 16 bytes, as a Sec-WebSocket-Key must (RFC 6455 4.2.1). Unused bits may be
     /// set: the key is echoed as text and never decoded.
+    @_optimize(speed)
     package static func isKeyOf16Bytes(_ text: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
         guard range.count == 24, text[range.upperBound - 1] == padding, text[range.upperBound - 2] == padding
         else {

@@ -40,14 +40,15 @@ package func copy(_ span: borrowing Span<UInt8>, _ from: Int, _ to: Int) -> [UIn
 package func append(_ span: borrowing Span<UInt8>, _ from: Int, _ to: Int, to bytes: inout [UInt8]) {
     precondition(from >= 0 && from <= to && to <= span.count, "range beyond the bytes")
     // The span keeps its memory alive until the call returns.
-    unsafe span.withUnsafeBufferPointer { source in
-        unsafe bytes.append(contentsOf: UnsafeBufferPointer(rebasing: source[from..<to]))
+    unsafe span.withUnsafeBytes { source in
+        unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: source[from..<to]))
     }
 }
 
 /// Appends a text of the program to an array.
 package func append(_ text: StaticString, to bytes: inout [UInt8]) {
-    text.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
+    // As raw memory: typed bytes would be copied one by one in Embedded Swift.
+    text.withUTF8Buffer { unsafe bytes.append(contentsOf: UnsafeRawBufferPointer($0)) }
 }
 
 /// Appends a number in decimal digits.

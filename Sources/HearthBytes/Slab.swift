@@ -35,6 +35,7 @@ package final class Slab<Element: ~Copyable> {
     package var nextIndex: UInt32 { free.last ?? UInt32(isLive.count) }
 
     /// Puts an element in and says where.
+    @_optimize(speed)
     package func insert(_ element: consuming Element) -> UInt32 {
         let index = free.popLast() ?? UInt32(isLive.count)
         if Int(index) == isLive.count {

@@ -67,8 +67,10 @@ extension Loop {
         requestTexts.address = addressStart..<text.count
         text.append(0)
         let offeredStart = text.count
-        head.forEachListItem(of: "sec-websocket-protocol", in: bytes.span) { range in
-            if !secrets.contains(range) { _ = put(bytes, range) }
+        if head.offersSubprotocols {
+            head.forEachListItem(of: "sec-websocket-protocol", in: bytes.span) { range in
+                if !secrets.contains(range) { _ = put(bytes, range) }
+            }
         }
         requestTexts.offered = offeredStart..<text.count
         text.append(0)
@@ -119,7 +121,7 @@ extension Loop {
     @_optimize(speed)
     private func put(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Range<Int> {
         let start = text.count
-        text.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[range]))
+        text.append(contentsOf: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[range])))
         text.append(0)
         return start..<(text.count - 1)
     }

@@ -26,6 +26,9 @@ extension RequestHead {
         contentLength = nil
         isChunked = false
         expectsContinue = false
+        webSocketKey = nil
+        webSocketVersion = nil
+        offersSubprotocols = false
         var start = bytes[0] == 0x0D ? 2 : 0
         var lineEnd = Self.lineEnd(bytes, from: start)
         try readRequestLine(bytes, start..<lineEnd)
@@ -189,8 +192,13 @@ extension RequestHead {
             try once(Seen.transferEncoding)
             if !HTTPSyntax.matches(bytes, value, "chunked") { throw .unsupportedTransferEncoding }
             isChunked = true
-        case 17 where HTTPSyntax.matches(bytes, name, "sec-websocket-key"): try once(Seen.key)
-        case 21 where HTTPSyntax.matches(bytes, name, "sec-websocket-version"): try once(Seen.version)
+        case 17 where HTTPSyntax.matches(bytes, name, "sec-websocket-key"):
+            try once(Seen.key)
+            webSocketKey = value
+        case 21 where HTTPSyntax.matches(bytes, name, "sec-websocket-version"):
+            try once(Seen.version)
+            webSocketVersion = value
+        case 22 where HTTPSyntax.matches(bytes, name, "sec-websocket-protocol"): offersSubprotocols = true
         default: break
         }
     }

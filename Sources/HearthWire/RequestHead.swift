@@ -47,6 +47,12 @@ package struct RequestHead: ~Copyable {
     /// Upgrade has websocket and Connection has upgrade.
     package internal(set) var isUpgrade = false
 
+    /// Of Sec-WebSocket-Key and Sec-WebSocket-Version, if they are there.
+    var webSocketKey: Range<Int>?
+    var webSocketVersion: Range<Int>?
+    /// There is a Sec-WebSocket-Protocol.
+    package internal(set) var offersSubprotocols = false
+
     var fields: [HeadField] = []
     var seen: UInt16 = 0
 

@@ -21,12 +21,10 @@ package enum ServerHandshake {
         if head.isHTTP10 { return .rejected(.upgradeInHTTP10) }
         if head.knownMethod != .get { return .rejected(.upgradeIsNotGet) }
         if head.isChunked || (head.contentLength ?? 0) > 0 { return .rejected(.upgradeHasBody) }
-        guard let version = head.value(of: "sec-websocket-version", in: bytes),
-            HTTPSyntax.equals(bytes, version, "13")
-        else { return .rejected(.unsupportedWebSocketVersion) }
-        guard let key = head.value(of: "sec-websocket-key", in: bytes) else {
-            return .rejected(.missingWebSocketKey)
+        guard let version = head.webSocketVersion, HTTPSyntax.equals(bytes, version, "13") else {
+            return .rejected(.unsupportedWebSocketVersion)
         }
+        guard let key = head.webSocketKey else { return .rejected(.missingWebSocketKey) }
         if !Base64.isKeyOf16Bytes(bytes, key) { return .rejected(.badWebSocketKey) }
         return offersTokens(head, bytes) ? .upgrade(Upgrade(key: key)) : .rejected(.badSubprotocol)
     }
@@ -67,6 +65,7 @@ package enum ServerHandshake {
 
     /// RFC 6455 4.1: the subprotocols offered are tokens.
     private static func offersTokens(_ head: borrowing RequestHead, _ bytes: borrowing Span<UInt8>) -> Bool {
+        if !head.offersSubprotocols { return true }
         for index in 0..<head.fieldCount {
             let field = head.field(at: index)
             if !HTTPSyntax.matches(bytes, field.name, "sec-websocket-protocol") { continue }
