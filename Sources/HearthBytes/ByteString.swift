@@ -45,13 +45,15 @@ package func append(_ span: borrowing Span<UInt8>, _ from: Int, _ to: Int, to by
     }
 }
 
-/// Appends a text of the program to an array.
+/// Appends a text of the program to an array. Not in place: it is called in hundreds of places.
+@inline(never)
 package func append(_ text: StaticString, to bytes: inout [UInt8]) {
     // As raw memory: typed bytes would be copied one by one in Embedded Swift.
     text.withUTF8Buffer { unsafe bytes.append(contentsOf: UnsafeRawBufferPointer($0)) }
 }
 
 /// Appends a number in decimal digits.
+@inline(never)
 package func append(decimal number: Int, to bytes: inout [UInt8]) {
     precondition(number >= 0, "only counts are written")
     var divisor = 1

@@ -204,6 +204,7 @@ final class Route {
 
 // MARK: Byte text, without String
 
+@inline(never)
 func ascii(_ text: StaticString) -> [UInt8] { text.withUTF8Buffer { Array($0) } }
 
 func decimal(_ value: Int) -> [UInt8] {
