@@ -18,11 +18,17 @@ public func fuzzCluster(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
 
 private func checkReplies(_ bytes: [UInt8], cut: Int) {
     let reader = RedisReader(bytesMax: 1 << 16)
-    guard let url = try? RedisURL.parse(Array("redis://h".utf8).span) else { return }
-    var broker = RedisBroker(
-        url, prefix: [], proposal: ClusterSecret(1, 2), outputBytesMax: 1 << 16)
-    broker.commandsOpened()
-    broker.subscriberOpened()
+    guard let url = try? RedisURL.parse(Array("redis://h".utf8).span),
+        let sentinels = try? RedisURL.parse(Array("redis+sentinel://h/m?sentinel_password=x".utf8).span)
+    else { return }
+    let terms = RedisTerms(url, prefix: [], proposal: ClusterSecret(1, 2), outputBytesMax: 1 << 16)
+    let brokers = [RedisBroker(terms), RedisBroker(terms, isShard: true)]
+    for broker in brokers {
+        broker.commandsOpened()
+        broker.subscriberOpened()
+        broker.listenToItself(on: Array("p".utf8))
+    }
+    var finders = [url, sentinels].map { RedisFinder($0, asked: url.hosts[0]) }
     for part in [bytes[..<cut], bytes[cut...]] where !part.isEmpty {
         let isTaken = Array(part).withUnsafeBufferPointer { reader.feed($0.baseAddress!, $0.count) }
         if !isTaken { return }
@@ -32,12 +38,27 @@ private func checkReplies(_ bytes: [UInt8], cut: Int) {
                 let kind = ReplyPiece.Kind(rawValue: piece.kind.rawValue) ?? .other
                 pieces.append(ReplyPiece(kind, number: piece.number, text: Array(reader.bytes(piece))))
             }
-            _ = broker.commandReply(pieces)
-            _ = broker.subscriberReply(pieces)
-            if pieces.count == 1, pieces[0].kind == .integer {
-                _ = broker.commandReply(number: pieces[0].number)
+            for broker in brokers {
+                _ = broker.commandReply(pieces)
+                _ = broker.subscriberReply(pieces)
+                if pieces.count == 1, pieces[0].kind == .integer {
+                    _ = broker.commandReply(number: pieces[0].number)
+                }
             }
+            for index in finders.indices { _ = finders[index].reply(pieces) }
+            checkMap(pieces, url)
+            for piece in pieces { _ = Heard(piece.text.span) }
         }
+    }
+}
+
+/// Of any map each slot has at most one of its servers.
+private func checkMap(_ pieces: [ReplyPiece], _ url: RedisURL) {
+    guard let map = SlotMap(pieces, asked: url.hosts[0]) else { return }
+    precondition(0...SlotMap.slotCount ~= map.uncovered && map.servers.count <= SlotMap.serversMax)
+    for piece in pieces {
+        precondition(0..<SlotMap.slotCount ~= SlotMap.slot(of: piece.text.span))
+        if let owner = map.owner(of: piece.text.span) { precondition(map.servers.indices ~= owner) }
     }
 }
 
@@ -59,7 +80,7 @@ private func checkMessage(_ bytes: [UInt8]) {
     }
     precondition(Array(written[read.name]) + Array(written[read.first]) == bytes)
     precondition(Array(written[read.second]) == bytes)
-    for channel in ["ws:a:", "ws:b:", "ws:r:x", "ws:n:0000000000000007"] {
+    for channel in ["ws:{ws:}a:", "ws:{ws:}b:", "ws:r:x", "ws:{ws:}n:0000000000000007"] {
         receive(bytes, Array(channel.utf8), secret)
     }
 }
@@ -87,10 +108,11 @@ private func receive(_ bytes: [UInt8], _ channel: [UInt8], _ secret: ClusterSecr
 }
 
 private struct Nowhere: Broker {
-    let isOpen = true
+    let keepsOrder = true
     var output: [UInt8] = []
 
-    mutating func beginMessage(to channel: borrowing Span<UInt8>, count: Int) -> Bool { true }
+    func place(of channel: borrowing Span<UInt8>) -> UInt32? { 0 }
+    mutating func beginMessage(to channel: borrowing Span<UInt8>, count: Int) -> Published { .sent }
     mutating func endMessage() { output = [] }
     mutating func subscribe(_ channel: borrowing Span<UInt8>) {}
     mutating func unsubscribe(_ channel: borrowing Span<UInt8>) {}

@@ -22,6 +22,8 @@ struct Channel {
     /// How many parts of the process (loops) need it.
     var holds = 0
     var subscription = Subscription.off
+    /// The server of the broker where it was asked for.
+    var place: UInt32 = 0
     /// It stands in the list of those that are looked at when their time has come.
     var isListed = false
     var lastUsed: UInt64 = 0
@@ -44,8 +46,15 @@ package enum Arrived: Equatable {
     case duplicate
 }
 
+/// What names begin with that are not of one room or user: the prefix, and again in braces, which a Redis
+/// Cluster takes the slot of.
+package func commonPrefix(_ prefix: [UInt8]) -> [UInt8] {
+    prefix + ascii("{") + (prefix.isEmpty ? ascii("hearth") : prefix) + ascii("}")
+}
+
 struct ChannelTable: ~Copyable {
     private let prefix: [UInt8]
+    private let commonPrefix: [UInt8]
     private var numbers: ByteTable
     let channels = Slab<Channel>()
     /// Those that may be given up, in the order of their times.
@@ -56,6 +65,7 @@ struct ChannelTable: ~Copyable {
 
     init(prefix: [UInt8], seed: (UInt64, UInt64), epoch: UInt64) {
         self.prefix = prefix
+        commonPrefix = HearthCluster.commonPrefix(prefix)
         numbers = ByteTable(seed: seed)
         nextEpoch = epoch
     }
@@ -65,21 +75,19 @@ struct ChannelTable: ~Copyable {
     // MARK: Names
 
     /// The whole name is the prefix, a letter, a colon, and the name of the room or user.
-    static func append(
-        _ prefix: [UInt8], _ kind: ChannelKind, _ name: borrowing Span<UInt8>, to text: inout [UInt8]
-    ) {
-        text += prefix
-        text.append(kind.rawValue)
-        text.append(UInt8(ascii: ":"))
-        HearthBytes.append(name, 0, name.count, to: &text)
+    private mutating func write(_ kind: ChannelKind, _ name: borrowing Span<UInt8>) {
+        scratch.removeAll(keepingCapacity: true)
+        scratch += kind == .room || kind == .user ? prefix : commonPrefix
+        scratch.append(kind.rawValue)
+        scratch.append(UInt8(ascii: ":"))
+        append(name, 0, name.count, to: &scratch)
     }
 
     /// Where the name of the room or user begins in a channel's.
     var nameStart: Int { prefix.count + 2 }
 
     mutating func find(_ kind: ChannelKind, _ name: borrowing Span<UInt8>) -> UInt32? {
-        scratch.removeAll(keepingCapacity: true)
-        Self.append(prefix, kind, name, to: &scratch)
+        write(kind, name)
         return numbers.find(scratch.span)
     }
 

@@ -1,6 +1,6 @@
 // Who is in a room on other processes. A process tells what it has when it begins to listen to a room, then
-// every change; the others answer with what they have. Messages of one process keep their order over all
-// channels, so what is told last is true.
+// every change; the others answer with what they have. What is told last is true: where messages on different
+// channels may overtake each other, what is for one process goes on the channel of the room too.
 
 package import HearthBytes
 
@@ -29,7 +29,7 @@ extension ClusterNode {
     ) {
         guard let home = listened(room) else { return }
         var channel: UInt32? = home
-        if let node {
+        if let node, broker.keepsOrder {
             let name = Self.hexadecimal(node)
             channel = reach(.node, name.span, now: now)
         }
@@ -37,6 +37,7 @@ extension ClusterNode {
         var index = 0
         repeat {
             var message = NodeMessage(.snapshot)
+            message.number = node ?? 0
             var bytes: [UInt8] = []
             if index == 0 { message.flags.insert(.first) }
             while index < users.count, bytes.isEmpty || bytes.count + users[index].bytesCount <= partBytesMax
@@ -66,6 +67,7 @@ extension ClusterNode {
     }
 
     func receiveSnapshot(_ message: NodeMessage, _ payload: borrowing Span<UInt8>) {
+        if message.number != 0, message.number != number { return }
         let room = ByteString(payload, message.name)
         guard listened(room) != nil, let users = PresenceRecord.readAll(payload, message.first) else {
             return

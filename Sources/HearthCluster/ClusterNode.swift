@@ -67,8 +67,9 @@ package final class ClusterNode<Carrier: Broker> {
     var presence: RemotePresence
     var questions: [Question] = []
     var secret: ClusterSecret?
-    /// Processes that were taken for dead, the last ones.
+    /// Processes that were taken for dead, and those that said farewell, the last ones.
     private var buried: [UInt64] = []
+    private var departed: [UInt64] = []
     private var table: ChannelTable
     private var nodeTable: NodeTable
     private let ownChannel: UInt32
@@ -144,7 +145,7 @@ package final class ClusterNode<Carrier: Broker> {
     package func hold(_ kind: ChannelKind, _ name: borrowing Span<UInt8>) -> Bool {
         guard let channel = table.findOrAdd(kind, name, countMax: settings.channelsMax) else { return false }
         table.channels[channel].holds += 1
-        if table.channels[channel].subscription == .off, broker.isOpen { subscribe(channel) }
+        if table.channels[channel].subscription == .off { subscribe(channel) }
         return true
     }
 
@@ -160,19 +161,22 @@ package final class ClusterNode<Carrier: Broker> {
     }
 
     private func subscribe(_ channel: UInt32) {
-        table.channels[channel].subscription = .asked
         let name = table.channels[channel].name
+        guard secret != nil, let place = broker.place(of: name.bytes.span) else { return }
+        table.channels[channel].subscription = .asked
+        table.channels[channel].place = place
         broker.subscribe(name.bytes.span)
     }
 
     // MARK: What the broker says
 
-    /// Both ways to the broker are open: it is told what to listen to.
+    /// Both ways to the broker, or to one more of its servers, are open: it is told what to listen to.
     package func opened(_ secret: ClusterSecret) {
         self.secret = secret
-        subscribe(allChannel)
-        subscribe(beatChannel)
-        subscribe(ownChannel)
+        for channel in [allChannel, beatChannel, ownChannel]
+        where table.channels[channel].subscription == .off {
+            subscribe(channel)
+        }
         for index in 0..<table.channels.endIndex where table.channels.contains(UInt32(index)) {
             let channel = UInt32(index)
             if table.channels[channel].holds > 0, table.channels[channel].subscription == .off {
@@ -181,36 +185,70 @@ package final class ClusterNode<Carrier: Broker> {
         }
     }
 
-    package func closed(now: UInt64) {
-        isLinked = false
+    /// The broker is gone, or servers of it are, or channels have others now. `forgetsAsked`: what was asked
+    /// for and not answered is asked for again.
+    package func closed(forgetsAsked: Bool = false, now: UInt64) {
         for index in 0..<table.channels.endIndex where table.channels.contains(UInt32(index)) {
             let channel = UInt32(index)
             if table.channels[channel].subscription == .off { continue }
-            table.channels[channel].subscription = .off
-            if table.channels[channel].holds == 0 { rest(channel, now) }
+            let name = table.channels[channel].name
+            let isThere = broker.place(of: name.bytes.span) == table.channels[channel].place
+            if !isThere || forgetsAsked && table.channels[channel].subscription == .asked {
+                silence(channel, now)
+            }
         }
     }
 
-    package func subscribed(_ name: borrowing Span<UInt8>, now: UInt64) {
-        guard let channel = table.find(whole: name), table.channels[channel].subscription == .asked else {
-            return
-        }
+    /// The server listens to the channel for us no more, as another has it. Returns whether it is needed.
+    package func unsubscribed(_ name: borrowing Span<UInt8>, at place: UInt32, now: UInt64) -> Bool {
+        guard let channel = table.find(whole: name), table.channels[channel].subscription == .on,
+            table.channels[channel].place == place
+        else { return false }
+        silence(channel, now)
+        return true
+    }
+
+    private func silence(_ channel: UInt32, _ now: UInt64) {
+        table.channels[channel].subscription = .off
+        if table.channels[channel].holds == 0 { rest(channel, now) }
+        if channel == ownChannel || channel == allChannel || channel == beatChannel { isLinked = false }
+    }
+
+    package func subscribed(_ name: borrowing Span<UInt8>, at place: UInt32, now: UInt64) {
+        guard let channel = table.find(whole: name), table.channels[channel].subscription == .asked,
+            table.channels[channel].place == place
+        else { return }
         table.channels[channel].subscription = .on
         if !isLinked, table.channels[ownChannel].subscription == .on,
             table.channels[allChannel].subscription == .on,
             table.channels[beatChannel].subscription == .on
         {
-            isLinked = true
-            isDeaf = false
-            probeSent = 0
-            probeHeard = 0
-            lastTick = now
-            beat(now)
-            nextProbe = now
-            tick(now: now)
-        }
-        if isLinked, table.channels[channel].kind == .room {
+            link(now)
+        } else if isLinked, table.channels[channel].kind == .room {
             effects.append(.tellRoom(roomName(channel), to: nil, asks: true))
+        }
+    }
+
+    private func link(_ now: UInt64) {
+        isLinked = true
+        isDeaf = false
+        probeSent = 0
+        probeHeard = 0
+        lastTick = now
+        beat(now)
+        nextProbe = now
+        tick(now: now)
+        // Of a broker with several servers others may have been there before.
+        tellRooms(to: nil)
+    }
+
+    /// Everything that is known of rooms here, and the same is asked for.
+    private func tellRooms(to node: UInt64?) {
+        for index in 0..<table.channels.endIndex where table.channels.contains(UInt32(index)) {
+            let channel = UInt32(index)
+            if table.channels[channel].kind == .room, table.channels[channel].subscription == .on, isLinked {
+                effects.append(.tellRoom(roomName(channel), to: node, asks: true))
+            }
         }
     }
 
@@ -233,9 +271,10 @@ package final class ClusterNode<Carrier: Broker> {
         first: borrowing Span<UInt8>, second: borrowing Span<UInt8>, count: Int
     ) -> Published {
         table.channels[channel].sequence += 1
-        guard broker.isOpen, let secret else { return .away }
+        guard let secret else { return .away }
         let whole = table.channels[channel].name
-        if !broker.beginMessage(to: whole.bytes.span, count: count) { return .full }
+        let begun = broker.beginMessage(to: whole.bytes.span, count: count)
+        if begun != .sent { return begun }
         var message = message
         message.origin = number
         message.epoch = table.channels[channel].epoch
@@ -312,15 +351,20 @@ package final class ClusterNode<Carrier: Broker> {
         case (.heartbeat, .beat):
             if let counts = NodeCounts(payload, message.first) {
                 let name = ByteString(payload, message.name)
+                departed.removeAll { $0 == message.origin }
                 meet(message.origin, name, counts, lease: message.number, now)
             }
             return .nothing
         case (.farewell, .beat):
             if nodeTable.remove(message.origin) { hasNews = true }
+            if departed.count >= settings.nodesMax { departed.removeFirst() }
+            departed.append(message.origin)
             nodeGone(message.origin)
             return .nothing
         case (.joined, .room), (.left, .room), (.snapshot, .room), (.snapshot, .node):
             if !nodeTable.contains(message.origin) {
+                // What it said before its farewell came by another server.
+                if departed.contains(message.origin) { return .nothing }
                 // Its beat is on the way.
                 let name = ByteString(Self.hexadecimal(message.origin))
                 meet(message.origin, name, NodeCounts(), lease: settings.lease, now)
@@ -346,12 +390,7 @@ package final class ClusterNode<Carrier: Broker> {
         guard let index = buried.firstIndex(of: origin) else { return }
         // What it had is forgotten here, and it does not know that.
         buried.remove(at: index)
-        for index in 0..<table.channels.endIndex where table.channels.contains(UInt32(index)) {
-            let channel = UInt32(index)
-            if table.channels[channel].kind == .room, table.channels[channel].subscription == .on, isLinked {
-                effects.append(.tellRoom(roomName(channel), to: origin, asks: true))
-            }
-        }
+        tellRooms(to: origin)
     }
 
     // MARK: Time
@@ -411,8 +450,10 @@ package final class ClusterNode<Carrier: Broker> {
         if table.channels[channel].holds > 0 { return }
         let due = table.channels[channel].lastUsed + settings.linger
         if due > now { return table.list(channel, due: due) }
-        if table.channels[channel].subscription != .off, broker.isOpen {
-            let name = table.channels[channel].name
+        let name = table.channels[channel].name
+        if table.channels[channel].subscription != .off,
+            broker.place(of: name.bytes.span) == table.channels[channel].place
+        {
             broker.unsubscribe(name.bytes.span)
         }
         if table.channels[channel].kind == .room { roomGone(roomName(channel)) }

@@ -1,4 +1,4 @@
-// Redis as a broker: commands out, replies in, in the order in which they were asked for. RESP 2 on two
+// One server of Redis: commands out, replies in, in the order in which they were asked for. RESP 2 on two
 // connections, as every Redis from 6 on and every Valkey speaks it: one publishes, one listens.
 
 package import HearthBytes
@@ -18,63 +18,63 @@ package struct ReplyPiece {
     }
 }
 
-package enum BrokerFault: UInt8, Sendable {
-    case none = 0
-    case connecting, unreachable, tls, lost, authentication, tooOld, readOnly, outOfMemory, prefixInUse
-    case database, sharded, refused, protocolBroken, deaf, overloaded
-
-    /// Why a server is degraded.
-    package var sentence: StaticString {
-        switch self {
-        case .none: ""
-        case .connecting: "the broker is being connected to"
-        case .unreachable: "the broker cannot be reached"
-        case .tls: "the broker is not trusted, or does not speak TLS"
-        case .lost: "the connection to the broker was lost"
-        case .authentication: "the broker refuses the user or the password of redis_url"
-        case .tooOld: "the broker is older than Redis 6"
-        case .readOnly: "the broker is a replica, which cannot be written to"
-        case .outOfMemory: "the broker is out of memory"
-        case .prefixInUse: "a key with redis_prefix belongs to another program"
-        case .database: "the broker has no database of the number in redis_url"
-        case .sharded: "the broker is a Redis Cluster, which is not supported"
-        case .refused: "the broker refuses a command"
-        case .protocolBroken: "the broker does not speak RESP"
-        case .deaf: "messages to itself do not come back from the broker"
-        case .overloaded: "more waits for the broker than broker_max_output"
-        }
-    }
-
-    /// Trying again soon is no use, but somebody may repair it.
-    package var isLasting: Bool {
-        switch self {
-        case .authentication, .tooOld, .readOnly, .prefixInUse, .database, .sharded: true
-        default: false
-        }
-    }
-}
-
 package enum BrokerEvent: Equatable {
     case nothing
-    /// Messages can be published, and the subscriptions be asked for.
-    case opened(ClusterSecret)
+    /// Messages can be published, and the subscriptions be asked for. A server of a Redis Cluster may not
+    /// know the secret.
+    case opened(ClusterSecret?)
     case failed(BrokerFault, text: [UInt8])
+    /// The server is one of a Redis Cluster.
+    case isShard
     /// Redis did not take a message.
     case notPublished(text: [UInt8])
+    /// What was asked of this server of a Redis Cluster is for another to do; a message of ours, or else.
+    case moved(isMessage: Bool)
     /// Whether a claim, by its number, got its place.
     case claimed(UInt64, isGranted: Bool)
     /// This process did not renew its lease in time: what it counts may be gone.
     case leaseEnded
 }
 
-package struct RedisBroker: Broker {
-    private enum Expected: UInt8 { case hello, database, secretSet, secret, scriptLoaded, publish, script }
-
-    private let url: RedisURL
-    private let secretKey: [UInt8]
+/// What is the same for all servers of a broker. The names of what is not about one room or user have the
+/// prefix in braces: in a Redis Cluster all of it is in one place.
+package final class RedisTerms {
+    let url: RedisURL
+    let secretKey: [UInt8]
+    let leasesKey: [UInt8]
+    let placesPrefix: [UInt8]
     /// What this process would have for the secret if there is none.
-    private let proposal: ClusterSecret
-    private let outputBytesMax: Int
+    let proposal: ClusterSecret
+    let outputBytesMax: Int
+    /// Places of users are counted over all processes.
+    let countsPlaces: Bool
+    package internal(set) var secret: ClusterSecret?
+
+    package init(
+        _ url: RedisURL, prefix: [UInt8], proposal: ClusterSecret, outputBytesMax: Int,
+        countsPlaces: Bool = false
+    ) {
+        self.url = url
+        let common = commonPrefix(prefix)
+        secretKey = common + ascii("secret")
+        leasesKey = common + ascii("leases")
+        placesPrefix = common + ascii("l:")
+        self.proposal = proposal
+        self.outputBytesMax = outputBytesMax
+        self.countsPlaces = countsPlaces
+    }
+}
+
+package final class RedisBroker {
+    private enum Expected: UInt8 {
+        case hello, database, secretSet, secret, scriptLoaded, publish, probe, script
+    }
+
+    let terms: RedisTerms
+    /// It is told from all others by that.
+    package let number: UInt32
+    /// Of a Redis Cluster.
+    package let isShard: Bool
     package var output: [UInt8] = []
     package var subscriberOutput: [UInt8] = []
     /// What is awaited, in runs of the same.
@@ -85,39 +85,33 @@ package struct RedisBroker: Broker {
     private var calls: [UInt64] = []
     private var callsHead = 0
     private var scriptName: [UInt8] = []
-    private let leasesKey: [UInt8]
-    private let placesPrefix: [UInt8]
-    /// Places of users are counted over all processes.
-    private let countsPlaces: Bool
     private var commandsReady = false
     private var subscriberReady = false
-    private var known: ClusterSecret?
     package private(set) var confirmed: UInt64 = 0
     /// Bytes that the owner has taken from `output` and could not send.
     package var waitingBytes = 0
+    /// Where this process talks to itself; empty: the owner sees to that.
+    package private(set) var probeChannel: [UInt8] = []
+    private var probeSent: UInt64 = 0
+    private var probeHeard: UInt64 = 0
 
-    package init(
-        _ url: RedisURL, prefix: [UInt8], proposal: ClusterSecret, outputBytesMax: Int,
-        countsPlaces: Bool = false
-    ) {
-        self.countsPlaces = countsPlaces
-        leasesKey = prefix + ascii("leases")
-        placesPrefix = prefix + ascii("l:")
-        self.url = url
-        self.proposal = proposal
-        self.outputBytesMax = outputBytesMax
-        var key = prefix
-        append("secret", to: &key)
-        secretKey = key
+    package init(_ terms: RedisTerms, number: UInt32 = 0, isShard: Bool = false) {
+        self.terms = terms
+        self.number = number
+        self.isShard = isShard
     }
 
-    package var isOpen: Bool { commandsReady && subscriberReady && known != nil }
+    package var isOpen: Bool { commandsReady && subscriberReady }
+
+    /// Places of users can be claimed.
+    package var hasPlaces: Bool { isOpen && !scriptName.isEmpty }
 
     // MARK: Messages
 
-    package mutating func beginMessage(to channel: borrowing Span<UInt8>, count: Int) -> Bool {
-        if waitingBytes + output.count + count > outputBytesMax { return false }
-        append("*3\r\n$7\r\nPUBLISH\r\n$", to: &output)
+    /// False: it is full.
+    package func beginMessage(to channel: borrowing Span<UInt8>, count: Int) -> Bool {
+        if waitingBytes + output.count + count > terms.outputBytesMax { return false }
+        append(isShard ? "*3\r\n$8\r\nSPUBLISH\r\n$" : "*3\r\n$7\r\nPUBLISH\r\n$", to: &output)
         append(decimal: channel.count, to: &output)
         append("\r\n", to: &output)
         append(channel, 0, channel.count, to: &output)
@@ -127,29 +121,32 @@ package struct RedisBroker: Broker {
         return true
     }
 
-    package mutating func endMessage() {
+    package func endMessage() {
         append("\r\n", to: &output)
         expect(.publish)
     }
 
-    package mutating func subscribe(_ channel: borrowing Span<UInt8>) {
-        append("*2\r\n$9\r\nSUBSCRIBE\r\n$", to: &subscriberOutput)
+    package func subscribe(_ channel: borrowing Span<UInt8>) {
+        let words: StaticString = isShard ? "*2\r\n$10\r\nSSUBSCRIBE\r\n$" : "*2\r\n$9\r\nSUBSCRIBE\r\n$"
+        append(words, to: &subscriberOutput)
         appendName(channel)
     }
 
-    package mutating func unsubscribe(_ channel: borrowing Span<UInt8>) {
-        append("*2\r\n$11\r\nUNSUBSCRIBE\r\n$", to: &subscriberOutput)
+    package func unsubscribe(_ channel: borrowing Span<UInt8>) {
+        let words: StaticString =
+            isShard ? "*2\r\n$12\r\nSUNSUBSCRIBE\r\n$" : "*2\r\n$11\r\nUNSUBSCRIBE\r\n$"
+        append(words, to: &subscriberOutput)
         appendName(channel)
     }
 
-    private mutating func appendName(_ channel: borrowing Span<UInt8>) {
+    private func appendName(_ channel: borrowing Span<UInt8>) {
         append(decimal: channel.count, to: &subscriberOutput)
         append("\r\n", to: &subscriberOutput)
         append(channel, 0, channel.count, to: &subscriberOutput)
         append("\r\n", to: &subscriberOutput)
     }
 
-    private mutating func expect(_ what: Expected) {
+    private func expect(_ what: Expected) {
         if let last = expected.indices.last, last >= expectedHead, expected[last].what == what {
             expected[last].count += 1
         } else {
@@ -157,7 +154,7 @@ package struct RedisBroker: Broker {
         }
     }
 
-    private mutating func takeExpected() -> Expected? {
+    private func takeExpected() -> Expected? {
         if expectedHead == expected.count { return nil }
         let what = expected[expectedHead].what
         expected[expectedHead].count -= 1
@@ -174,46 +171,78 @@ package struct RedisBroker: Broker {
         return what
     }
 
+    // MARK: A probe of its own
+
+    /// The channel is one of this server's.
+    package func listenToItself(on channel: [UInt8]) {
+        probeChannel = channel
+        probeSent = 0
+        probeHeard = 0
+        if isOpen { subscribe(channel.span) }
+    }
+
+    /// Sends itself a message. False: the last one has not come back.
+    package func probe() -> Bool {
+        if probeSent != probeHeard { return false }
+        probeSent += 1
+        let text = decimal(probeSent)
+        let channel = probeChannel
+        if !beginMessage(to: channel.span, count: text.count) { return true }
+        output += text
+        append("\r\n", to: &output)
+        expect(.probe)
+        return true
+    }
+
+    package func heardItself(_ payload: borrowing Span<UInt8>) {
+        if ByteString(payload).bytes == decimal(probeSent) { probeHeard = probeSent }
+    }
+
     // MARK: Places of users
 
     private static var renewal: UInt64 { UInt64.max }
 
     /// Renews the lease of a process, which what it counts stands under. Not the first time: tells if it had
     /// ended.
-    package mutating func renewLease(_ node: [UInt8], _ lease: UInt64, isFirst: Bool) {
-        callScript(isFirst ? 0 : Self.renewal, [leasesKey], [node, decimal(lease), ascii("renew")])
+    package func renewLease(_ node: [UInt8], _ lease: UInt64, isFirst: Bool) {
+        callScript(isFirst ? 0 : Self.renewal, "renew", nil, 0, node, lease)
     }
 
     /// Takes a place of the user, if fewer than `countMax` are taken: `claimed` answers with the number.
-    package mutating func claim(
+    package func claim(
         _ number: UInt64, _ user: ByteString, countMax: Int, _ node: [UInt8], _ lease: UInt64
     ) {
-        callScript(
-            number, [leasesKey, placesPrefix + user.bytes],
-            [node, decimal(lease), ascii("claim"), decimal(UInt64(countMax))])
+        callScript(number, "claim", user, countMax, node, lease)
     }
 
-    package mutating func leave(_ user: ByteString, _ node: [UInt8], _ lease: UInt64) {
-        callScript(
-            0, [leasesKey, placesPrefix + user.bytes], [node, decimal(lease), ascii("leave"), ascii("1")])
+    package func leave(_ user: ByteString, _ node: [UInt8], _ lease: UInt64) {
+        callScript(0, "leave", user, 1, node, lease)
     }
 
     /// So many of the user's places are this process's.
-    package mutating func setPlaces(_ user: ByteString, _ count: Int, _ node: [UInt8], _ lease: UInt64) {
-        callScript(
-            0, [leasesKey, placesPrefix + user.bytes],
-            [node, decimal(lease), ascii("set"), decimal(UInt64(count))])
+    package func setPlaces(_ user: ByteString, _ count: Int, _ node: [UInt8], _ lease: UInt64) {
+        callScript(0, "set", user, count, node, lease)
     }
 
-    private mutating func callScript(_ number: UInt64, _ keys: [[UInt8]], _ arguments: [[UInt8]]) {
-        if !isOpen { return }
+    private func callScript(
+        _ number: UInt64, _ what: StaticString, _ user: ByteString?, _ count: Int, _ node: [UInt8],
+        _ lease: UInt64
+    ) {
+        if !hasPlaces { return }
         calls.append(number)
         expect(.script)
-        let head = [ascii("EVALSHA"), scriptName, decimal(UInt64(keys.count))]
-        Self.appendCommand(head + keys + arguments, to: &output)
+        append(user == nil ? "*7\r\n$7\r\nEVALSHA\r\n" : "*9\r\n$7\r\nEVALSHA\r\n", to: &output)
+        appendWord(scriptName, to: &output)
+        append(user == nil ? "$1\r\n1\r\n" : "$1\r\n2\r\n", to: &output)
+        appendWord(terms.leasesKey, to: &output)
+        if let user { appendWord(terms.placesPrefix + user.bytes, to: &output) }
+        appendWord(node, to: &output)
+        appendWord(decimal(lease), to: &output)
+        appendWord(ascii(what), to: &output)
+        if user != nil { appendWord(decimal(UInt64(count)), to: &output) }
     }
 
-    private mutating func takeCall() -> UInt64 {
+    private func takeCall() -> UInt64 {
         if callsHead == calls.count { return 0 }
         let number = calls[callsHead]
         callsHead += 1
@@ -227,37 +256,45 @@ package struct RedisBroker: Broker {
     // MARK: Connections
 
     /// The first connection stands: who we are, and what the secret is.
-    package mutating func commandsOpened() {
+    package func commandsOpened(isHome: Bool = true) {
         output = []
         waitingBytes = 0
-        Self.appendHello(url, to: &output)
+        Self.appendHello(terms.url, to: &output)
         expect(.hello)
-        if url.database > 0 {
-            var number: [UInt8] = []
-            append(decimal: url.database, to: &number)
-            Self.appendCommand([ascii("SELECT"), number], to: &output)
+        if terms.url.database > 0 {
+            append("*2\r\n$6\r\nSELECT\r\n", to: &output)
+            appendWord(decimal(UInt64(terms.url.database)), to: &output)
             expect(.database)
         }
-        let secret = known ?? proposal
-        Self.appendCommand([ascii("SET"), secretKey, secret.bytes, ascii("NX")], to: &output)
+        if isHome { keepSecret() }
+    }
+
+    /// The server is the one that has what is not about one room or user.
+    package func keepSecret() {
+        append("*4\r\n$3\r\nSET\r\n", to: &output)
+        appendWord(terms.secretKey, to: &output)
+        appendWord((terms.secret ?? terms.proposal).bytes, to: &output)
+        append("$2\r\nNX\r\n", to: &output)
         expect(.secretSet)
-        if countsPlaces {
-            Self.appendCommand([ascii("SCRIPT"), ascii("LOAD"), ascii(LeaseScript.text)], to: &output)
+        if terms.countsPlaces {
+            append("*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n", to: &output)
+            appendWord(ascii(LeaseScript.text), to: &output)
             expect(.scriptLoaded)
         }
-        Self.appendCommand([ascii("GET"), secretKey], to: &output)
+        append("*2\r\n$3\r\nGET\r\n", to: &output)
+        appendWord(terms.secretKey, to: &output)
         expect(.secret)
     }
 
-    package mutating func subscriberOpened() {
+    package func subscriberOpened() {
         subscriberOutput = []
-        Self.appendHello(url, to: &subscriberOutput)
+        Self.appendHello(terms.url, to: &subscriberOutput)
         subscriberExpected = [.hello]
     }
 
     /// Either connection is gone; both are made anew. Returns how many messages were on their way: whether
     /// they were published nobody knows.
-    package mutating func lost() -> Int {
+    package func lost() -> Int {
         var unconfirmed = 0
         for index in expectedHead..<expected.count where expected[index].what == .publish {
             unconfirmed += expected[index].count
@@ -272,39 +309,32 @@ package struct RedisBroker: Broker {
         waitingBytes = 0
         commandsReady = false
         subscriberReady = false
+        scriptName = []
+        probeSent = 0
+        probeHeard = 0
         return unconfirmed
     }
 
-    private static func appendHello(_ url: RedisURL, to output: inout [UInt8]) {
-        var words = [ascii("HELLO"), ascii("2")]
-        if !url.user.isEmpty || !url.password.isEmpty {
-            words += [ascii("AUTH"), url.user.isEmpty ? ascii("default") : url.user, url.password]
+    static func appendHello(_ url: RedisURL, to output: inout [UInt8]) {
+        let hasUser = !url.user.isEmpty || !url.password.isEmpty
+        append(hasUser ? "*7\r\n$5\r\nHELLO\r\n$1\r\n2\r\n" : "*4\r\n$5\r\nHELLO\r\n$1\r\n2\r\n", to: &output)
+        if hasUser {
+            append("$4\r\nAUTH\r\n", to: &output)
+            appendWord(url.user.isEmpty ? ascii("default") : url.user, to: &output)
+            appendWord(url.password, to: &output)
         }
-        words += [ascii("SETNAME"), ascii("hearth")]
-        appendCommand(words, to: &output)
-    }
-
-    private static func appendCommand(_ words: [[UInt8]], to output: inout [UInt8]) {
-        output.append(UInt8(ascii: "*"))
-        append(decimal: words.count, to: &output)
-        append("\r\n", to: &output)
-        for word in words {
-            output.append(UInt8(ascii: "$"))
-            append(decimal: word.count, to: &output)
-            append("\r\n", to: &output)
-            output += word
-            append("\r\n", to: &output)
-        }
+        append("$7\r\nSETNAME\r\n$6\r\nhearth\r\n", to: &output)
     }
 
     // MARK: Replies
 
     /// A reply on the first connection that is a number: nearly always that of a message.
-    package mutating func commandReply(number: Int64) -> BrokerEvent {
+    package func commandReply(number: Int64) -> BrokerEvent {
         switch takeExpected() {
         case .publish:
             confirmed += 1
             return .nothing
+        case .probe: return .nothing
         case .script:
             let call = takeCall()
             if call == Self.renewal { return number == 0 ? .leaseEnded : .nothing }
@@ -313,15 +343,17 @@ package struct RedisBroker: Broker {
         }
     }
 
-    package mutating func commandReply(_ pieces: [ReplyPiece]) -> BrokerEvent {
+    package func commandReply(_ pieces: [ReplyPiece]) -> BrokerEvent {
         guard let first = pieces.first, let what = takeExpected() else {
             return .failed(.protocolBroken, text: [])
         }
         if first.kind == .error { return refusal(of: what, first.text) }
         switch what {
         case .hello:
-            if let fault = Self.unfit(pieces) { return .failed(fault, text: []) }
-            return .nothing
+            if let refusal = refusal(of: pieces) { return refusal }
+            if !isShard { return .nothing }
+            commandsReady = true
+            return isOpen ? .opened(terms.secret) : .nothing
         case .database, .secretSet: return .nothing
         case .scriptLoaded:
             scriptName = first.text
@@ -329,73 +361,95 @@ package struct RedisBroker: Broker {
         case .secret:
             if first.kind == .null { return .failed(.outOfMemory, text: []) }
             guard first.kind == .string, let secret = ClusterSecret(first.text) else {
-                return .failed(.prefixInUse, text: secretKey)
+                return .failed(.prefixInUse, text: terms.secretKey)
             }
-            known = secret
+            terms.secret = secret
             commandsReady = true
             return isOpen ? .opened(secret) : .nothing
-        case .publish, .script: return .failed(.protocolBroken, text: [])
+        case .publish, .probe, .script: return .failed(.protocolBroken, text: [])
         }
     }
 
     /// What is no message on the connection that listens.
-    package mutating func subscriberReply(_ pieces: [ReplyPiece]) -> BrokerEvent {
+    package func subscriberReply(_ pieces: [ReplyPiece]) -> BrokerEvent {
         guard let first = pieces.first else { return .failed(.protocolBroken, text: []) }
         let wasHello = !subscriberExpected.isEmpty
         if wasHello { subscriberExpected.removeFirst() }
-        if first.kind == .error { return refusal(of: .hello, first.text) }
+        if first.kind == .error {
+            if !wasHello, isElsewhere(first.text) { return .moved(isMessage: false) }
+            return refusal(of: .hello, first.text)
+        }
         if !wasHello { return .nothing }
-        if let fault = Self.unfit(pieces) { return .failed(fault, text: []) }
+        if let refusal = refusal(of: pieces) { return refusal }
         subscriberReady = true
-        if isOpen, let known { return .opened(known) }
-        return .nothing
+        return isOpen ? .opened(terms.secret) : .nothing
     }
 
-    private mutating func refusal(of what: Expected, _ text: [UInt8]) -> BrokerEvent {
+    /// Another server of the Redis Cluster has the slot, or none has it at the moment.
+    private func isElsewhere(_ text: [UInt8]) -> Bool {
+        isShard
+            && (begins(text, "MOVED") || begins(text, "CLUSTERDOWN") || begins(text, "ASK ")
+                || begins(text, "TRYAGAIN"))
+    }
+
+    static func refusesUser(_ text: [UInt8]) -> Bool {
+        begins(text, "NOAUTH") || begins(text, "WRONGPASS") || begins(text, "NOPERM")
+    }
+
+    private func refusal(of what: Expected, _ text: [UInt8]) -> BrokerEvent {
+        if isElsewhere(text) {
+            // Claims that are not answered are settled when places can be claimed again.
+            if what == .script { _ = takeCall() }
+            if what == .publish || what == .probe || what == .script {
+                return .moved(isMessage: what == .publish)
+            }
+            return .failed(.moved, text: text)
+        }
         if what == .publish { return .notPublished(text: text) }
         if what == .script {
             let call = takeCall()
             // A lack of memory is no reason to refuse anybody; a script that was forgotten is loaded anew.
-            if Self.begins(text, "OOM") {
+            if begins(text, "OOM") {
                 return call == 0 || call == Self.renewal ? .nothing : .claimed(call, isGranted: true)
             }
         }
-        if Self.begins(text, "NOAUTH") || Self.begins(text, "WRONGPASS") || Self.begins(text, "NOPERM") {
-            return .failed(.authentication, text: text)
-        }
-        if Self.begins(text, "READONLY") { return .failed(.readOnly, text: text) }
-        if Self.begins(text, "OOM") {
+        if Self.refusesUser(text) { return .failed(.authentication, text: text) }
+        if begins(text, "READONLY") { return .failed(.readOnly, text: text) }
+        if begins(text, "OOM") {
             // Who has the secret already needs no memory: the next reply tells.
             return what == .secretSet ? .nothing : .failed(.outOfMemory, text: text)
         }
-        if Self.begins(text, "WRONGTYPE") { return .failed(.prefixInUse, text: secretKey) }
+        if begins(text, "WRONGTYPE") { return .failed(.prefixInUse, text: terms.secretKey) }
         if what == .database { return .failed(.database, text: text) }
-        if what == .hello, Self.begins(text, "ERR unknown command") { return .failed(.tooOld, text: text) }
+        if what == .hello, begins(text, "ERR unknown command") { return .failed(.tooOld, text: text) }
         return .failed(.refused, text: text)
     }
 
-    /// What the answer to HELLO tells against it: names and values by turns.
-    private static func unfit(_ pieces: [ReplyPiece]) -> BrokerFault? {
-        guard pieces[0].kind == .array else { return .protocolBroken }
-        var index = 1
-        while index + 1 < pieces.count {
-            let name = pieces[index].text
-            let value = pieces[index + 1]
-            if equals(name, "mode"), equals(value.text, "cluster") { return .sharded }
-            if equals(name, "role"), !equals(value.text, "master") { return .readOnly }
-            if value.kind == .array { break }
-            index += 2
-        }
-        return nil
+    /// What the answer to HELLO tells against it.
+    private func refusal(of pieces: [ReplyPiece]) -> BrokerEvent? {
+        guard let hello = ServerHello(pieces) else { return .failed(.protocolBroken, text: []) }
+        if let fault = hello.cannotCarry { return .failed(fault, text: []) }
+        if hello.isShard, terms.url.database > 0 { return .failed(.database, text: []) }
+        return hello.isShard && !isShard ? .isShard : nil
     }
 
-    private static func begins(_ text: [UInt8], _ word: StaticString) -> Bool {
-        text.starts(with: ascii(word))
-    }
+}
 
-    private static func equals(_ text: [UInt8], _ word: StaticString) -> Bool {
-        text == ascii(word)
-    }
+func begins(_ text: [UInt8], _ word: StaticString) -> Bool {
+    if text.count < word.utf8CodeUnitCount { return false }
+    // A static text lives as long as the program.
+    for index in 0..<word.utf8CodeUnitCount where unsafe word.utf8Start[index] != text[index] { return false }
+    return true
+}
+
+/// One word of a command.
+@inline(never)
+func appendWord(_ word: [UInt8], to output: inout [UInt8]) {
+    append("$", to: &output)
+    append(decimal: word.count, to: &output)
+    append("\r\n", to: &output)
+    output += word
+    append("\r\n", to: &output)
 }
 
 func decimal(_ number: UInt64) -> [UInt8] {
@@ -404,6 +458,7 @@ func decimal(_ number: UInt64) -> [UInt8] {
     return text
 }
 
+@inline(never)
 func ascii(_ text: StaticString) -> [UInt8] {
     var bytes: [UInt8] = []
     append(text, to: &bytes)

@@ -1,5 +1,5 @@
-// One connection to the broker: socket, TLS if asked for, bytes out, replies in. Everything that goes wrong
-// is told to the cluster, which then ends both of its links.
+// One connection to a server of the broker: socket, TLS if asked for, bytes out, replies in. Everything that
+// goes wrong is told to the loop, which then ends both connections to that server.
 
 internal import HearthBytes
 internal import HearthCluster
@@ -9,7 +9,7 @@ internal import HearthWire
 final class BrokerLink {
     enum Phase { case connecting, sealing, open, closed }
 
-    unowned(unsafe) let cluster: Cluster
+    let server: BrokerServer
     let isSubscriber: Bool
     let reader: RedisReader
     private(set) var phase = Phase.connecting
@@ -25,7 +25,7 @@ final class BrokerLink {
 
     /// Begins to connect.
     static func open(
-        _ cluster: Cluster, to address: RemoteAddress, isSubscriber: Bool, on loop: Loop
+        _ server: BrokerServer, to address: RemoteAddress, isSubscriber: Bool, on loop: Loop
     ) throws(SystemError) -> BrokerLink {
         let descriptor = try Socket.connect(address)
         loop.acceptorName = loop.acceptorName % (Acceptor.namesEnd - 1) + 1
@@ -36,19 +36,21 @@ final class BrokerLink {
             Socket.close(descriptor)
             throw error
         }
-        let link = BrokerLink(cluster, descriptor, name, isSubscriber: isSubscriber, on: loop)
+        let link = BrokerLink(server, descriptor, name, isSubscriber: isSubscriber, on: loop)
         loop.brokerLinks.append(link)
         return link
     }
 
-    private init(_ cluster: Cluster, _ descriptor: Int32, _ name: UInt64, isSubscriber: Bool, on loop: Loop) {
-        self.cluster = cluster
+    private init(
+        _ server: BrokerServer, _ descriptor: Int32, _ name: UInt64, isSubscriber: Bool, on loop: Loop
+    ) {
+        self.server = server
         self.descriptor = descriptor
         self.name = name
         self.isSubscriber = isSubscriber
         self.loop = loop
         // A message of the greatest size, its channel, and the beginning of the next.
-        reader = RedisReader(bytesMax: cluster.settings.messageBytesMax + (1 << 20))
+        reader = RedisReader(bytesMax: server.cluster.settings.messageBytesMax + (1 << 20))
     }
 
     func close() {
@@ -74,7 +76,7 @@ final class BrokerLink {
         if phase == .connecting {
             if let error = Socket.connectResult(descriptor) { return (.unreachable, error.text) }
             watch(.readable)
-            if cluster.url.isSecure { return beginTLS(on: loop) }
+            if server.cluster.url.isSecure { return beginTLS(on: loop) }
             return opened(on: loop)
         }
         if let wrong = receive(on: loop) { return wrong }
@@ -91,6 +93,7 @@ final class BrokerLink {
         phase = .sealing
         let buffers = loop.tlsBuffers ?? TLSBuffers()
         loop.tlsBuffers = buffers
+        let cluster = server.cluster
         do throws(TLSFault) {
             if cluster.tls == nil {
                 var settings = TLSClientSettings()
@@ -98,7 +101,7 @@ final class BrokerLink {
                 cluster.tls = try TLSContext.client(settings)
             }
             let stream = try TLSStream(
-                client: cluster.tls!, host: cluster.url.host, resuming: nil, buffers)
+                client: cluster.tls!, host: server.address.host, resuming: nil, buffers)
             tls = stream
             stream.start()
             return flush()

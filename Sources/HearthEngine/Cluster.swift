@@ -66,7 +66,7 @@ final class Cluster: @unchecked Sendable {
     let settings: ClusterSettings
     let nodeNumber: UInt64
     let authorities: [UInt8]
-    let node: ClusterNode<RedisBroker>
+    let node: ClusterNode<RedisRouter>
     var reconnectSettings = ReconnectSettings()
     let counters = Cells(count: BrokerCount.count)
     let faultCell = Atomic<UInt8>(BrokerFault.connecting.rawValue)
@@ -76,14 +76,22 @@ final class Cluster: @unchecked Sendable {
     // The first loop's alone.
     var server: Server?
     var loop: Unmanaged<Loop>?
-    var commands: BrokerLink?
-    var subscriber: BrokerLink?
-    var lookup: Lookup?
-    var addresses: [RemoteAddress] = []
-    var nextAddress = 0
-    var reconnect = ReconnectPolicy()
-    var retryAt: UInt64 = 0
-    var attemptDeadline: UInt64 = 0
+    /// One, or in the order of the map those of a Redis Cluster.
+    var servers: [BrokerServer] = []
+    /// There have been so many.
+    var serverCount: UInt32 = 0
+    var isSharded = false
+    /// It is asked where the servers are.
+    var finder: BrokerServer?
+    /// Who knew it the last time.
+    var seed: RedisAddress
+    var nextSeed = 0
+    var findReconnect = ReconnectPolicy()
+    /// When it is asked next, if it is to be; 0: not.
+    var findAt: UInt64 = 0
+    var findBegan: UInt64 = 0
+    var findFault = BrokerFault.none
+    var findText: [UInt8] = []
     var tls: TLSContext?
     /// 0: places of users are not counted.
     let userConnectionsMax: Int
@@ -91,12 +99,14 @@ final class Cluster: @unchecked Sendable {
     var leaseDue: UInt64 = 0
     /// How often its places were counted anew.
     var placesTerm = 0
+    /// Messages that servers have confirmed which are used no more.
+    var confirmedByFormer: UInt64 = 0
     private var viewDue: UInt64 = 0
 
+    var nodeText: [UInt8] { ClusterNode<RedisRouter>.hexadecimal(nodeNumber) }
+
     /// The process as Redis counts its places.
-    var placesText: [UInt8] {
-        ClusterNode<RedisBroker>.hexadecimal(nodeNumber) + ascii(":") + decimal(placesTerm)
-    }
+    var placesText: [UInt8] { nodeText + ascii(":") + decimal(placesTerm) }
 
     /// nil: the configuration asks for none.
     static func make(_ configuration: Configuration) throws(Route.Fault) -> Cluster? {
@@ -128,6 +138,7 @@ final class Cluster: @unchecked Sendable {
 
     private init(_ url: RedisURL, _ configuration: Configuration) {
         self.url = url
+        seed = url.hosts[0]
         var settings = ClusterSettings()
         settings.prefix = configuration.text(of: .redisPrefix)
         settings.nodeName = configuration.text(of: .nodeID)
@@ -140,16 +151,16 @@ final class Cluster: @unchecked Sendable {
         settings.presenceMax = configuration.integer(.brokerMaxPresence)
         authorities = configuration.text(of: .redisAuthorities)
         nodeNumber = Crypto.randomUInt64()
-        if settings.nodeName.isEmpty { settings.nodeName = ClusterNode<RedisBroker>.hexadecimal(nodeNumber) }
+        if settings.nodeName.isEmpty { settings.nodeName = ClusterNode<RedisRouter>.hexadecimal(nodeNumber) }
         self.settings = settings
         userConnectionsMax = configuration.integer(.maxConnectionsPerUser)
-        let broker = RedisBroker(
+        let terms = RedisTerms(
             url, prefix: settings.prefix,
             proposal: ClusterSecret(Crypto.randomUInt64(), Crypto.randomUInt64()),
             outputBytesMax: configuration.size(.brokerMaxOutput), countsPlaces: userConnectionsMax > 0)
         // Counts of one and the same process never go back, whatever the clock does: it is read once.
         node = ClusterNode(
-            settings, broker, number: nodeNumber, epoch: Clock.wallMilliseconds() << 20,
+            settings, RedisRouter(terms), number: nodeNumber, epoch: Clock.wallMilliseconds() << 20,
             seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
         reconnectSettings.attemptsMax = 0
         reconnectSettings.floor = 20
@@ -159,6 +170,12 @@ final class Cluster: @unchecked Sendable {
     }
 
     deinit { counters.deallocate() }
+
+    /// Counts the places of users, if it is there.
+    var placesServer: RedisBroker? {
+        guard let home = node.broker.home, home.hasPlaces else { return nil }
+        return home
+    }
 
     var connectTimeout: UInt64 { Self.connectMilliseconds }
 
@@ -180,12 +197,14 @@ final class Cluster: @unchecked Sendable {
     /// What the node has found out, for others to see: once in a while, and when its nodes have changed.
     func updateView(now: UInt64) {
         let counts = node.counts
+        var confirmed = confirmedByFormer
+        for server in servers { confirmed += server.broker.confirmed }
         counters.set(BrokerCount.received.rawValue, counts.received)
         counters.set(BrokerCount.missed.rawValue, counts.missed)
         counters.set(BrokerCount.duplicates.rawValue, counts.duplicates)
         counters.set(BrokerCount.rejected.rawValue, counts.rejected)
         counters.set(BrokerCount.nodesLost.rawValue, counts.nodesLost)
-        counters.set(BrokerCount.confirmed.rawValue, node.broker.confirmed)
+        counters.set(BrokerCount.confirmed.rawValue, confirmed)
         if now < viewDue, !node.hasNews { return }
         viewDue = now + 250
         node.hasNews = false

@@ -19,7 +19,7 @@ extension Loop {
         cluster.server = server
         cluster.loop = Unmanaged.passUnretained(self)
         clusters.append(cluster)
-        connect(cluster)
+        reach(cluster)
         noteQueued()
     }
 
@@ -32,11 +32,10 @@ extension Loop {
         endClaims(cluster)
         cluster.node.bidFarewell()
         flush(cluster)
-        abandon(cluster)
+        abandonAll(cluster)
         cluster.setFault(.connecting, [])
         cluster.server = nil
         cluster.loop = nil
-        cluster.retryAt = 0
     }
 
     func leaveClusters() {
@@ -44,129 +43,11 @@ extension Loop {
         isClustered = false
     }
 
-    // MARK: Connecting
-
-    private func connect(_ cluster: Cluster) {
-        cluster.retryAt = 0
-        cluster.attemptDeadline = now + cluster.connectTimeout
-        cluster.nextAddress = 0
-        let url = cluster.url
-        if url.host.isEmpty {
-            guard let address = RemoteAddress(path: url.socketPath) else { return }
-            cluster.addresses = [address]
-            return connectNext(cluster)
-        }
-        if let address = Resolver.literal(url.host, port: url.port) {
-            cluster.addresses = [address]
-            return connectNext(cluster)
-        }
-        do throws(SystemError) {
-            cluster.lookup = try Resolver.start(
-                url.host, port: url.port, on: events, owner: Unmanaged.passUnretained(cluster).toOpaque()
-            ) { owner, addresses, count, status in
-                let cluster = Unmanaged<Cluster>.fromOpaque(owner).takeUnretainedValue()
-                guard let loop = cluster.loop else { return }
-                Loop.dispatch(loop.toOpaque()) {
-                    let found = addresses?.assumingMemoryBound(to: RemoteAddress.self)
-                    $0.resolved(cluster, UnsafeBufferPointer(start: found, count: count), status)
-                }
-            }
-        } catch {
-            fail(cluster, .unreachable, error.text)
-        }
-    }
-
-    private func resolved(
-        _ cluster: Cluster, _ addresses: UnsafeBufferPointer<RemoteAddress>, _ status: Int32
-    ) {
-        cluster.lookup = nil
-        if addresses.isEmpty { return fail(cluster, .unreachable, Resolver.sentence(status)) }
-        cluster.addresses = Array(addresses)
-        connectNext(cluster)
-    }
-
-    private func connectNext(_ cluster: Cluster) {
-        var text = ascii("no address")
-        while cluster.nextAddress < cluster.addresses.count {
-            do throws(SystemError) {
-                let address = cluster.addresses[cluster.nextAddress]
-                cluster.nextAddress += 1
-                cluster.commands = try BrokerLink.open(cluster, to: address, isSubscriber: false, on: self)
-                return
-            } catch {
-                text = error.text
-            }
-        }
-        fail(cluster, .unreachable, text)
-    }
-
-    func linkReady(_ link: BrokerLink) {
-        if link.phase == .closed { return }
-        let cluster = link.cluster
-        let wasConnecting = link.phase == .connecting
-        guard let wrong = link.ready(on: self), link.phase != .closed else { return }
-        if wasConnecting, !link.isSubscriber, cluster.nextAddress < cluster.addresses.count {
-            link.close()
-            return connectNext(cluster)
-        }
-        fail(cluster, wrong.fault, wrong.text)
-    }
-
-    func linkOpened(_ link: BrokerLink) {
-        let cluster = link.cluster
-        if link.isSubscriber { return cluster.node.broker.subscriberOpened() }
-        cluster.node.broker.commandsOpened()
-        do throws(SystemError) {
-            let address = cluster.addresses[cluster.nextAddress - 1]
-            cluster.subscriber = try BrokerLink.open(cluster, to: address, isSubscriber: true, on: self)
-        } catch {
-            fail(cluster, .unreachable, error.text)
-        }
-    }
-
-    /// Both links end, and another attempt is made later.
-    private func fail(_ cluster: Cluster, _ fault: BrokerFault, _ text: [UInt8]) {
-        if cluster.server == nil { return }
-        let wasLinked = cluster.node.isLinked
-        abandon(cluster)
-        let before = cluster.fault
-        cluster.setFault(fault, text)
-        let decision = cluster.reconnect.ended(
-            .unreachable, now: now, random: Crypto.randomUInt64(), mayRefresh: false,
-            cluster.reconnectSettings)
-        var delay = cluster.reconnectSettings.max
-        if case .wait(let milliseconds, _) = decision, !fault.isLasting { delay = milliseconds }
-        cluster.retryAt = now + delay
-        cluster.updateView(now: now)
-        // Once for each change, not for each attempt.
-        if wasLinked || before != fault {
-            log(
-                .warning, "cluster", "messages are not forwarded",
-                LogFields().adding("broker", cluster.url.text).adding("reason", fault.sentence)
-                    .adding("text", text).adding("retry_ms", delay))
-        }
-        noteQueued()
-    }
-
-    private func abandon(_ cluster: Cluster) {
-        if let lookup = cluster.lookup { Resolver.cancel(lookup) }
-        cluster.lookup = nil
-        cluster.commands?.close()
-        cluster.subscriber?.close()
-        cluster.commands = nil
-        cluster.subscriber = nil
-        cluster.attemptDeadline = 0
-        cluster.add(.unconfirmed, UInt64(cluster.node.broker.lost()))
-        cluster.leaseDue = 0
-        _ = cluster.claims.settle()
-        cluster.node.closed(now: now)
-    }
-
     // MARK: Replies
 
     /// A reply lies in the reader.
     func linkReplied(_ link: BrokerLink) {
-        let cluster = link.cluster
+        let server = link.server
         let pieces = link.reader.pieces
         if link.isSubscriber {
             if pieces.count == 4, pieces[0].number == 3, pieces[1].kind == .string,
@@ -174,12 +55,13 @@ extension Loop {
             {
                 return
             }
-            return take(cluster, cluster.node.broker.subscriberReply(copy(link.reader)))
+            return take(server, server.broker.subscriberReply(copy(link.reader)))
         }
+        if server.finder != nil { return takeFound(server, server.finder!.reply(copy(link.reader))) }
         if pieces.count == 1, pieces[0].kind == .integer {
-            return take(cluster, cluster.node.broker.commandReply(number: pieces[0].number))
+            return take(server, server.broker.commandReply(number: pieces[0].number))
         }
-        take(cluster, cluster.node.broker.commandReply(copy(link.reader)))
+        take(server, server.broker.commandReply(copy(link.reader)))
     }
 
     private func copy(_ reader: RedisReader) -> [ReplyPiece] {
@@ -191,20 +73,26 @@ extension Loop {
         return copies
     }
 
-    private func take(_ cluster: Cluster, _ event: BrokerEvent) {
+    private func take(_ server: BrokerServer, _ event: BrokerEvent) {
+        let cluster = server.cluster
         switch event {
         case .nothing: break
         case .opened(let secret):
-            cluster.node.opened(secret)
-            renewClaims(cluster)
+            if server.broker.isShard { listenToItself(server) }
+            if let secret { cluster.node.opened(secret) }
+            if server.isHome, server.broker.hasPlaces { renewClaims(cluster) }
+        case .isShard: useShards(server)
         case .claimed(let number, let isGranted): claimed(cluster, number, isGranted)
         case .leaseEnded: renewClaims(cluster)
-        case .failed(let fault, let text): fail(cluster, fault, text)
+        case .failed(let fault, let text): fail(server, fault, text)
+        case .moved(let isMessage):
+            if isMessage { cluster.add(.notForwarded) }
+            findSoon(cluster)
         case .notPublished(let text):
             cluster.add(.notForwarded)
             log(
                 .warning, "cluster", "Redis did not take a message",
-                LogFields().adding("broker", cluster.url.text).adding("text", text))
+                LogFields().adding("broker", server.name).adding("text", text))
         }
     }
 
@@ -213,33 +101,32 @@ extension Loop {
         _ link: BrokerLink, _ what: RedisReader.Piece, _ channel: RedisReader.Piece,
         _ payload: RedisReader.Piece
     ) -> Bool {
-        let cluster = link.cluster
-        let word = link.reader.bytes(what)
+        let server = link.server
+        let cluster = server.cluster
         let name = link.reader.bytes(channel)
-        if word.elementsEqual(ascii("message")), payload.kind == .string {
+        guard let heard = Heard(link.reader.bytes(what).span) else { return false }
+        let isProbe = name.elementsEqual(server.broker.probeChannel)
+        switch heard {
+        case .message:
+            if payload.kind != .string { return false }
             let bytes = link.reader.bytes(payload)
+            if isProbe {
+                server.broker.heardItself(bytes.span)
+                return true
+            }
             deliver(cluster, cluster.node.receive(name.span, bytes.span, now: now), name, bytes)
-            applyEffects(cluster)
-            return true
-        }
-        if word.elementsEqual(ascii("subscribe")) {
+        case .subscribed:
             let wasLinked = cluster.node.isLinked
-            cluster.node.subscribed(name.span, now: now)
-            if !wasLinked, cluster.node.isLinked { linked(cluster) }
-            applyEffects(cluster)
-            return true
+            cluster.node.subscribed(name.span, at: server.broker.number, now: now)
+            if isProbe || !server.broker.isShard && !wasLinked && cluster.node.isLinked { linked(server) }
+            if wasLinked != cluster.node.isLinked { tellFault(cluster) }
+        case .unsubscribed:
+            if cluster.node.unsubscribed(name.span, at: server.broker.number, now: now) || isProbe {
+                findSoon(cluster)
+            }
         }
-        return word.elementsEqual(ascii("unsubscribe"))
-    }
-
-    private func linked(_ cluster: Cluster) {
-        cluster.attemptDeadline = 0
-        cluster.reconnect.opened(now: now)
-        cluster.add(.connected)
-        cluster.setFault(.none, [])
-        log(
-            .info, "cluster", "the broker is connected",
-            LogFields().adding("broker", cluster.url.text).adding("node", cluster.settings.nodeName))
+        applyEffects(cluster)
+        return true
     }
 
     private func deliver(
@@ -356,28 +243,39 @@ extension Loop {
     }
 
     private func flush(_ cluster: Cluster) {
-        guard let commands = cluster.commands else { return }
-        if !cluster.node.broker.output.isEmpty, let wrong = commands.send(&cluster.node.broker.output) {
-            return fail(cluster, wrong.fault, wrong.text)
+        for server in cluster.servers {
+            if let wrong = flush(server) { fail(server, wrong.fault, wrong.text) }
         }
-        cluster.node.broker.waitingBytes = commands.waitingBytes
+        if let finder = cluster.finder, let wrong = finder.commands?.send(&finder.finder!.output) {
+            fail(finder, wrong.fault, wrong.text)
+        }
         cluster.updateView(now: now)
-        guard let subscriber = cluster.subscriber else { return }
-        if !cluster.node.broker.subscriberOutput.isEmpty,
-            let wrong = subscriber.send(&cluster.node.broker.subscriberOutput)
-        {
-            fail(cluster, wrong.fault, wrong.text)
-        }
+    }
+
+    private func flush(_ server: BrokerServer) -> (fault: BrokerFault, text: [UInt8])? {
+        guard let commands = server.commands else { return nil }
+        let broker = server.broker
+        if !broker.output.isEmpty, let wrong = commands.send(&broker.output) { return wrong }
+        broker.waitingBytes = commands.waitingBytes
+        if broker.subscriberOutput.isEmpty { return nil }
+        return server.subscriber?.send(&broker.subscriberOutput)
     }
 
     // MARK: Time
 
     var clustersDue: UInt64? {
         var due: UInt64?
+        func note(_ moment: UInt64) {
+            if moment > 0, due == nil || moment < due! { due = moment }
+        }
         for cluster in clusters {
-            for moment in [cluster.retryAt, cluster.attemptDeadline, cluster.leaseDue, cluster.node.due ?? 0]
-            where moment > 0 && (due == nil || moment < due!) {
-                due = moment
+            note(cluster.leaseDue)
+            note(cluster.node.due ?? 0)
+            note(cluster.finder?.attemptDeadline ?? cluster.findAt)
+            for server in cluster.servers {
+                note(server.retryAt)
+                note(server.attemptDeadline)
+                note(server.probeAt)
             }
         }
         return due
@@ -392,11 +290,7 @@ extension Loop {
                 applyEffects(cluster)
             }
             if cluster.leaseDue > 0, cluster.leaseDue <= now { renewLease(cluster) }
-            if cluster.node.isLinked, cluster.node.isDeaf { fail(cluster, .deaf, []) }
-            if cluster.attemptDeadline > 0, cluster.attemptDeadline <= now {
-                fail(cluster, .unreachable, ascii("Redis did not answer in time"))
-            }
-            if cluster.retryAt > 0, cluster.retryAt <= now { connect(cluster) }
+            tickServers(cluster)
             cluster.updateView(now: now)
         }
     }

@@ -17,23 +17,22 @@ extension Loop {
     }
 
     func claim(_ cluster: Cluster, _ connection: ConnectionID, _ user: ByteString) {
-        let isAsked = cluster.node.broker.isOpen
-        let number = cluster.claims.add(connection.raw, user, isAsked: isAsked)
-        if !isAsked { return }
-        cluster.node.broker.claim(
+        let home = cluster.placesServer
+        let number = cluster.claims.add(connection.raw, user, isAsked: home != nil)
+        home?.claim(
             number, user, countMax: cluster.userConnectionsMax, cluster.placesText, cluster.settings.lease)
     }
 
     func unclaim(_ cluster: Cluster, _ connection: ConnectionID) {
         guard let user = cluster.claims.remove(connection.raw) else { return }
-        cluster.node.broker.leave(user, cluster.placesText, cluster.settings.lease)
+        cluster.placesServer?.leave(user, cluster.placesText, cluster.settings.lease)
     }
 
     func claimed(_ cluster: Cluster, _ number: UInt64, _ isGranted: Bool) {
         switch cluster.claims.answer(number, isGranted: isGranted) {
         case .nothing: break
         case .giveBack(let user):
-            cluster.node.broker.leave(user, cluster.placesText, cluster.settings.lease)
+            cluster.placesServer?.leave(user, cluster.placesText, cluster.settings.lease)
         case .refused(let connection):
             cluster.add(.placesRefused)
             let id = ConnectionID(raw: connection)
@@ -49,17 +48,17 @@ extension Loop {
         cluster.placesTerm += 1
         renewLease(cluster, isFirst: true)
         for (user, count) in cluster.claims.settle() {
-            cluster.node.broker.setPlaces(user, count, cluster.placesText, cluster.settings.lease)
+            cluster.placesServer?.setPlaces(user, count, cluster.placesText, cluster.settings.lease)
         }
     }
 
     /// All places of this process are free.
     func endClaims(_ cluster: Cluster) {
-        if cluster.placesTerm > 0 { cluster.node.broker.renewLease(cluster.placesText, 0, isFirst: true) }
+        if cluster.placesTerm > 0 { cluster.placesServer?.renewLease(cluster.placesText, 0, isFirst: true) }
     }
 
     func renewLease(_ cluster: Cluster, isFirst: Bool = false) {
-        cluster.node.broker.renewLease(cluster.placesText, cluster.settings.lease, isFirst: isFirst)
+        cluster.placesServer?.renewLease(cluster.placesText, cluster.settings.lease, isFirst: isFirst)
         cluster.leaseDue = now + cluster.settings.lease / 3
     }
 }

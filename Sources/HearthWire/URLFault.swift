@@ -22,6 +22,9 @@ package struct URLFault: Error, Equatable {
         case proxyHasPath
         case noRedis
         case badDatabase
+        case tooManyHosts
+        case missingMaster
+        case unknownParameter
     }
 
     package let kind: Kind
@@ -54,8 +57,12 @@ package struct URLFault: Error, Equatable {
         case .redirectLeavesSocket: "a redirect may not lead from a socket of this machine to a network"
         case .proxyScheme: "the address of a proxy must begin with http://"
         case .proxyHasPath: "the address of a proxy is http://host:port, without a path"
-        case .noRedis: "the address must begin with redis://, rediss:// or unix:"
+        case .noRedis: "the address must begin with redis://, rediss://, redis+sentinel:// or unix:"
         case .badDatabase: "the database must be a number up to 65535: redis://host:port/0, unix:/path?db=0"
+        case .tooManyHosts: "an address has at most 32 hosts"
+        case .missingMaster: "the name of the master is missing: redis+sentinel://host:port,host:port/name"
+        case .unknownParameter:
+            "an address of sentinels has the parameters sentinel_user and sentinel_password"
         }
     }
 }

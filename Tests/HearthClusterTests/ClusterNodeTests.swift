@@ -184,7 +184,7 @@ struct ClusterNodeTests {
         let (first, _) = pair()
         exchange.pass(20_000)
         #expect(!first.isDeaf)
-        exchange.loses = { $0.starts(with: utf8("t:n:")) }
+        exchange.loses = { $0.starts(with: utf8("t:{t:}n:")) }
         exchange.pass(11_000)
         #expect(first.isDeaf)
     }
@@ -220,5 +220,48 @@ struct ClusterNodeTests {
         // The first was received before.
         #expect(received + second.counts.missed == sent + 1)
         #expect(second.counts.duplicates == 0)
+    }
+
+    @Test("whatever a broker loses, repeats and delays: once, in order, and what is missing is counted")
+    func unreliable() {
+        var seed: UInt64 = 1
+        func random(_ count: Int) -> Int {
+            seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(seed >> 33) % count
+        }
+        let nodes = (0..<3).map { _ in exchange.add() }
+        for node in nodes {
+            exchange.open(node)
+            hold(node, "r")
+        }
+        var heard = [[[Int]]](repeating: [[Int]](repeating: [], count: 3), count: 3)
+        func note(_ delivered: [String]) {
+            for text in delivered {
+                let words = text.split(separator: " ")
+                heard[Int(words[0])!][Int(words[2])!].append(Int(words[3])!)
+            }
+        }
+        let rounds = 2000
+        for number in 0...rounds {
+            let isTroubled = number > 0 && number < rounds
+            exchange.fate = { $0 == utf8("t:r:r") && isTroubled ? Fate.allCases[random(4)] : .carried }
+            for (index, node) in nodes.enumerated() {
+                _ = node.say("\(index) \(number)", in: "r", now: exchange.now)
+            }
+            note(exchange.settle())
+            if random(5) == 0 { note(exchange.release()) }
+        }
+        note(exchange.release())
+        for (receiver, node) in nodes.enumerated() {
+            var received = 0
+            for origin in 0..<3 where origin != receiver {
+                let numbers = heard[receiver][origin]
+                #expect(numbers == Array(Set(numbers)).sorted())
+                #expect(numbers.first == 0 && numbers.last == rounds)
+                received += numbers.count
+            }
+            #expect(heard[receiver][receiver].isEmpty)
+            #expect(received + Int(node.counts.missed) == 2 * (rounds + 1))
+        }
     }
 }

@@ -183,7 +183,7 @@ struct PresenceTests {
         join(0, "own")
         join(1, "ann")
         // Its beats are lost, but it hears.
-        exchange.loses = { $0 == utf8("t:b:") }
+        exchange.loses = { $0 == utf8("t:{t:}b:") }
         pass(3500)
         #expect(owners[0].users("r") == [])
         exchange.loses = { _ in false }

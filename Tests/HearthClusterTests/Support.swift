@@ -3,12 +3,17 @@ import HearthCluster
 
 func utf8(_ text: String) -> [UInt8] { Array(text.utf8) }
 
-/// A broker in memory: it carries messages between nodes of one test, and can be cut off.
+enum Fate: CaseIterable { case carried, lost, repeated, delayed }
+
+/// A broker in memory: it carries messages between nodes of one test, does to them what it is told to, and
+/// can be cut off.
 final class Exchange {
     var nodes: [ClusterNode<MemoryBroker>] = []
     var now: UInt64 = 1000
     /// What the broker loses.
     var loses: (_ channel: [UInt8]) -> Bool = { _ in false }
+    var fate: (_ channel: [UInt8]) -> Fate = { _ in .carried }
+    private var delayed: [([UInt8], [UInt8])] = []
     /// What each node answers to questions; nil: nothing.
     var answers: LocalAnswer?
     private(set) var publishedCount = 0
@@ -49,19 +54,35 @@ final class Exchange {
             for node in nodes {
                 for name in node.broker.takeAsked() {
                     isDone = false
-                    node.subscribed(name.span, now: now)
+                    node.subscribed(name.span, at: node.broker.place(of: name.span) ?? 0, now: now)
                 }
                 for (channel, bytes) in node.broker.takePublished() {
                     isDone = false
                     publishedCount += 1
                     if loses(channel) { continue }
-                    for (index, other) in nodes.enumerated() where other.broker.listens(to: channel) {
-                        if let text = deliver(channel, bytes, to: other) {
-                            delivered.append("\(index) \(text)")
-                        }
+                    switch fate(channel) {
+                    case .carried: delivered += deliver(channel, bytes)
+                    case .repeated: delivered += deliver(channel, bytes) + deliver(channel, bytes)
+                    case .delayed: delayed.append((channel, bytes))
+                    case .lost: break
                     }
                 }
             }
+        }
+        return delivered
+    }
+
+    /// What was delayed arrives, the last first.
+    func release() -> [String] {
+        var delivered: [String] = []
+        while let (channel, bytes) = delayed.popLast() { delivered += deliver(channel, bytes) }
+        return delivered
+    }
+
+    private func deliver(_ channel: [UInt8], _ bytes: [UInt8]) -> [String] {
+        var delivered: [String] = []
+        for (index, node) in nodes.enumerated() where node.broker.listens(to: channel) {
+            if let text = deliver(channel, bytes, to: node) { delivered.append("\(index) \(text)") }
         }
         return delivered
     }
@@ -96,6 +117,9 @@ final class Exchange {
 
 struct MemoryBroker: Broker {
     var isOpen = false
+    var keepsOrder = true
+    /// The servers that have the channels; nil: it is away.
+    var placed: (_ channel: [UInt8]) -> UInt32? = { _ in 0 }
     var output: [UInt8] = []
     /// Messages that fit before the broker is full.
     var room = Int.max
@@ -104,11 +128,16 @@ struct MemoryBroker: Broker {
     private var asked: [[UInt8]] = []
     private var channels = Set<ByteString>()
 
-    mutating func beginMessage(to channel: borrowing Span<UInt8>, count: Int) -> Bool {
-        if room == 0 { return false }
+    func place(of channel: borrowing Span<UInt8>) -> UInt32? {
+        isOpen ? placed(ByteString(channel).bytes) : nil
+    }
+
+    mutating func beginMessage(to channel: borrowing Span<UInt8>, count: Int) -> Published {
+        if place(of: channel) == nil { return .away }
+        if room == 0 { return .full }
         room -= 1
         self.channel = ByteString(channel).bytes
-        return true
+        return .sent
     }
 
     mutating func endMessage() {

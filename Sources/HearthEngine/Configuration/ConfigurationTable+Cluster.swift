@@ -3,7 +3,8 @@ extension ConfigurationKey {
     static let cluster: [ConfigurationEntry] = [
         ConfigurationEntry(
             .redisURL, "redis_url", .text, standard: "", .server,
-            "Redis through which servers of several processes are one: redis://USER:PASSWORD@HOST:6379/0."),
+            "Redis that makes processes one: redis://USER:PASSWORD@HOST:6379/0, redis+sentinel://HOST/NAME."
+        ),
         ConfigurationEntry(
             .redisPrefix, "redis_prefix", .text, standard: "ws:", .server,
             "What names of channels and keys begin with; servers with the same one belong together."),

@@ -70,6 +70,14 @@ async def member(server, user, room="r"):
         yield peer
 
 
+def allow_documented_user(*servers):
+    """A user with the password "pw" who may do what docs/scaling.md says that processes need, and no more."""
+    text = (ROOT / "docs/scaling.md").read_text()
+    words = text[text.index("ACL SETUSER hearth") :].split("\n\n")[0].split()
+    for server in servers:
+        assert server.call(*(word.replace(">password", ">pw") for word in words)) == "OK"
+
+
 async def until_heard(redis, channel, count=1):
     """Until so many processes listen to a channel."""
     for _ in range(WAIT_SECONDS * 20):

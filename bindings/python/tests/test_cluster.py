@@ -6,9 +6,19 @@ import shutil
 import subprocess
 
 import pytest
-from cluster_tools import is_well, loops, member, new_host, node, nodes, redis, until_heard  # noqa: F401
+from cluster_tools import (  # noqa: F401
+    allow_documented_user,
+    is_well,
+    loops,
+    member,
+    new_host,
+    node,
+    nodes,
+    redis,
+    until_heard,
+)
 from conftest import ROOT, until
-from redis_server import WAIT_SECONDS, free_port
+from redis_server import WAIT_SECONDS, Redis, free_port, generation
 
 import hearth
 
@@ -201,6 +211,18 @@ async def reason(server):
     return server.stats()["health"]["reasons"][0]
 
 
+async def test_a_user_who_may_do_what_is_documented_is_enough(redis):
+    allow_documented_user(redis)
+    url = redis.url.replace("redis://", "redis://hearth:pw@")
+    async with nodes(redis, redis_url=url, max_connections_per_user=2) as (first, second):
+        async with member(first, "ann") as ann, member(second, "ben"):
+            await until(lambda: redis.call("hlen", "ws:{ws:}l:ann") == "1")
+            second.room("r").broadcast("x")
+            assert await ann.receive() == "x"
+        await until(lambda: redis.call("exists", "ws:{ws:}l:ann") == "0")
+        assert is_well(first) and is_well(second)
+
+
 async def test_a_wrong_password_is_told(redis):
     redis.call("config", "set", "requirepass", "right")
     wrong = f"redis://:wrong@127.0.0.1:{redis.port}"
@@ -227,10 +249,10 @@ async def test_redis_without_memory_is_told(redis):
 
 
 async def test_a_prefix_of_another_program_is_told(redis):
-    redis.call("lpush", "ws:secret", "x")
+    redis.call("lpush", "ws:{ws:}secret", "x")
     async with node(redis) as server:
         assert "redis_prefix" in await reason(server)
-    redis.call("set", "other:secret", "short")
+    redis.call("set", "other:{other:}secret", "short")
     async with node(redis, redis_prefix="other:") as server:
         assert "redis_prefix" in await reason(server)
 
@@ -240,6 +262,17 @@ async def test_a_redis_that_is_too_old_is_told(redis):
     redis.start("--rename-command", "HELLO", "")
     async with node(redis) as server:
         assert "older" in await reason(server)
+
+
+@pytest.mark.skipif(generation() != 6, reason="this Redis is not the one of HEARTH_REDIS_SERVER")
+async def test_a_redis_cluster_that_is_too_old_is_told():
+    redis = Redis("--cluster-enabled", "yes", port=free_port(55535))
+    try:
+        async with node(redis, redis_url=f"redis://127.0.0.1:{redis.port}") as server:
+            await until(lambda: "older than Redis 7" in server.stats()["cluster"]["reason"])
+            assert not is_well(server)
+    finally:
+        redis.close()
 
 
 async def test_what_is_no_redis_is_told():
@@ -277,7 +310,7 @@ async def test_a_unix_socket_and_a_database_of_redis_will_do(redis):
     redis.kill()
     redis.start("--unixsocket", path)
     async with nodes(redis, 1, redis_url=f"unix:{path}?db=3") as (server,):
-        assert redis.call("-n", "3", "exists", "ws:secret") == "1"
+        assert redis.call("-n", "3", "exists", "ws:{ws:}secret") == "1"
         async with member(server, "ann") as ann:
             server.broadcast("here")
             assert await ann.receive() == "here"

@@ -127,14 +127,14 @@ async def test_places_of_a_user_are_counted_over_processes(redis):
     async with nodes(redis, 3, max_connections_per_user=2) as (first, second, third):
         async with member(first, "ann"):
             async with member(second, "ann"):
-                await until(lambda: redis.call("hlen", "ws:l:ann") == "2")
+                await until(lambda: redis.call("hlen", "ws:{ws:}l:ann") == "2")
                 assert await closing_code(third, "ann") == 4503
                 assert third.stats()["cluster"]["places_refused"] == 1
-            await until(lambda: redis.call("hlen", "ws:l:ann") == "1")
+            await until(lambda: redis.call("hlen", "ws:{ws:}l:ann") == "1")
             async with member(third, "ann"), member(third, "ben"):
-                await until(lambda: redis.call("hlen", "ws:l:ann") == "2")
+                await until(lambda: redis.call("hlen", "ws:{ws:}l:ann") == "2")
                 assert await closing_code(second, "ann") == 4503
-        await until(lambda: redis.call("exists", "ws:l:ann") == "0")
+        await until(lambda: redis.call("exists", "ws:{ws:}l:ann") == "0")
 
 
 async def test_a_hundred_connections_at_once_get_as_many_places_as_there_are(redis):
@@ -154,7 +154,7 @@ async def test_places_of_a_process_that_died_are_free_when_its_lease_ends(redis)
     async with nodes(redis, 1, max_connections_per_user=1) as (first,):
         process, port = await start_process(f"redis_url={redis.url}", "max_connections_per_user=1")
         async with connect(f"ws://127.0.0.1:{port}/as/ann/r", proxy=None):
-            await until(lambda: redis.call("hlen", "ws:l:ann") == "1")
+            await until(lambda: redis.call("hlen", "ws:{ws:}l:ann") == "1")
             process.kill()
             assert await closing_code(first, "ann") == 4503
         await asyncio.sleep(1.5)
@@ -167,10 +167,10 @@ async def test_places_of_a_process_that_died_are_free_when_its_lease_ends(redis)
 async def test_places_are_counted_again_when_redis_has_lost_them(redis):
     async with nodes(redis, 2, max_connections_per_user=1) as (first, second):
         async with member(first, "ann"):
-            await until(lambda: redis.call("hlen", "ws:l:ann") == "1")
+            await until(lambda: redis.call("hlen", "ws:{ws:}l:ann") == "1")
             redis.kill()
             redis.start()
-            await until(lambda: redis.call("hlen", "ws:l:ann") == "1")
+            await until(lambda: redis.call("hlen", "ws:{ws:}l:ann") == "1")
             await until(lambda: is_well(first) and is_well(second))
             assert await closing_code(second, "ann") == 4503
 
@@ -178,7 +178,7 @@ async def test_places_are_counted_again_when_redis_has_lost_them(redis):
 async def test_a_place_that_was_left_while_redis_was_away_is_free_when_it_is_back(redis):
     async with nodes(redis, 2, max_connections_per_user=1) as (first, second):
         async with member(first, "ann"):
-            await until(lambda: redis.call("hlen", "ws:l:ann") == "1")
+            await until(lambda: redis.call("hlen", "ws:{ws:}l:ann") == "1")
             redis.signal(signal.SIGSTOP)
             await until(lambda: not is_well(first))
         await until(lambda: first.connection_count == 0)
@@ -196,7 +196,7 @@ async def test_places_of_a_server_that_stopped_are_free_at_once(redis):
     async with nodes(redis, 1, max_connections_per_user=1, node_lease="30s") as (second,):
         async with nodes(redis, 1, max_connections_per_user=1, node_lease="30s") as (first,):
             async with member(first, "ann"):
-                await until(lambda: redis.call("hlen", "ws:l:ann") == "1")
+                await until(lambda: redis.call("hlen", "ws:{ws:}l:ann") == "1")
                 await first.stop(grace=0)
         async with member(second, "ann") as ann:
             await asyncio.sleep(0.3)
