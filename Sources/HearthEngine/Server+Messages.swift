@@ -172,7 +172,7 @@ extension Server {
         collect { loop, add in
             guard let found = loop.hub.findRoom(server: number, room.span) else { return }
             for index in 0..<loop.hub.memberCount(found) {
-                add(loop.connections[loop.hub.member(found, at: index)].id.raw)
+                add(loop.connections.place(loop.hub.member(found, at: index)).pointee.id.raw)
             }
         }
     }
@@ -181,7 +181,7 @@ extension Server {
         collect { loop, add in
             guard let found = loop.hub.findUser(server: number, user.span) else { return }
             for index in 0..<loop.hub.connectionCount(user: found) {
-                add(loop.connections[loop.hub.connection(user: found, at: index)].id.raw)
+                add(loop.connections.place(loop.hub.connection(user: found, at: index)).pointee.id.raw)
             }
         }
     }
@@ -222,7 +222,7 @@ extension Loop {
         var count = 0
         for index in 0..<hub.memberCount(room) {
             let slot = hub.member(room, at: index)
-            if connections[slot].id == exception.connection { continue }
+            if connections.place(slot).pointee.id == exception.connection { continue }
             if let user = exception.user, let other = hub.user(of: slot), hub.userName(other) == user {
                 continue
             }

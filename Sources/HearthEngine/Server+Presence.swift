@@ -33,7 +33,7 @@ extension Server {
                 let slot = loop.hub.member(found, at: index)
                 guard let user = loop.hub.user(of: slot) else { continue }
                 guard let number = numbers[loop.hub.userName(user)] else { continue }
-                connections[number].append(loop.connections[slot].id.raw)
+                connections[number].append(loop.connections.place(slot).pointee.id.raw)
             }
         }
         var records: [[UInt8]] = []
