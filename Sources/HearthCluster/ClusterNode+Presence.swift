@@ -46,7 +46,10 @@ extension ClusterNode {
                 index += 1
             }
             if index == users.count { message.flags.insert(.last) }
-            if asks, message.flags.contains(.last) { message.flags.insert(.asks) }
+            if asks, message.flags.contains(.last) {
+                message.flags.insert(.asks)
+                if node == nil, hasHeard(home) { message.flags.insert(.again) }
+            }
             sendOwn(message, channel, name: room.bytes, first: bytes)
         } while index < users.count
     }

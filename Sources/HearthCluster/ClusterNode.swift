@@ -127,6 +127,9 @@ package final class ClusterNode<Carrier: Broker> {
         return channel
     }
 
+    /// The process has heard others on the channel.
+    func hasHeard(_ channel: UInt32) -> Bool { !table.channels[channel].arrivals.isEmpty }
+
     /// A channel to be spoken to; nil: there are too many.
     func reach(_ kind: ChannelKind, _ name: borrowing Span<UInt8>, now: UInt64) -> UInt32? {
         guard let channel = table.findOrAdd(kind, name, countMax: settings.channelsMax) else { return nil }
@@ -371,6 +374,9 @@ package final class ClusterNode<Carrier: Broker> {
             }
             if message.kind == .snapshot {
                 receiveSnapshot(message, payload)
+                if message.flags.contains(.again), table.channels[channel].sequence > 0 {
+                    sendOwn(NodeMessage(.mark), channel)
+                }
             } else {
                 receivePresence(message, payload, in: roomName(channel))
             }

@@ -30,6 +30,8 @@ package enum NodeMessageKind: UInt8 {
     case left = 10
     case question = 11
     case answer = 12
+    /// Nothing but its number, by which those who were away learn what they have missed.
+    case mark = 13
 }
 
 package struct NodeMessageFlags: OptionSet {
@@ -48,6 +50,8 @@ package struct NodeMessageFlags: OptionSet {
     package static var last: NodeMessageFlags { NodeMessageFlags(rawValue: 32) }
     /// The sender wants to know the same of the others.
     package static var asks: NodeMessageFlags { NodeMessageFlags(rawValue: 64) }
+    /// The sender has heard the channel before, and was away.
+    package static var again: NodeMessageFlags { NodeMessageFlags(rawValue: 128) }
 }
 
 package enum NodeMessageFault: Error {

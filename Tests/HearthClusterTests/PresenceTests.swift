@@ -205,6 +205,23 @@ struct PresenceTests {
         #expect(owners[0].users("r") == ["ben", "cid"])
     }
 
+    @Test("who was cut off learns what it has missed though nothing is said any more")
+    func tails() {
+        join(0, "ann")
+        join(1, "ben")
+        let (first, second) = (owners[0].node, owners[1].node)
+        for text in ["1", "2"] { _ = first.say(text, in: "r", now: exchange.now) }
+        settle()
+        exchange.cut(second)
+        for text in ["3", "4", "5"] { _ = first.say(text, in: "r", now: exchange.now) }
+        settle()
+        #expect(second.counts.missed == 0)
+        exchange.open(second)
+        settle()
+        #expect(second.counts.missed == 3)
+        #expect(first.counts.missed == 0 && first.counts.duplicates == 0)
+    }
+
     @Test("a room that nobody here is in any more has nobody elsewhere, as far as is known here")
     func leavingRooms() {
         join(0, "own")

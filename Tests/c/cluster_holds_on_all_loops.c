@@ -34,7 +34,7 @@ static void name(struct world *world, const hearth_event *event) {
 static void start(const char *settings) {
     char all[512];
     redis_start(&redis);
-    snprintf(all, sizeof all, "threads=2 %s", settings);
+    snprintf(all, sizeof all, "threads=2 ping_interval=600s %s", settings);
     for (int i = 0; i < 2; i++) {
         nodes[i] = node_new(&redis, i ? "b" : "a", all);
         nodes[i]->on_event = name;
@@ -58,6 +58,14 @@ struct member {
     int begin;
 };
 
+/* What the nodes say about messages that do not come. */
+static void explain(void) {
+    static const char *const names[] = {"published", "not_forwarded", "unconfirmed", "missed", "connected"};
+    for (int i = 0; i < 2; i++)
+        for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
+            fprintf(stderr, "%c: %s %lld\n", 'a' + i, names[j], node_number(nodes[i], names[j]));
+}
+
 /* Gets the messages of both publishers, from a number on, each once and in order. */
 static void *read_all(void *context) {
     struct member *member = context;
@@ -65,6 +73,8 @@ static void *read_all(void *context) {
     while (next[0] + next[1] < 2 * (member->begin + MESSAGES)) {
         char expected[32];
         struct client_frame *frame = client_receive(member->fd);
+        if (!frame || frame->opcode != CLIENT_TEXT)
+            explain();
         CHECK(frame);
         CHECK_NUMBER(frame->opcode, CLIENT_TEXT);
         int publisher = frame->data[0] == 'b';
