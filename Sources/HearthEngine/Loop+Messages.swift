@@ -144,7 +144,7 @@ extension Loop {
     }
 
     @inline(__always)
-    private func noteBroadcast(_ counters: Counters) {
+    func noteBroadcast(_ counters: Counters) {
         counters.add(.broadcasts)
         broadcastsOfTurn &+= 1
         if broadcastsBegan == 0 {

@@ -76,9 +76,20 @@ extension Loop {
         place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
         var span = MutableSpan(_unsafeStart: bytes, count: count)
         var offset = 0
+        var run = RelayRun()
         while place.pointee.phase == .open {
-            relieveArena()
-            switch place.pointee.session.receive(&span, &offset, limits.pointee) {
+            if hub.arena.turnBytes > Self.turnBytesMax {
+                finish(&run)
+                flushAll()
+            }
+            let event = place.pointee.session.receive(&span, &offset, limits.pointee)
+            if case .message(let opcode, let body) = event,
+                gathers(place, opcode, content(place, body, bytes), &run)
+            {
+                continue
+            }
+            finish(&run)
+            switch event {
             case .needMore:
                 return
             case .message(let opcode, let body):
@@ -102,6 +113,7 @@ extension Loop {
                 protocolFailed(place, error, sendsClose: isFirst)
             }
         }
+        finish(&run)
     }
 
     /// Bytes that came with the request, before the WebSocket was open.

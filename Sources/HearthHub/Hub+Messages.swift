@@ -49,21 +49,24 @@ extension Hub {
     /// Queues a message frame for one connection.
     @inline(__always)
     package func append(_ frame: Segment, to slot: UInt32) -> AppendResult {
-        append(frame, to: slot, members + Int(slot))
+        append(frame, of: 1, to: slot, members + Int(slot))
     }
 
+    /// What has several messages is for an outbox that has room for all of them.
     @inline(__always)
     private func append(
-        _ frame: Segment, to slot: UInt32, _ member: UnsafeMutablePointer<Member>
+        _ frames: Segment, of messages: Int, to slot: UInt32, _ member: UnsafeMutablePointer<Member>
     ) -> AppendResult {
         if !member.pointee.outbox.isOpen { return .closed }
         let bytes = member.pointee.outbox.bytes
-        let count = frame.end &- frame.start
-        if bytes > 0 && UInt64(bytes) &+ UInt64(count) > UInt64(member.pointee.outbox.bytesMax) {
-            return appendToFull(frame, to: slot)
+        let count = frames.end &- frames.start
+        if bytes > 0 || messages > 1,
+            UInt64(bytes) &+ UInt64(count) > UInt64(member.pointee.outbox.bytesMax)
+        {
+            return messages > 1 ? .flushFirst : appendToFull(frames, to: slot)
         }
-        appendAlways(frame, to: slot, member)
-        member.pointee.sent &+= 1
+        appendAlways(frames, to: slot, member)
+        member.pointee.sent &+= UInt64(truncatingIfNeeded: messages)
         return .queued
     }
 
@@ -104,11 +107,12 @@ extension Hub {
 
     /// Queues a frame for every member of a room that is in one of the groups, but the ones left out. Returns
     /// for how many; those that are full are in `overflowing`, not counted. What is ephemeral is not for
-    /// members that have enough to read.
+    /// members that have enough to read. `messages`: so many frames, one behind the other; who has no room
+    /// for all of them is given none.
     @_optimize(speed)
     package func publish(
-        _ frame: Segment, for groups: FrameGroups = .all, room: UInt32, exceptSlot: UInt32?,
-        exceptUser: UInt32?, isEphemeral: Bool = false
+        _ frame: Segment, of messages: Int = 1, for groups: FrameGroups = .all, room: UInt32,
+        exceptSlot: UInt32?, exceptUser: UInt32?, isEphemeral: Bool = false
     ) -> Int {
         var count = 0
         let leftOut = exceptSlot ?? Outbox.none
@@ -124,13 +128,22 @@ extension Hub {
                 continue
             }
             if isEphemeral, !isIdle(slot) { continue }
-            switch append(frame, to: slot, member) {
+            switch append(frame, of: messages, to: slot, member) {
             case .queued: count += 1
             case .flushFirst, .tooSlow: overflowing.append(slot)
             case .dropped, .closed: break
             }
         }
         return count
+    }
+
+    /// Takes the first frame off the front of several.
+    package func takeFirst(of frames: inout Segment) -> Segment {
+        let count = measureFrame(arena.place(of: frames)).count
+        var first = frames
+        first.end = frames.start + UInt32(count)
+        frames.start = first.end
+        return first
     }
 
     // MARK: Full outboxes

@@ -40,7 +40,7 @@ INSTRUCTIONS_MAX = {
     "echo, 64 B text, 16 in flight": 920,
     "echo, 16 KiB binary, 1 in flight": 36000,
     "relay to a room of 10, 64 B text, 1 in flight": 6200,
-    "relay to a room of 10, 64 B text, 16 in flight": 1660,
+    "relay to a room of 10, 64 B text, 16 in flight": 920,
 }
 CALLED = re.compile(r"^cfn=(?:\(\d+\) )?([^'@\n]*)")
 
