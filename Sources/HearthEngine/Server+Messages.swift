@@ -222,7 +222,11 @@ extension Loop {
         var count = 0
         for index in 0..<hub.memberCount(room) {
             let slot = hub.member(room, at: index)
-            if connections.place(slot).pointee.id == exception.connection { continue }
+            // Of the others' connections nothing is read: their loop is at work on them.
+            let leftOut = exception.connection
+            if leftOut.raw != 0, leftOut.slot == slot, connections.place(slot).pointee.id == leftOut {
+                continue
+            }
             if let user = exception.user, let other = hub.user(of: slot), hub.userName(other) == user {
                 continue
             }
