@@ -92,7 +92,7 @@ private func receive(_ bytes: [UInt8], _ channel: [UInt8], _ secret: ClusterSecr
     let node = ClusterNode(settings, Nowhere(), number: 7, epoch: 1, seed: (1, 2))
     _ = node.hold(.room, Array("x".utf8).span)
     node.opened(secret)
-    for kind in 1...12 {
+    for kind in 1...13 {
         guard let kind = NodeMessageKind(rawValue: UInt8(kind)) else { return }
         var message = NodeMessage(kind)
         message.origin = 8

@@ -28,6 +28,11 @@ def generation():
     return int(re.search(r" v=(\d+)", told)[1])
 
 
+def has_tls():
+    linked = subprocess.run(["ldd", shutil.which(REDIS_SERVER) or ""], stdout=subprocess.PIPE)
+    return b"libssl" in linked.stdout
+
+
 def free_port(highest=65535):
     while True:
         with socket.socket() as probe:

@@ -18,7 +18,7 @@ from cluster_tools import (  # noqa: F401
     until_heard,
 )
 from conftest import ROOT, until
-from redis_server import WAIT_SECONDS, Redis, free_port, generation
+from redis_server import WAIT_SECONDS, Redis, free_port, generation, has_tls
 
 import hearth
 
@@ -316,6 +316,7 @@ async def test_a_unix_socket_and_a_database_of_redis_will_do(redis):
             assert await ann.receive() == "here"
 
 
+@pytest.mark.skipif(not has_tls(), reason="this Redis was built without TLS")
 async def test_redis_is_spoken_to_over_tls(redis, tmp_path):
     subprocess.run(["bash", ROOT / "Tests/tls/make_certificates.sh", tmp_path], check=True)
     port = free_port()
