@@ -36,12 +36,14 @@ enum Phase: UInt8 {
 }
 
 struct Connection: ~Copyable {
-    // In an order that leaves no gaps: an idle connection is mostly this.
+    // In an order that leaves no gaps: an idle connection is mostly this. What comes first is the loop's own,
+    // as the thread sanitizer takes a change of anything in it for one of its first bytes.
+
+    /// Milliseconds, monotonic: when the current phase ends by itself; 0: the session says.
+    var deadline: UInt64 = 0
     var id: ConnectionID
     let endpoint: Unmanaged<Endpoint>
     let counters: Counters
-    /// Milliseconds, monotonic: when the current phase ends by itself; 0: the session says.
-    var deadline: UInt64 = 0
     var session: Session
     var context: UnsafeMutableRawPointer?
     /// What it has instead of a socket, if it is of a channel.
