@@ -69,15 +69,15 @@ package final class FrameArena {
     /// Room for `count` bytes of this turn, to be written at once. `count` must be below 2^31.
     @inline(__always)
     package func reserve(_ count: Int) -> (segment: Segment, place: UnsafeMutablePointer<UInt8>) {
-        turnBytes &+= count
+        turnBytes += count
         let number = current
         let chunk = chunks + Int(number)
         let used = chunk.pointee.used
-        if count <= Self.largeBytesMin, used &+ count <= chunk.pointee.capacity {
-            chunk.pointee.used = used &+ count
+        if count <= Self.largeBytesMin, used + count <= chunk.pointee.capacity {
+            chunk.pointee.used = used + count
             let segment = Segment(
                 chunk: number, start: UInt32(truncatingIfNeeded: used),
-                end: UInt32(truncatingIfNeeded: used &+ count),
+                end: UInt32(truncatingIfNeeded: used + count),
                 isHeld: false)
             return (segment, chunk.pointee.base + used)
         }
