@@ -241,7 +241,11 @@ package struct MessageDecoder: ~Copyable {
         let needed = message.count + (to - from)
         if needed > message.capacity {
             let doubled = max(needed, 2 * message.count)
-            message.reserveCapacity(max(256, isFinal ? min(needed + remaining, doubled) : doubled))
+            var larger: [UInt8] = []
+            larger.reserveCapacity(max(256, isFinal ? min(needed + remaining, doubled) : doubled))
+            // An array that grows by itself moves its bytes one by one in Embedded Swift.
+            append(message.span, 0, message.count, to: &larger)
+            message = larger
         }
         append(bytes, from, to, to: &message)
     }
