@@ -13,12 +13,23 @@ app = FastAPI()
 rooms: "defaultdict[str, set[WebSocket]]" = defaultdict(set)
 
 
+async def receive(websocket: WebSocket) -> "str | bytes":
+    message = await websocket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message["code"])
+    return message["text"] if message.get("text") is not None else message["bytes"]
+
+
+async def send(websocket: WebSocket, data: "str | bytes") -> None:
+    await (websocket.send_text(data) if isinstance(data, str) else websocket.send_bytes(data))
+
+
 @app.websocket("/echo")
 async def echo(websocket: WebSocket) -> None:
     await websocket.accept()
     try:
         while True:
-            await websocket.send_text(await websocket.receive_text())
+            await send(websocket, await receive(websocket))
     except WebSocketDisconnect:
         pass
 
@@ -30,9 +41,9 @@ async def talk(websocket: WebSocket, name: str) -> None:
     members.add(websocket)
     try:
         while True:
-            data = await websocket.receive_text()
+            data = await receive(websocket)
             for member in list(members):
-                await member.send_text(data)
+                await send(member, data)
     except WebSocketDisconnect:
         pass
     finally:
