@@ -9,29 +9,6 @@ package enum HTTPSyntax {
         return byte < 0x80 && half &>> UInt64(byte & 0x3F) & 1 != 0
     }
 
-    /// The index of the first byte that is a control character, or `to`. It may stop earlier.
-    @inline(__always)
-    static func skipVisible(_ bytes: borrowing Span<UInt8>, _ from: Int, _ to: Int) -> Int {
-        precondition(from >= 0 && from <= to && to <= bytes.count, "range beyond the bytes")
-        let raw = unsafe bytes.bytes
-        var index = from
-        while index &+ 8 <= to {
-            // Every load ends at `to` or before, which was checked.
-            let word = unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
-            // The high bit of a byte is set if the byte is below 0x20, above 0x7E, or behind one that is.
-            let low = (word &- 0x2020_2020_2020_2020) | word | (word &+ 0x0101_0101_0101_0101)
-            if low & 0x8080_8080_8080_8080 != 0 { break }
-            index &+= 8
-        }
-        while index < to, bytes[index] >= 0x20, bytes[index] < 0x7F { index &+= 1 }
-        return index
-    }
-
-    package static func isToken(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
-        for index in range where !isTokenCharacter(bytes[index]) { return false }
-        return !range.isEmpty
-    }
-
     /// Whether a field's value may have the byte (RFC 9110 5.5): visible, space, tab, or beyond ASCII.
     package static func isValueCharacter(_ byte: UInt8) -> Bool { byte >= 0x20 ? byte != 0x7F : byte == 0x09 }
 
@@ -46,34 +23,7 @@ package enum HTTPSyntax {
         }
     }
 
-    /// Whether the bytes are the word, which is in lower case, whatever the case of theirs.
-    @_optimize(speed)
-    package static func matches(
-        _ bytes: borrowing Span<UInt8>, _ range: Range<Int>, _ word: StaticString
-    ) -> Bool {
-        if range.count != word.utf8CodeUnitCount { return false }
-        precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count, "range beyond the bytes")
-        let start = range.lowerBound
-        for index in 0..<range.count {
-            let byte = unsafe bytes[unchecked: start &+ index]
-            let lower = byte &- 0x41 < 26 ? byte | 0x20 : byte
-            // A static text lives as long as the program, and both counts are the same.
-            if unsafe word.utf8Start[index] != lower { return false }
-        }
-        return true
-    }
-
-    /// The same with the word's case.
-    static func equals(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>, _ word: StaticString) -> Bool {
-        if range.count != word.utf8CodeUnitCount { return false }
-        // As above.
-        for index in 0..<range.count where unsafe word.utf8Start[index] != bytes[range.lowerBound + index] {
-            return false
-        }
-        return true
-    }
-
-    /// The same with a name that the program chose.
+    /// Whether the bytes are the name, which the program chose.
     static func equals(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>, _ name: [UInt8]) -> Bool {
         if range.count != name.count { return false }
         for index in 0..<name.count where bytes[range.lowerBound + index] != name[index] { return false }
@@ -81,6 +31,7 @@ package enum HTTPSyntax {
     }
 
     /// The range without spaces and tabs at its ends.
+    @inline(__always)
     static func trim(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
         var start = range.lowerBound
         var end = range.upperBound

@@ -11,13 +11,9 @@ package struct HeadField {
     }
 
     /// nil: the line has no name that is a token, or white space between it and the colon (RFC 9112 5.1).
-    @_optimize(speed)
     init?(_ bytes: borrowing Span<UInt8>, line: Range<Int>) {
-        var colon = line.lowerBound
-        while colon < line.upperBound, HTTPSyntax.isTokenCharacter(bytes[colon]) { colon += 1 }
-        if colon == line.lowerBound || colon == line.upperBound || bytes[colon] != UInt8(ascii: ":") {
-            return nil
-        }
+        let colon = HTTPSyntax.find(UInt8(ascii: ":"), bytes, line)
+        if colon == line.upperBound || !HTTPSyntax.isToken(bytes, line.lowerBound..<colon) { return nil }
         self.init(
             name: line.lowerBound..<colon, value: HTTPSyntax.trim(bytes, (colon + 1)..<line.upperBound))
     }

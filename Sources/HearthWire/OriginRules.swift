@@ -31,7 +31,7 @@ package struct OriginRules: Sendable {
     }
 
     package func allows(_ head: borrowing RequestHead, _ bytes: borrowing Span<UInt8>) -> Bool {
-        guard let origin = head.value(of: "origin", in: bytes) else { return true }
+        guard head.hasOrigin, let origin = head.value(of: "origin", in: bytes) else { return true }
         let host = head.value(of: "host", in: bytes)
         return allows(
             origin: lowercased(bytes, origin), host: host.map { lowercased(bytes, $0) } ?? [])

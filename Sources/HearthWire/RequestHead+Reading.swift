@@ -2,7 +2,7 @@
 
 extension RequestHead {
     /// Fields that the head itself looks at.
-    private enum Seen {
+    enum Seen {
         static var host: UInt16 { 1 }
         static var contentLength: UInt16 { 2 }
         static var transferEncoding: UInt16 { 4 }
@@ -30,23 +30,19 @@ extension RequestHead {
         webSocketVersion = nil
         offersSubprotocols = false
         var start = bytes[0] == 0x0D ? 2 : 0
-        var lineEnd = Self.lineEnd(bytes, from: start)
+        let lineEnd = Self.lineEnd(bytes, from: start)
         try readRequestLine(bytes, start..<lineEnd)
         start = lineEnd + 2
         while start < end - 2 {
-            lineEnd = Self.lineEnd(bytes, from: start)
             if fields.count == limits.maxFields { throw .tooManyFields }
-            try readField(bytes, start..<lineEnd)
-            start = lineEnd + 2
+            start = try readField(bytes, start..<end) + 2
         }
         try conclude()
     }
 
     private static func lineEnd(_ bytes: borrowing Span<UInt8>, from start: Int) -> Int {
-        var index = start
-        while bytes[index] != 0x0D {
-            index = max(index + 1, HTTPSyntax.skipVisible(bytes, index, bytes.count))
-        }
+        var index = HTTPSyntax.skipVisible(bytes, start, bytes.count)
+        while bytes[index] != 0x0D { index = HTTPSyntax.skipVisible(bytes, index + 1, bytes.count) }
         return index
     }
 
@@ -62,17 +58,22 @@ extension RequestHead {
         if method.isEmpty || index == line.upperBound || bytes[index] != 0x20 { throw .badRequestLine }
         let targetStart = index + 1
         index = targetStart
-        while index < line.upperBound, bytes[index] > 0x20, bytes[index] < 0x7F { index += 1 }
+        index = HTTPSyntax.find(0x20, bytes, targetStart..<line.upperBound)
         target = targetStart..<index
-        if target.isEmpty || index == line.upperBound || bytes[index] != 0x20 { throw .badRequestLine }
+        if target.isEmpty || index == line.upperBound { throw .badRequestLine }
+        if HTTPSyntax.skipVisible(bytes, targetStart, index) < index { throw .badRequestLine }
         try readVersion(bytes, (index + 1)..<line.upperBound)
         knownMethod = Self.method(bytes, method)
-        if HTTPSyntax.equals(bytes, method, "CONNECT") { throw .unsupportedMethod }
+        if knownMethod == .other, HTTPSyntax.equals(bytes, method, "CONNECT") { throw .unsupportedMethod }
         try readTarget(bytes)
     }
 
     private mutating func readVersion(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) throws(HTTPFault) {
         let start = range.lowerBound
+        if HTTPSyntax.equals(bytes, range, "HTTP/1.1") {
+            isHTTP10 = false
+            return
+        }
         guard range.count == 8, HTTPSyntax.equals(bytes, start..<(start + 5), "HTTP/"),
             HTTPSyntax.isDigit(bytes[start + 5]), bytes[start + 6] == UInt8(ascii: "."),
             HTTPSyntax.isDigit(bytes[start + 7])
@@ -96,7 +97,7 @@ extension RequestHead {
 
     /// RFC 9112 3.2: a path, an absolute URI, or, for OPTIONS, an asterisk.
     private mutating func readTarget(_ bytes: borrowing Span<UInt8>) throws(HTTPFault) {
-        for index in target where bytes[index] == UInt8(ascii: "#") { throw .badRequestTarget }
+        if HTTPSyntax.find(UInt8(ascii: "#"), bytes, target) < target.upperBound { throw .badRequestTarget }
         var start = target.lowerBound
         if bytes[start] == UInt8(ascii: "*") {
             guard target.count == 1, knownMethod == .options else { throw .badRequestTarget }
@@ -105,8 +106,7 @@ extension RequestHead {
             return
         }
         if bytes[start] != UInt8(ascii: "/") { start = try Self.skipAuthority(bytes, target) }
-        var pathEnd = start
-        while pathEnd < target.upperBound, bytes[pathEnd] != UInt8(ascii: "?") { pathEnd += 1 }
+        let pathEnd = HTTPSyntax.find(UInt8(ascii: "?"), bytes, start..<target.upperBound)
         path = start..<pathEnd
         query = min(pathEnd + 1, target.upperBound)..<target.upperBound
         // An absolute URI may have no path: the second slash before its authority stands for it.
@@ -143,32 +143,39 @@ extension RequestHead {
     }
 
     /// Whether the bytes can be a host with or without a port (RFC 3986 3.2.2): no user, no path, no list.
+    @_optimize(speed)
     private static func isHost(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
+        precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count, "range beyond the bytes")
         for index in range {
-            switch bytes[index] {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: break
-            case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"),
-                UInt8(ascii: "%"),
-                UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "!"), UInt8(ascii: "$"),
-                UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "*"),
-                UInt8(ascii: "+"), UInt8(ascii: ";"), UInt8(ascii: "="):
-                break
-            default: return false
-            }
+            let byte = unsafe bytes[unchecked: index]
+            // A bit for each of the characters up to 0x7F: digits, letters and -._~%:[]!$&'()*+;=.
+            let half: UInt64 = byte < 0x40 ? 0x2FFF_6FF2_0000_0000 : 0x47FF_FFFE_AFFF_FFFE
+            if byte >= 0x80 || half &>> UInt64(byte & 0x3F) & 1 == 0 { return false }
         }
         return true
     }
 
     // MARK: Fields (RFC 9112 5)
 
-    private mutating func readField(_ bytes: borrowing Span<UInt8>, _ line: Range<Int>) throws(HTTPFault) {
+    /// The field begins the range. Returns where its line ends.
+    @_optimize(speed)
+    private mutating func readField(
+        _ bytes: borrowing Span<UInt8>, _ rest: Range<Int>
+    ) throws(HTTPFault) -> Int {
+        let start = rest.lowerBound
         // 5.2: a line that begins with white space goes on with the one before.
-        if bytes[line.lowerBound] == 0x20 || bytes[line.lowerBound] == 0x09 { throw .foldedField }
-        guard let field = HeadField(bytes, line: line) else { throw .badFieldName }
-        fields.append(field)
-        try take(bytes, field.name, field.value)
+        if bytes[start] == 0x20 || bytes[start] == 0x09 { throw .foldedField }
+        // Of a later line if this one has none, but then what is before it is no name.
+        let colon = HTTPSyntax.find(UInt8(ascii: ":"), bytes, rest)
+        if colon == rest.upperBound { throw .badFieldName }
+        let lineEnd = Self.lineEnd(bytes, from: colon + 1)
+        let value = HTTPSyntax.trim(bytes, (colon + 1)..<lineEnd)
+        fields.append(HeadField(name: start..<colon, value: value))
+        try take(bytes, start..<colon, value)
+        return lineEnd
     }
 
+    /// What is no name of ours may be no name at all.
     @_optimize(speed)
     private mutating func take(
         _ bytes: borrowing Span<UInt8>, _ name: Range<Int>, _ value: Range<Int>
@@ -199,7 +206,7 @@ extension RequestHead {
             try once(Seen.version)
             webSocketVersion = value
         case 22 where HTTPSyntax.matches(bytes, name, "sec-websocket-protocol"): offersSubprotocols = true
-        default: break
+        default: if !HTTPSyntax.isToken(bytes, name) { throw .badFieldName }
         }
     }
 
@@ -209,6 +216,10 @@ extension RequestHead {
     }
 
     private mutating func takeConnection(_ bytes: borrowing Span<UInt8>, _ value: Range<Int>) {
+        if HTTPSyntax.matches(bytes, value, "upgrade") {
+            seen |= Seen.connectionUpgrade
+            return
+        }
         var rest = value
         while let item = HTTPSyntax.takeItem(bytes, &rest) {
             if HTTPSyntax.matches(bytes, item, "close") { seen |= Seen.closes }
@@ -218,6 +229,10 @@ extension RequestHead {
     }
 
     private mutating func takeUpgrade(_ bytes: borrowing Span<UInt8>, _ value: Range<Int>) {
+        if HTTPSyntax.matches(bytes, value, "websocket") {
+            seen |= Seen.upgradeWebSocket
+            return
+        }
         var rest = value
         while let item = HTTPSyntax.takeItem(bytes, &rest) {
             if HTTPSyntax.matches(bytes, item, "websocket") { seen |= Seen.upgradeWebSocket }

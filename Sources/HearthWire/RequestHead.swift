@@ -75,6 +75,9 @@ package struct RequestHead: ~Copyable {
 
     // MARK: Fields
 
+    /// There is an Origin.
+    var hasOrigin: Bool { seen & Seen.origin != 0 }
+
     package var fieldCount: Int { fields.count }
 
     package func field(at index: Int) -> HeadField { fields[index] }
@@ -103,6 +106,13 @@ package struct RequestHead: ~Copyable {
             if scanned > 2, bytes[scanned - 1] >= 0x20 {
                 scanned = HTTPSyntax.skipVisible(bytes, scanned, last)
                 if scanned == last { break }
+                // The end of one line and the beginning of the next, where both are as they mostly are.
+                if scanned + 2 < last, bytes[scanned] == 0x0D, bytes[scanned + 1] == 0x0A,
+                    bytes[scanned + 2] >= 0x20, bytes[scanned + 2] < 0x7F
+                {
+                    scanned += 3
+                    continue
+                }
             }
             let byte = bytes[scanned]
             if byte == 0x0A {
