@@ -53,9 +53,10 @@ private func checkHead(_ head: borrowing RequestHead, _ bytes: [UInt8], _ end: I
 
 private func checkUpgrade(_ head: borrowing RequestHead, _ bytes: [UInt8]) {
     guard case .upgrade(let upgrade) = ServerHandshake.check(head, bytes.span) else { return }
-    var input: [UInt8] = []
+    var input = TextBuffer()
     ServerHandshake.writeAcceptInput(upgrade, bytes.span, into: &input)
     precondition(input.count == 60)
+    input.deallocate()
     precondition(head.knownMethod == .get && head.value(of: "host", in: bytes.span) != nil)
     head.forEachListItem(of: "sec-websocket-protocol", in: bytes.span) { item in
         precondition(HTTPSyntax.isToken(bytes.span, item))

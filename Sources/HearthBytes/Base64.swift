@@ -1,23 +1,36 @@
 // Base64 (RFC 4648 4), with padding and without line breaks.
 
 package enum Base64 {
-    @_optimize(speed)
     package static func encode(_ bytes: borrowing Span<UInt8>, into text: inout [UInt8]) {
-        var place = text.count
-        text.append(contentsOf: repeatElement(padding, count: (bytes.count + 2) / 3 * 4))
-        var target = text.mutableSpan
+        if bytes.count == 0 { return }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: encodedCount(bytes.count)) { place in
+            encode(bytes, to: place.baseAddress!)
+            text.append(contentsOf: UnsafeRawBufferPointer(place))
+        }
+    }
+
+    package static func encodedCount(_ count: Int) -> Int { (count + 2) / 3 * 4 }
+
+    /// Writes the text to `place`, where there is room for as many bytes as `encodedCount` says.
+    @_optimize(speed)
+    package static func encode(_ bytes: borrowing Span<UInt8>, to place: UnsafeMutablePointer<UInt8>) {
+        // A static text lives as long as the program; six bits are below its count.
+        let characters = alphabet.utf8Start
+        var target = place
         var index = 0
         while index < bytes.count {
-            let left = bytes.count - index
-            let second = left > 1 ? UInt32(bytes[index + 1]) : 0
-            let third = left > 2 ? UInt32(bytes[index + 2]) : 0
-            let group = UInt32(bytes[index]) << 16 | second << 8 | third
-            target[place] = character(group >> 18)
-            target[place + 1] = character(group >> 12)
-            if left > 1 { target[place + 2] = character(group >> 6) }
-            if left > 2 { target[place + 3] = character(group) }
-            index += 3
-            place += 4
+            let left = bytes.count &- index
+            // Not beyond the count, as `left` says.
+            let first = UInt32(bytes[unchecked: index])
+            let second = left > 1 ? UInt32(bytes[unchecked: index &+ 1]) : 0
+            let third = left > 2 ? UInt32(bytes[unchecked: index &+ 2]) : 0
+            let group = first &<< 16 | second &<< 8 | third
+            target[0] = characters[Int(group &>> 18)]
+            target[1] = characters[Int(group &>> 12 & 0x3F)]
+            target[2] = left > 1 ? characters[Int(group &>> 6 & 0x3F)] : padding
+            target[3] = left > 2 ? characters[Int(group & 0x3F)] : padding
+            index &+= 3
+            target += 4
         }
     }
 
@@ -59,21 +72,21 @@ package enum Base64 {
         else {
             return false
         }
-        for index in range.dropLast(2) where value(text[index]) == nil { return false }
+        precondition(range.lowerBound >= 0, "range beyond the bytes")
+        for index in range.lowerBound..<(range.upperBound &- 2) {
+            // The last index was looked at, and the first compared.
+            let character = text[unchecked: index]
+            // A bit for each of the characters up to 0x7F.
+            let half: UInt64 = character < 0x40 ? 0x03FF_8800_0000_0000 : 0x07FF_FFFE_07FF_FFFE
+            if character >= 0x80 || half &>> UInt64(character & 0x3F) & 1 == 0 { return false }
+        }
         return true
     }
 
     private static var padding: UInt8 { UInt8(ascii: "=") }
 
-    private static func character(_ bits: UInt32) -> UInt8 {
-        let value = UInt8(truncatingIfNeeded: bits & 0x3F)
-        switch value {
-        case 0...25: return UInt8(ascii: "A") + value
-        case 26...51: return UInt8(ascii: "a") + value - 26
-        case 52...61: return UInt8(ascii: "0") + value - 52
-        case 62: return UInt8(ascii: "+")
-        default: return UInt8(ascii: "/")
-        }
+    private static var alphabet: StaticString {
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     }
 
     private static func value(_ character: UInt8) -> UInt8? {

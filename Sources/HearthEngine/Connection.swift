@@ -58,8 +58,8 @@ struct Connection: ~Copyable {
     var metadata: [UInt8] = []
     /// permessage-deflate, if it was agreed on.
     var compression: Compression?
-    var openedAtWall: UInt64 = 0
     // What other threads may read at any time.
+    let openedAtWall = Atomic<UInt64>(0)
     let lastReceivedWall = Atomic<UInt64>(0)
     /// Of the last ping that was answered, microseconds; -1: none yet.
     let latency = Atomic<Int64>(-1)
@@ -97,7 +97,8 @@ struct Connection: ~Copyable {
     var dialect = Dialect.raw
     let slot: UInt32
     let descriptor: Int32
-    var route: Int32 = -1
+    /// Other threads may read it at any time.
+    let routeIndex = Atomic<Int32>(-1)
 
     init(
         loop: Unmanaged<Loop>, id: ConnectionID, slot: UInt32, descriptor: Int32,
@@ -117,6 +118,10 @@ struct Connection: ~Copyable {
         self.address = address
         session = Session(now: now)
     }
+
+    /// Its place among the server's routes; -1: none is known yet, or the server takes every path.
+    @inline(__always)
+    var route: Int32 { routeIndex.load(ordering: .relaxed) }
 
     /// A client's that is not open yet.
     var isOfAttempt: Bool {

@@ -250,7 +250,7 @@ package enum Connections {
         var information = ConnectionInformation()
         let result = look(id) { loop, place in
             information.route = place.pointee.route
-            information.openedAtWall = place.pointee.openedAtWall
+            information.openedAtWall = place.pointee.openedAtWall.load(ordering: .relaxed)
             information.lastReceivedWall = place.pointee.lastReceivedWall.load(ordering: .relaxed)
             information.latencyMicroseconds = place.pointee.latency.load(ordering: .relaxed)
             information.messagesReceived = place.pointee.messagesReceived.load(ordering: .relaxed)

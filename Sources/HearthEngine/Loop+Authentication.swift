@@ -49,10 +49,9 @@ extension Loop {
     func authenticate(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) throws(AccessRefusal) {
-        let access = server.access
+        let level = server.level(ofRoute: place.pointee.route)
+        guard level != .open, let tokens = server.access.tokens else { return }
         let route = server.route(at: Int(place.pointee.route))
-        let level = access.level(of: route)
-        guard level != .open, let tokens = access.tokens else { return }
         if let sentence = tokens.refresh(now: now) {
             log(
                 .error, "server", "the keys were not read again, the old ones stay",
@@ -124,7 +123,7 @@ extension Loop {
     func secretRanges(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) -> [Range<Int>] {
-        if server.access.level(of: server.route(at: Int(place.pointee.route))) == .open { return [] }
+        if server.level(ofRoute: place.pointee.route) == .open { return [] }
         server.tokenSources(ofRoute: place.pointee.route).find(head, bytes.span, into: &foundTokens)
         return foundTokens.map { $0.range }
     }

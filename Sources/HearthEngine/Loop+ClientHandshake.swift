@@ -205,7 +205,7 @@ extension Loop {
         startCompression(place)
         place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
         place.pointee.isOpenFlag.store(true, ordering: .relaxed)
-        port.lock.withLock { place.pointee.openedAtWall = wallMilliseconds }
+        place.pointee.openedAtWall.store(wallMilliseconds, ordering: .relaxed)
         client.counts.opens.store(client.counts.opens.load(ordering: .relaxed) + 1, ordering: .relaxed)
         client.counts.openedAtWall.store(wallMilliseconds, ordering: .relaxed)
         if attempt.answer.count > head {

@@ -101,7 +101,7 @@ extension Loop {
     }
 
     func setRoute(_ place: UnsafeMutablePointer<Connection>, _ route: Int) {
-        port.lock.withLock { place.pointee.route = Int32(route) }
+        place.pointee.routeIndex.store(Int32(route), ordering: .relaxed)
     }
 
     /// What named the connection before names it no more: the request that had the id is answered.

@@ -67,7 +67,11 @@ extension Loop {
     }
 
     func write(_ place: UnsafeMutablePointer<Connection>, _ bytes: [UInt8]) {
-        bytes.withUnsafeBufferPointer { hub.appendFixed(hub.write($0), to: place.pointee.slot) }
+        bytes.withUnsafeBufferPointer { write(place, $0) }
+    }
+
+    func write(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>) {
+        hub.appendFixed(hub.write(bytes), to: place.pointee.slot)
         noteQueued()
     }
 

@@ -240,7 +240,7 @@ extension Loop {
         place.pointee.session = Session(now: now)
         startCompression(place)
         place.pointee.deadline = 0
-        port.lock.withLock { place.pointee.openedAtWall = wallMilliseconds }
+        place.pointee.openedAtWall.store(wallMilliseconds, ordering: .relaxed)
         place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
         place.pointee.isOpenFlag.store(true, ordering: .relaxed)
         if routeIndex >= 0 {
@@ -295,30 +295,28 @@ extension Loop {
         _ upgrade: Upgrade, subprotocol: [UInt8]?, fields: [UInt8]
     ) -> [UInt8] {
         var digest: (UInt64, UInt64, UInt32) = (0, 0, 0)
-        response.removeAll(keepingCapacity: true)
-        ServerHandshake.writeAcceptInput(upgrade, bytes.span, into: &response)
-        withUnsafeMutableBytes(of: &digest) { digest in
-            response.withUnsafeBufferPointer {
-                Crypto.sha1($0, into: digest.baseAddress!.assumingMemoryBound(to: UInt8.self))
-            }
+        answer.removeAll()
+        ServerHandshake.writeAcceptInput(upgrade, bytes.span, into: &answer)
+        withUnsafeMutableBytes(of: &digest) {
+            Crypto.sha1(answer.bytes, into: $0.baseAddress!.assumingMemoryBound(to: UInt8.self))
         }
         var chosen = subprotocol ?? []
         let routeIndex = Int(place.pointee.route)
         if subprotocol == nil, routeIndex >= 0, !server.routes[routeIndex].subprotocols.isEmpty {
             chosen = chooseSubprotocol(server.routes[routeIndex].subprotocols, bytes)
         }
-        let sources = server.tokenSources(ofRoute: place.pointee.route)
-        if chosen.isEmpty, sources.offersToken(head, bytes.span) {
-            chosen = sources.subprotocol
+        if chosen.isEmpty, head.offersSubprotocols {
+            let sources = server.tokenSources(ofRoute: place.pointee.route)
+            if sources.offersToken(head, bytes.span) { chosen = sources.subprotocol }
         }
-        response.removeAll(keepingCapacity: true)
+        answer.removeAll()
         withUnsafeBytes(of: &digest) { digest in
             let digest = UnsafeBufferPointer(
                 start: digest.baseAddress!.assumingMemoryBound(to: UInt8.self), count: 20)
             ServerHandshake.writeResponse(
-                digest: digest.span, subprotocol: chosen, fields: fields, into: &response)
+                digest: digest.span, subprotocol: chosen, fields: fields, into: &answer)
         }
-        write(place, response)
+        write(place, answer.bytes)
         return chosen
     }
 
@@ -339,15 +337,15 @@ extension Loop {
     func roomOfRoute(
         _ server: Server, _ route: Route, _ bytes: UnsafeBufferPointer<UInt8>
     ) throws(HTTPFault) -> ByteString? {
-        var name: [UInt8] = []
+        answer.removeAll()
         if route.joinsPath {
-            guard PercentCoding.decode(bytes.span, head.path, into: &name) else { throw .badRequestTarget }
+            guard PercentCoding.decode(bytes.span, head.path, into: &answer) else { throw .badRequestTarget }
         } else if let parts = route.room {
             for part in parts {
                 switch part {
-                case .text(let text): name += text
+                case .text(let text): answer.append(text)
                 case .capture(let index):
-                    guard PercentCoding.decode(bytes.span, captures[index], into: &name) else {
+                    guard PercentCoding.decode(bytes.span, captures[index], into: &answer) else {
                         throw .badRequestTarget
                     }
                 }
@@ -355,7 +353,7 @@ extension Loop {
         } else {
             return nil
         }
-        if name.isEmpty || name.count > server.roomNameMax { throw .badRequestTarget }
-        return ByteString(name)
+        if answer.count == 0 || answer.count > server.roomNameMax { throw .badRequestTarget }
+        return ByteString(answer.array)
     }
 }

@@ -50,6 +50,10 @@ final class Loop: @unchecked Sendable {
     var captures: [Range<Int>] = []
     var foundTokens: [FoundToken] = []
     var requestTexts = RequestTexts()
+    /// What `requestTexts` names.
+    var requestText = TextBuffer()
+    /// For what an answer to a handshake is made of.
+    var answer = TextBuffer()
     var text: [UInt8] = []
     var response: [UInt8] = []
     var expired: [UInt32] = []
@@ -148,6 +152,8 @@ final class Loop: @unchecked Sendable {
 
     deinit {
         input.deallocate()
+        requestText.deallocate()
+        answer.deallocate()
         eventName.deallocate()
         pieces.deallocate()
         clientCounters.cells.deallocate()

@@ -15,65 +15,67 @@ struct RequestTexts {
     var offered = 0..<0
 
     /// The event's pointers are good as long as the buffer is not changed.
-    func fill(_ event: inout EngineEvent, from text: [UInt8]) {
-        text.withUnsafeBufferPointer { text in
-            let base = text.baseAddress!
-            event.method = Borrowed(base + method.lowerBound, method.count)
-            event.path = Borrowed(base + path.lowerBound, path.count)
-            event.query = Borrowed(base + query.lowerBound, query.count)
-            event.headers = Borrowed(base + headers.lowerBound, headers.count)
-            event.captures = Borrowed(base + captures.lowerBound, captures.count)
-            event.address = Borrowed(base + address.lowerBound, address.count)
-            event.data = Borrowed(base + offered.lowerBound, offered.count)
-        }
+    func fill(_ event: inout EngineEvent, from text: UnsafeBufferPointer<UInt8>) {
+        let base = text.baseAddress!
+        event.method = Borrowed(base + method.lowerBound, method.count)
+        event.path = Borrowed(base + path.lowerBound, path.count)
+        event.query = Borrowed(base + query.lowerBound, query.count)
+        event.headers = Borrowed(base + headers.lowerBound, headers.count)
+        event.captures = Borrowed(base + captures.lowerBound, captures.count)
+        event.address = Borrowed(base + address.lowerBound, address.count)
+        event.data = Borrowed(base + offered.lowerBound, offered.count)
     }
 }
 
 extension Loop {
-    /// Fills `text` and `requestTexts` from the head just parsed. False: a capture is not well encoded.
+    /// Fills `requestText` and `requestTexts` from the head just parsed. False: a capture is not well
+    /// encoded.
     @_optimize(speed)
     func withRequestTexts(
         _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) -> Bool {
-        text.removeAll(keepingCapacity: true)
+        requestText.removeAll()
+        requestText.reserve(bytes.count + 64)
         let secrets = secretRanges(place, server, bytes)
         requestTexts.method = put(bytes, head.method)
         requestTexts.path = put(bytes, head.path)
         requestTexts.query = put(bytes, head.query, without: secrets)
-        let headersStart = text.count
+        let headersStart = requestText.count
         for index in 0..<head.fieldCount {
             let field = head.field(at: index)
-            let name = put(bytes, field.name)
-            for index in name where text[index] &- 0x41 < 26 { text[index] |= 0x20 }
+            requestText.append(lowercase: bytes.span, field.name)
+            requestText.append(0)
             _ = put(bytes, field.value, without: secrets)
         }
-        requestTexts.headers = headersStart..<text.count
-        text.append(0)
-        let capturesStart = text.count
-        if place.pointee.route >= 0 {
-            let route = server.routes[Int(place.pointee.route)]
-            guard route.pattern.match(bytes.span, head.path, captures: &captures) else { return false }
-            for (index, name) in route.pattern.names.enumerated() {
-                text.append(contentsOf: name.bytes)
-                text.append(0)
-                guard PercentCoding.decode(bytes.span, captures[index], into: &text) else { return false }
-                text.append(0)
-            }
+        requestTexts.headers = endText(from: headersStart)
+        let capturesStart = requestText.count
+        if place.pointee.route >= 0, !putCaptures(server.routes[Int(place.pointee.route)].pattern, bytes) {
+            return false
         }
-        requestTexts.captures = capturesStart..<text.count
-        text.append(0)
-        let addressStart = text.count
-        place.pointee.address.write(into: &text)
-        requestTexts.address = addressStart..<text.count
-        text.append(0)
-        let offeredStart = text.count
+        requestTexts.captures = endText(from: capturesStart)
+        let addressStart = requestText.count
+        place.pointee.address.write(into: &requestText)
+        requestTexts.address = endText(from: addressStart)
+        let offeredStart = requestText.count
         if head.offersSubprotocols {
             head.forEachListItem(of: "sec-websocket-protocol", in: bytes.span) { range in
                 if !secrets.contains(range) { _ = put(bytes, range) }
             }
         }
-        requestTexts.offered = offeredStart..<text.count
-        text.append(0)
+        requestTexts.offered = endText(from: offeredStart)
+        return true
+    }
+
+    /// False: one is not well encoded.
+    private func putCaptures(_ pattern: RoutePattern, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        if pattern.names.isEmpty { return true }
+        guard pattern.match(bytes.span, head.path, captures: &captures) else { return false }
+        for (index, name) in pattern.names.enumerated() {
+            requestText.append(name.bytes)
+            requestText.append(0)
+            guard PercentCoding.decode(bytes.span, captures[index], into: &requestText) else { return false }
+            requestText.append(0)
+        }
         return true
     }
 
@@ -86,14 +88,15 @@ extension Loop {
         lendTexts(to: &event, body)
     }
 
-    /// Lends `text` to the event. What the host does meanwhile may need a buffer of its own, so it finds an
-    /// empty one.
+    /// Lends `requestText` to the event. What the host does meanwhile may need a buffer of its own, so it
+    /// finds an empty one.
     func lendTexts(to event: inout EngineEvent, _ body: (inout EngineEvent) -> Void) {
-        let lent = text
-        text = []
-        requestTexts.fill(&event, from: lent)
+        var lent = TextBuffer()
+        swap(&lent, &requestText)
+        requestTexts.fill(&event, from: lent.bytes)
         body(&event)
-        text = lent
+        swap(&lent, &requestText)
+        lent.deallocate()
     }
 
     /// Puts three stars for each secret within the range.
@@ -101,28 +104,34 @@ extension Loop {
         _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, without secrets: [Range<Int>]
     ) -> Range<Int> {
         if secrets.isEmpty { return put(bytes, range) }
-        let start = text.count
+        let start = requestText.count
         var index = range.lowerBound
         while index < range.upperBound {
             if let secret = secrets.first(where: {
                 $0.lowerBound == index && $0.upperBound <= range.upperBound
             }) {
-                text += ascii("***")
+                requestText.append("***")
                 index = secret.upperBound
             } else {
-                text.append(bytes[index])
+                requestText.append(bytes[index])
                 index += 1
             }
         }
-        text.append(0)
-        return start..<(text.count - 1)
+        return endText(from: start)
     }
 
     @_optimize(speed)
+    @inline(never)
     private func put(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Range<Int> {
-        let start = text.count
-        text.append(contentsOf: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[range])))
-        text.append(0)
-        return start..<(text.count - 1)
+        let start = requestText.count
+        requestText.append(bytes.span, range)
+        return endText(from: start)
+    }
+
+    /// Puts the NUL.
+    @inline(__always)
+    private func endText(from start: Int) -> Range<Int> {
+        requestText.append(0)
+        return start..<(requestText.count &- 1)
     }
 }

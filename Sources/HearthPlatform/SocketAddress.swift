@@ -1,6 +1,7 @@
 // Where to listen, and who has connected. Text in both directions; nothing here asks a name server.
 
 internal import CLibuv
+package import HearthBytes
 
 /// A peer's address, kept small: 16 bytes of IP, port, family.
 package struct PeerAddress {
@@ -34,23 +35,25 @@ package struct PeerAddress {
 
     /// "127.0.0.1:51234", "[::1]:51234", "unix".
     package var text: [UInt8] {
-        var result: [UInt8] = []
-        write(into: &result)
-        return result
+        var text = TextBuffer()
+        write(into: &text)
+        let bytes = text.array
+        text.deallocate()
+        return bytes
     }
 
     /// The same behind what is there, without an allocation of its own for IPv4.
-    package func write(into text: inout [UInt8]) {
+    package func write(into text: inout TextBuffer) {
         switch family {
         case .none: break
-        case .unix: text.append(contentsOf: Array("unix".utf8))
+        case .unix: text.append("unix")
         case .ipv4:
             // By hand, as every connection needs it and snprintf takes its time.
             for index in 0..<4 {
-                appendDecimal(bytes.0 >> UInt64(8 * index) & 0xFF, to: &text)
+                text.append(decimal: bytes.0 &>> UInt64(8 &* index) & 0xFF)
                 text.append(index < 3 ? UInt8(ascii: ".") : UInt8(ascii: ":"))
             }
-            appendDecimal(UInt64(port), to: &text)
+            text.append(decimal: UInt64(port))
         case .ipv6:
             var host = [CChar](repeating: 0, count: 64)
             var copy = bytes
@@ -61,7 +64,7 @@ package struct PeerAddress {
             for character in host where character != 0 { text.append(UInt8(bitPattern: character)) }
             text.append(UInt8(ascii: "]"))
             text.append(UInt8(ascii: ":"))
-            appendDecimal(UInt64(port), to: &text)
+            text.append(decimal: UInt64(port))
         }
     }
 }

@@ -1,37 +1,49 @@
 // Percent-encoding (RFC 3986 2.1).
 
-internal import HearthBytes
+package import HearthBytes
 
 package enum PercentCoding {
     /// Appends what the range of `text` stands for. False: an escape is broken, or the result would have a
     /// NUL or not be UTF-8; then nothing was appended.
     package static func decode(
-        _ text: borrowing Span<UInt8>, _ range: Range<Int>, into bytes: inout [UInt8]
+        _ text: borrowing Span<UInt8>, _ range: Range<Int>, into decoded: inout TextBuffer
     ) -> Bool {
-        let start = bytes.count
-        if decodeEscapes(text, range, &bytes), UTF8Validator.isValid(bytes.span, start, bytes.count) {
-            return true
-        }
-        bytes.removeSubrange(start...)
+        let start = decoded.count
+        if decodeEscapes(text, range, &decoded), isText(decoded.bytes, from: start) { return true }
+        decoded.truncate(to: start)
         return false
     }
 
+    package static func decode(
+        _ text: borrowing Span<UInt8>, _ range: Range<Int>, into bytes: inout [UInt8]
+    ) -> Bool {
+        var decoded = TextBuffer()
+        let isDecoded = decode(text, range, into: &decoded)
+        if isDecoded { unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(decoded.bytes)) }
+        decoded.deallocate()
+        return isDecoded
+    }
+
+    private static func isText(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Bool {
+        let bytes = unsafe bytes.span
+        return UTF8Validator.isValid(bytes, start, bytes.count)
+    }
+
     private static func decodeEscapes(
-        _ text: borrowing Span<UInt8>, _ range: Range<Int>, _ bytes: inout [UInt8]
+        _ text: borrowing Span<UInt8>, _ range: Range<Int>, _ decoded: inout TextBuffer
     ) -> Bool {
         var index = range.lowerBound
         while index < range.upperBound {
-            var byte = text[index]
-            index += 1
-            if byte == UInt8(ascii: "%") {
-                guard index + 1 < range.upperBound, let high = HTTPSyntax.hexadecimalValue(text[index]),
-                    let low = HTTPSyntax.hexadecimalValue(text[index + 1])
-                else { return false }
-                byte = high << 4 | low
-                index += 2
-            }
-            if byte == 0 { return false }
-            bytes.append(byte)
+            let percent = HTTPSyntax.find(UInt8(ascii: "%"), text, index..<range.upperBound)
+            if HTTPSyntax.find(0, text, index..<percent) < percent { return false }
+            decoded.append(text, index..<percent)
+            if percent == range.upperBound { return true }
+            guard percent + 2 < range.upperBound,
+                let high = HTTPSyntax.hexadecimalValue(text[percent + 1]),
+                let low = HTTPSyntax.hexadecimalValue(text[percent + 2]), high | low != 0
+            else { return false }
+            decoded.append(high << 4 | low)
+            index = percent + 3
         }
         return true
     }

@@ -1,6 +1,6 @@
 // The server's side of the opening handshake (RFC 6455 4.2). Hashing is the caller's.
 
-internal import HearthBytes
+package import HearthBytes
 
 /// A handshake that may be accepted.
 package struct Upgrade {
@@ -31,34 +31,42 @@ package enum ServerHandshake {
 
     /// What the caller hashes with SHA-1: the key and the GUID of RFC 6455 1.3.
     package static func writeAcceptInput(
-        _ upgrade: Upgrade, _ bytes: borrowing Span<UInt8>, into input: inout [UInt8]
+        _ upgrade: Upgrade, _ bytes: borrowing Span<UInt8>, into input: inout TextBuffer
     ) {
-        append(bytes, upgrade.key.lowerBound, upgrade.key.upperBound, to: &input)
-        append("258EAFA5-E914-47DA-95CA-C5AB0DC85B11", to: &input)
+        input.append(bytes, upgrade.key)
+        input.append("258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
     }
 
     /// Appends the whole response. `digest` is the SHA-1 of the accept input, 20 bytes. `subprotocol` must be
     /// one of those offered; empty: none. `fields` is a block that `HeaderBlock.isSafe` passes.
     package static func writeResponse(
-        digest: borrowing Span<UInt8>, subprotocol: [UInt8], fields: [UInt8], into response: inout [UInt8]
+        digest: borrowing Span<UInt8>, subprotocol: [UInt8], fields: [UInt8], into response: inout TextBuffer
     ) {
-        append(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", to: &response
-        )
-        append("Sec-WebSocket-Accept: ", to: &response)
-        Base64.encode(digest, into: &response)
-        append("\r\n", to: &response)
-        if !subprotocol.isEmpty {
-            append("Sec-WebSocket-Protocol: ", to: &response)
-            response += subprotocol
-            append("\r\n", to: &response)
+        response.append(switching)
+        unsafe response.append(byCount: Base64.encodedCount(digest.count)) { place in
+            unsafe Base64.encode(digest, to: place)
         }
-        response += fields
-        append("\r\n", to: &response)
+        response.append("\r\n")
+        if !subprotocol.isEmpty {
+            response.append("Sec-WebSocket-Protocol: ")
+            response.append(subprotocol)
+            response.append("\r\n")
+        }
+        response.append(fields)
+        response.append("\r\n")
+    }
+
+    private static var switching: StaticString {
+        """
+        HTTP/1.1 101 Switching Protocols\r
+        Upgrade: websocket\r
+        Connection: Upgrade\r
+        Sec-WebSocket-Accept:\u{20}
+        """
     }
 
     package static func writeResponse(
-        digest: borrowing Span<UInt8>, subprotocol: [UInt8], into response: inout [UInt8]
+        digest: borrowing Span<UInt8>, subprotocol: [UInt8], into response: inout TextBuffer
     ) {
         writeResponse(digest: digest, subprotocol: subprotocol, fields: [], into: &response)
     }

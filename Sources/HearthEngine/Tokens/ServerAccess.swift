@@ -81,11 +81,15 @@ struct ServerAccess {
             subprotocol: subprotocol)
     }
 
-    /// What a route asks for. Requests that are no upgrades are asked for nothing.
-    func level(of route: Route?) -> AccessLevel {
-        guard let route else { return level }
-        if route.isHTTP { return .open }
-        return route.access.level == .auto ? level : route.access.level
+    /// What a route asks for; nil: the server takes every path.
+    func level(of route: Route?) -> AccessLevel { route?.level(orOf: level) ?? level }
+}
+
+extension Route {
+    /// Requests that are no upgrades are asked for nothing.
+    fileprivate func level(orOf server: AccessLevel) -> AccessLevel {
+        if isHTTP { return .open }
+        return access.level == .auto ? server : access.level
     }
 }
 
@@ -108,6 +112,11 @@ extension Server {
         var sources = access.sources
         if let own = route(at: Int(index))?.access.sources { sources.order = own }
         return sources
+    }
+
+    /// The same of a connection's route.
+    func level(ofRoute index: Int32) -> AccessLevel {
+        index < 0 ? access.level : routes[Int(index)].level(orOf: access.level)
     }
 
     func route(at index: Int) -> Route? { index >= 0 ? routes[index] : nil }
