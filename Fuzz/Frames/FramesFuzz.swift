@@ -77,7 +77,8 @@ private func step(
 ) -> Outcome? {
     let before = offset
     var span = bytes.mutableSpan
-    let decoded = decoder.next(&span, &offset, limits)
+    var spare: [UInt8] = []
+    let decoded = decoder.next(&span, &offset, limits, spare: &spare)
     precondition(offset >= before && offset <= bytes.count)
     func payload(_ body: Body) -> [UInt8] {
         switch body {

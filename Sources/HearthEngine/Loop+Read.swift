@@ -82,7 +82,8 @@ extension Loop {
                 finish(&run)
                 flushAll()
             }
-            let event = place.pointee.session.receive(&span, &offset, limits.pointee)
+            let event = place.pointee.session.receive(
+                &span, &offset, limits.pointee, spare: &spareMemory)
             if case .message(let opcode, let body) = event,
                 gathers(place, opcode, content(place, body, bytes), &run)
             {

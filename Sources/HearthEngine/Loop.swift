@@ -27,6 +27,8 @@ final class Loop: @unchecked Sendable {
     var eventWheel: TimingWheel
     let connections = Slab<Connection>()
     let input: UnsafeMutablePointer<UInt8>
+    /// Of large messages that came in parts.
+    var spareMemory: [UInt8] = []
     /// The name of the event that is being received.
     let eventName: UnsafeMutablePointer<UInt8>
     var identifiers: MessageIdentifiers

@@ -66,13 +66,15 @@ package struct Session: ~Copyable {
     @inline(__always)
     package mutating func noteReceived(now: UInt64) { lastReceivedAt = now }
 
-    /// Decodes from `bytes` at `offset` on, unmasking in place. Call until it answers `needMore`.
+    /// Decodes from `bytes` at `offset` on, unmasking in place. Call until it answers `needMore`. `spare` is
+    /// memory for large messages, the caller's to keep from one call to the next.
     @inline(__always)
     package mutating func receive(
-        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing SessionLimits
+        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing SessionLimits,
+        spare: inout [UInt8]
     ) -> SessionEvent {
         while true {
-            let decoded = decoder.next(&bytes, &offset, limits.decoder)
+            let decoded = decoder.next(&bytes, &offset, limits.decoder, spare: &spare)
             if state == .ended { return .needMore }
             switch decoded {
             case .needMore:

@@ -8,7 +8,7 @@
 //
 // A message that lies whole and unfragmented in the bytes given is unmasked and checked where it lies. Only a
 // message that comes in parts takes memory, which grows with what has arrived and never with what a header
-// claims.
+// claims. What was taken for a large one is kept for the next: one piece for all connections of a loop.
 
 internal import HearthBytes
 
@@ -40,15 +40,20 @@ package struct MessageDecoder: ~Copyable {
     private var header = InlineArray<14, UInt8>(repeating: 0)
     private var headerCount: UInt8 = 0
 
+    /// Memory of so many bytes is worth being kept, and of no more.
+    private static var spareBytes: ClosedRange<Int> { (32 << 10)...(4 << 20) }
+
     package init() {}
 
     /// Decodes from `offset` on and moves it behind what was used. Call until it answers `needMore`; the
-    /// bytes may then go. After `close` and `failed` all that comes is skipped.
+    /// bytes may then go. After `close` and `failed` all that comes is skipped. `spare` is memory of a
+    /// message that was large, empty at first, and the caller's to keep from one call to the next.
     @inline(__always)
     package mutating func next(
-        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits
+        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits,
+        spare: inout [UInt8]
     ) -> Decoded {
-        if lent != .nothing { releaseBody() }
+        if lent != .nothing { releaseBody(&spare) }
         let start = offset
         if start == bytes.count { return .needMore }
         if stage == .atRest, limits.role == .server, bytes.count &- start >= 6 {
@@ -72,7 +77,7 @@ package struct MessageDecoder: ~Copyable {
                 return fail(.invalidUTF8, bytes.count, &offset)
             }
         }
-        return decode(&bytes, &offset, limits)
+        return decode(&bytes, &offset, limits, &spare)
     }
 
     /// Lends the payload that `next` called assembled.
@@ -80,14 +85,23 @@ package struct MessageDecoder: ~Copyable {
         lent == .control ? body(control.span) : body(message.span)
     }
 
-    /// Frees the payload that `next` called assembled. The next call of `next` does so too.
-    package mutating func releaseBody() {
+    /// Frees the payload that was lent.
+    private mutating func releaseBody(_ spare: inout [UInt8]) {
         switch lent {
         case .nothing: break
-        case .message: message = []
+        case .message:
+            Self.spare(&message, &spare)
+            message = []
         case .control: control = []
         }
         lent = .nothing
+    }
+
+    /// Keeps memory that is not needed any more, if there is not so much already.
+    private static func spare(_ memory: inout [UInt8], _ spare: inout [UInt8]) {
+        if memory.capacity <= spare.capacity || !spareBytes.contains(memory.capacity) { return }
+        swap(&memory, &spare)
+        spare.removeAll(keepingCapacity: true)
     }
 
     /// Heap memory that is held.
@@ -98,7 +112,8 @@ package struct MessageDecoder: ~Copyable {
     @inline(never)
     @_optimize(speed)
     private mutating func decode(
-        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits
+        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits,
+        _ spare: inout [UInt8]
     ) -> Decoded {
         while true {
             switch stage {
@@ -110,7 +125,7 @@ package struct MessageDecoder: ~Copyable {
                     return fail(error, bytes.count, &offset)
                 }
             case .payload:
-                if let decoded = takePayload(&bytes, &offset, limits) { return decoded }
+                if let decoded = takePayload(&bytes, &offset, limits, &spare) { return decoded }
             case .ended:
                 offset = bytes.count
                 return .needMore
@@ -205,7 +220,8 @@ package struct MessageDecoder: ~Copyable {
     /// nil: the frame is whole and its message is not.
     @_optimize(speed)
     private mutating func takePayload(
-        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits
+        _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing DecoderLimits,
+        _ spare: inout [UInt8]
     ) -> Decoded? {
         let start = offset
         let end = start + min(remaining, bytes.count - start)
@@ -224,7 +240,7 @@ package struct MessageDecoder: ~Copyable {
         if messageOpcode == .text, !isCompressed, !validator.feed(bytes.span, start, end) {
             return fail(.invalidUTF8, bytes.count, &offset)
         }
-        keep(bytes.span, start, end)
+        keep(bytes.span, start, end, &spare)
         if remaining > 0 { return .needMore }
         stage = .header
         guard isFinal, let opcode = messageOpcode else { return nil }
@@ -236,16 +252,24 @@ package struct MessageDecoder: ~Copyable {
         return .message(opcode, .assembled)
     }
 
-    /// Room for at most twice of what is there, and for no more than the frame can still bring.
-    private mutating func keep(_ bytes: borrowing Span<UInt8>, _ from: Int, _ to: Int) {
+    /// Room for at most twice of what is there, and for no more than the frame can still bring, if there is
+    /// nothing to spare.
+    private mutating func keep(
+        _ bytes: borrowing Span<UInt8>, _ from: Int, _ to: Int, _ spare: inout [UInt8]
+    ) {
         let needed = message.count + (to - from)
         if needed > message.capacity {
-            let doubled = max(needed, 2 * message.count)
             var larger: [UInt8] = []
-            larger.reserveCapacity(max(256, isFinal ? min(needed + remaining, doubled) : doubled))
+            if needed >= Self.spareBytes.lowerBound, needed <= spare.capacity {
+                swap(&larger, &spare)
+            } else {
+                let doubled = max(needed, 2 * message.count)
+                larger.reserveCapacity(max(256, isFinal ? min(needed + remaining, doubled) : doubled))
+            }
             // An array that grows by itself moves its bytes one by one in Embedded Swift.
             append(message.span, 0, message.count, to: &larger)
-            message = larger
+            swap(&message, &larger)
+            Self.spare(&larger, &spare)
         }
         append(bytes, from, to, to: &message)
     }

@@ -52,6 +52,7 @@ final class World {
     var session: Session
     var limits: SessionLimits
     var now: UInt64
+    private var spare: [UInt8] = []
 
     init(pingInterval: UInt64 = interval) {
         session = Session(now: Self.start)
@@ -85,7 +86,7 @@ final class World {
 
     private func next(_ bytes: inout [UInt8], _ offset: inout Int) -> Outcome? {
         var span = bytes.mutableSpan
-        let event = session.receive(&span, &offset, limits)
+        let event = session.receive(&span, &offset, limits, spare: &spare)
         switch event {
         case .needMore: return nil
         case .message(let opcode, let body): return .message(opcode, payload(body, bytes))

@@ -126,6 +126,54 @@ struct MessageDecoderTests {
         #expect(failure == .failed(.unknownOpcode) && heldAfterFailure == 0)
     }
 
+    @Test("leaves the memory of a large message to the next one, and none of its bytes")
+    func sparesMemory() {
+        var spare: [UInt8] = []
+        for byte: UInt8 in [1, 2, 3] {
+            var decoder = MessageDecoder()
+            let sparedBefore = spare.capacity
+            let payload = [UInt8](repeating: byte, count: 200_000)
+            let stream = frame(2, payload)
+            for start in stride(from: 0, to: stream.count, by: 50_000) {
+                var bytes = Array(stream[start..<min(start + 50_000, stream.count)])
+                var offset = 0
+                let decoded = step(&decoder, &bytes, &offset, Limits.server, &spare)
+                let isLast = start + 50_000 >= stream.count
+                #expect(decoded == (isLast ? .message(.binary, .assembled) : .needMore))
+                // The second message and the third take what the one before had.
+                #expect(byte == 1 || spare.capacity < sparedBefore)
+            }
+            let isWhole = decoder.withAssembled { copy($0, 0, $0.count) == payload }
+            #expect(isWhole)
+            var nothing: [UInt8] = []
+            var offset = 0
+            _ = step(&decoder, &nothing, &offset, Limits.server, &spare)
+            let heldBytes = decoder.heldBytes
+            #expect(heldBytes == 0 && spare.isEmpty && spare.capacity >= 200_000)
+            #expect(byte == 1 || spare.capacity == sparedBefore)
+        }
+    }
+
+    @Test("keeps no memory of messages that are small, or larger than 4 MiB")
+    func sparesWithinBounds() {
+        for count in [20_000, 5 << 20] {
+            var spare: [UInt8] = []
+            var decoder = MessageDecoder()
+            let limits = DecoderLimits(role: .server, maxMessageSize: 8 << 20, maxFragments: 10)
+            var first = frame(2, [UInt8](repeating: 7, count: count))
+            var last = Array(first[(first.count - 1000)...])
+            first.removeLast(1000)
+            var offset = 0
+            _ = step(&decoder, &first, &offset, limits, &spare)
+            offset = 0
+            let message = step(&decoder, &last, &offset, limits, &spare)
+            let next = step(&decoder, &last, &offset, limits, &spare)
+            #expect(message == .message(.binary, .assembled) && next == .needMore)
+            let heldBytes = decoder.heldBytes
+            #expect(heldBytes == 0 && spare.capacity <= 4 << 20 && (count > 20_000 || spare.capacity == 0))
+        }
+    }
+
     @Test("is small, because every idle connection has one")
     func isSmall() {
         #expect(MemoryLayout<MessageDecoder>.size <= 64)

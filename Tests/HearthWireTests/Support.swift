@@ -69,12 +69,20 @@ struct Limits {
     static let client = DecoderLimits(role: .client, maxMessageSize: 1 << 20, maxFragments: 1000)
 }
 
-/// One call of the decoder.
+/// One call of the decoder, with nothing to spare.
 func step(
     _ decoder: inout MessageDecoder, _ bytes: inout [UInt8], _ offset: inout Int, _ limits: DecoderLimits
 ) -> Decoded {
+    var spare: [UInt8] = []
+    return step(&decoder, &bytes, &offset, limits, &spare)
+}
+
+func step(
+    _ decoder: inout MessageDecoder, _ bytes: inout [UInt8], _ offset: inout Int, _ limits: DecoderLimits,
+    _ spare: inout [UInt8]
+) -> Decoded {
     var span = bytes.mutableSpan
-    return decoder.next(&span, &offset, limits)
+    return decoder.next(&span, &offset, limits, spare: &spare)
 }
 
 /// Feeds the pieces of `stream` and notes what comes out, and after how many bytes.
