@@ -636,7 +636,7 @@ HEARTH_API int hearth_server_stop(hearth_server *server, const char *reason);
 /* Takes over a connected stream socket (TCP or Unix) that somebody else in this process accepted, with
  * the length bytes that were already read from it: from the first byte of the request's head on, and
  * what came behind it. From then on it is like one that came to an address of this server, on one of
- * the engine's loops. This is how a program with an HTTP server of its own hands over an upgrade. The
+ * the engine's loops, and does not block. This is how a program with an HTTP server of its own hands over an upgrade. The
  * server must be started, with listen=none if it has no addresses, and the engine must run.
  * Memory: on HEARTH_OK the descriptor is the library's, which closes it; else it stays the caller's.
  * Returns: HEARTH_ERR_INVALID if it is no connected stream socket, HEARTH_ERR_TOO_LARGE above

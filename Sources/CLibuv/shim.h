@@ -10,9 +10,12 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -25,6 +28,7 @@
 /* glibc declares them under _GNU_SOURCE only, with which its fd_set is another type than in Swift's own modules. */
 extern int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
 extern int pipe2(int ends[2], int flags);
+extern int memfd_create(const char *name, unsigned flags);
 #endif
 
 static inline int hearth_shim_errno(void) { return errno; }
@@ -39,6 +43,13 @@ static inline int hearth_shim_open_read(const unsigned char *path) {
 static inline int hearth_shim_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }
 
 static inline int hearth_shim_close_on_exec(int descriptor) { return fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
+
+/* Whoever made the socket: sendfile() waits unless the socket itself says that it does not block. */
+static inline int hearth_shim_do_not_block(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0 || flags & O_NONBLOCK) return flags;
+    return fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
+}
 
 static inline int hearth_shim_is_file(const struct stat *status) { return S_ISREG(status->st_mode); }
 static inline int hearth_shim_is_folder(const struct stat *status) { return S_ISDIR(status->st_mode); }
@@ -105,6 +116,55 @@ static inline int hearth_shim_pipe(int ends[2]) {
     }
     return 0;
 #endif
+}
+
+/* A file in memory with these bytes, or a negative errno. None is made that the process' limit for the size of files
+ * would cut off, as the system sends a signal then. */
+static inline int hearth_shim_memory_file(const void *pieces, int count, size_t bytes) {
+    const unsigned close_on_exec = 1; /* MFD_CLOEXEC */
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0) return -errno;
+    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < bytes) return -EFBIG;
+    int descriptor = memfd_create("hearth", close_on_exec);
+    if (descriptor < 0) return -errno;
+    ssize_t written = writev(descriptor, (const struct iovec *)pieces, count);
+    if (written >= 0 && (size_t)written == bytes) return descriptor;
+    int error = written < 0 ? errno : ENOSPC;
+    close(descriptor);
+    return -error;
+}
+
+/* From the file's first byte. Returns how many bytes the socket took, or a negative errno. */
+static inline ssize_t hearth_shim_send_file(int descriptor, int file, size_t bytes) {
+    off_t start = 0;
+    ssize_t sent = sendfile(descriptor, file, &start, bytes);
+    return sent < 0 ? -errno : sent;
+}
+
+/* sendfile() cannot be told to raise no SIGPIPE. So the signal is held back on this thread meanwhile, and taken away
+ * if it came. */
+struct hearth_held_signal {
+    sigset_t mask;
+    int was_pending;
+};
+
+static inline void hearth_shim_hold_signal(struct hearth_held_signal *held) {
+    sigset_t pipe, pending;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &held->mask);
+    held->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+}
+
+static inline void hearth_shim_let_signals_go(const struct hearth_held_signal *held, int has_come) {
+    if (has_come && !held->was_pending) {
+        const struct timespec at_once = {0, 0};
+        sigset_t pipe;
+        sigemptyset(&pipe);
+        sigaddset(&pipe, SIGPIPE);
+        while (sigtimedwait(&pipe, NULL, &at_once) < 0 && errno == EINTR) continue;
+    }
+    pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
 }
 
 #endif

@@ -8,8 +8,11 @@ internal import Synchronization
 extension Loop {
     @_optimize(speed)
     func flushAll() {
+        isFlushingAll = true
+        defer { isFlushingAll = false }
         if ring != nil, hub.dirtyCount >= Self.ringSendsMin { flushByRing() }
         while let slot = hub.nextDirty() { flush(slot) }
+        if pages.isUsed { pages.close() }
         hub.arena.endTurn()
         if broadcastsOfTurn > 0 { recordBroadcasts() }
         batch.lastRun = nil
@@ -24,6 +27,8 @@ extension Loop {
             if let link = place.pointee.link { handOver(place, link) } else { hub.keep(slot) }
         } else if place.pointee.isSealed {
             flushSealed(place)
+        } else if hub.waitingBytes(slot) >= SharedPages.bytesMin, flushShared(place) {
+            // Done.
         } else if let piece = hub.singlePiece(slot) {
             sent(
                 place,
@@ -56,6 +61,25 @@ extension Loop {
             let bytes = batch.reduce(0) { $0 + $1.count }
             sent(place, Socket.send(place.pointee.descriptor, pieces: batch), bytes)
         }
+    }
+
+    /// What waits, without a copy, if many get the very same. False: it has to be sent as usual.
+    func flushShared(_ place: UnsafeMutablePointer<Connection>) -> Bool {
+        let others = SharedPages.receiversMin - 1
+        if !isFlushingAll || !pages.isUsable || !pages.isOpen && hub.dirtyCount < others { return false }
+        let slot = place.pointee.slot
+        let bytes = hub.waitingBytes(slot)
+        let batch = UnsafeMutableBufferPointer(rebasing: pieces[..<hub.gather(slot, into: pieces)])
+        if !pages.has(batch) {
+            pages.close()
+            // Between them may be some that had more to get in this turn.
+            guard hub.countInStep(with: slot, among: 2 * others) >= others,
+                pages.open(batch, bytes: bytes)
+            else { return false }
+        }
+        guard let transfer = pages.send(to: place.pointee.descriptor) else { return false }
+        sent(place, transfer, bytes)
+        return true
     }
 
     @inline(__always)

@@ -52,6 +52,7 @@ extension Loop {
         let place = connections.place(slot)
         if place.pointee.phase == .released || hub.isBlocked(slot) { return flush(slot) }
         if place.pointee.isSealed { return stageSealed(place, in: ring) }
+        if hub.waitingBytes(slot) >= SharedPages.bytesMin, flushShared(place) { return noteCounts(place) }
         if let piece = hub.singlePiece(slot) {
             stagedSlots[ring.count] = slot
             ring.stage(place.pointee.descriptor, piece)

@@ -41,6 +41,9 @@ final class Loop: @unchecked Sendable {
     let stagedSlots: UnsafeMutablePointer<UInt32>
     /// Sealed bytes, for the slots that have TLS.
     let stagedPieces: UnsafeMutablePointer<Piece>
+    /// For large messages to many.
+    let pages = SharedPages()
+    var isFlushingAll = false
     let codecs = Codecs()
     var acceptors: [UnsafeMutablePointer<Acceptor>] = []
     /// Connections that are not read because the host does not fetch its events.

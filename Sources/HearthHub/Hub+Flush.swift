@@ -46,6 +46,58 @@ extension Hub {
         return count
     }
 
+    /// How many of the next `limit` with something to write have the very bytes to write that this one has;
+    /// 0 if those are not all of this turn, so that their memory is used again only after it.
+    package func countInStep(with slot: UInt32, among limit: Int) -> Int {
+        if !isOfTurn(slot) { return 0 }
+        var count = 0
+        var other = firstDirty
+        for _ in 0..<limit where other != Outbox.none {
+            if hasSameBytes(slot, other) { count += 1 }
+            other = members[Int(other)].outbox.nextDirty
+        }
+        return count
+    }
+
+    private func isOfTurn(_ slot: UInt32) -> Bool {
+        let outbox = members[Int(slot)].outbox
+        if outbox.isHeld || outbox.chunk == Outbox.none { return false }
+        if outbox.queue == Outbox.none { return true }
+        let queue = Int(outbox.queue)
+        for index in queues[queue].head..<queues[queue].segments.count
+        where queues[queue].segments[index].isHeld {
+            return false
+        }
+        return true
+    }
+
+    private func hasSameBytes(_ one: UInt32, _ other: UInt32) -> Bool {
+        let first = members + Int(one)
+        let second = members + Int(other)
+        if first.pointee.outbox.bytes != second.pointee.outbox.bytes
+            || first.pointee.outbox.chunk != second.pointee.outbox.chunk
+            || first.pointee.outbox.end != second.pointee.outbox.end
+        {
+            return false
+        }
+        let queue = first.pointee.outbox.queue
+        let otherQueue = second.pointee.outbox.queue
+        if queue == Outbox.none || otherQueue == Outbox.none { return queue == otherQueue }
+        let offset = queues[Int(otherQueue)].head - queues[Int(queue)].head
+        let range = queues[Int(queue)].head..<queues[Int(queue)].segments.count
+        if queues[Int(otherQueue)].segments.count != range.upperBound + offset { return false }
+        for index in range {
+            let segment = queues[Int(queue)].segments[index]
+            let otherSegment = queues[Int(otherQueue)].segments[index + offset]
+            if segment.chunk != otherSegment.chunk || segment.start != otherSegment.start
+                || segment.end != otherSegment.end
+            {
+                return false
+            }
+        }
+        return true
+    }
+
     /// The system took everything.
     @inline(__always)
     package func sentAll(_ slot: UInt32) {

@@ -30,7 +30,7 @@ package final class Hub {
     package let arena = FrameArena()
     var queues: [SegmentQueue] = []
     var freeQueues: [UInt32] = []
-    private var firstDirty = Outbox.none
+    private(set) var firstDirty = Outbox.none
     private var lastDirty = Outbox.none
     /// How many have something to write.
     package private(set) var dirtyCount = 0

@@ -159,6 +159,7 @@ package enum Socket {
         }
         if status != 0 { return nil }
         _ = hearth_shim_close_on_exec(descriptor)
+        _ = hearth_shim_do_not_block(descriptor)
         // Refused by a Unix socket, which has no need of it.
         try? set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         return withUnsafePointer(to: &storage) { PeerAddress($0) }

@@ -278,6 +278,26 @@ struct OutboxTests {
         #expect(capacities.count == 1)
     }
 
+    @Test("members are in step who have the very same bytes of this turn to write")
+    func countsWhoIsInStep() {
+        let world = World()
+        world.open(1, 2, 3, 4, 5)
+        world.join(1, 2, 3, 4, 5, room: "a")
+        world.appetite[5] = 3
+        world.send("held", to: 5)
+        world.endTurn()
+        world.publish(long("x", 50_000), room: "a")
+        world.publish("and a short one", room: "a")
+        // What 5 has comes from another turn; 1 is asked for, and is not among the others.
+        #expect(world.hub.nextDirty() == 1)
+        #expect(world.hub.countInStep(with: 1, among: 10) == 3)
+        #expect(world.hub.countInStep(with: 1, among: 2) == 2)
+        #expect(world.hub.countInStep(with: 5, among: 10) == 0)
+        world.send("more", to: 2)
+        #expect(world.hub.countInStep(with: 1, among: 10) == 2)
+        #expect(world.hub.countInStep(with: 2, among: 10) == 1)
+    }
+
     @Test("closing gives the memory back, and the slot's next owner gets nothing of it")
     func closingForgets() {
         let world = World()

@@ -35,7 +35,9 @@ static void take_over(struct world *world, int listener, int port, size_t taken,
     int accepted = accept(listener, NULL, NULL);
     CHECK(accepted >= 0);
     CHECK(taken == 0 || client_read(accepted, read_here, taken));
+    CHECK(!(fcntl(accepted, F_GETFL) & O_NONBLOCK));
     CHECK_NUMBER(hearth_server_adopt(world->server, accepted, read_here, taken), HEARTH_OK);
+    CHECK(fcntl(accepted, F_GETFL) & O_NONBLOCK);
     CHECK_NUMBER(client_read_head(peer, answer, sizeof answer), 101);
     if (behind == 0)
         client_send_text(peer, "hello");

@@ -1,0 +1,177 @@
+/* What is large and goes to many is in a file in memory, whose pages every member is sent. Whatever the
+ * system refuses of that, everybody gets everything.
+ * Variants: pages late no_files no_pages no_pages_later no_file_once short_sends gone_peer small_limit */
+#include "client.h"
+#include "world.h"
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+enum { members = 12, sizes_count = 4 };
+
+static const size_t sizes[sizes_count] = {40 << 10, 200 << 10, 33 << 10, 1 << 20};
+
+/* The library calls these instead of the C library's. */
+static int files_asked, sends_asked, files_refused, sends_refused, sends_refused_from = 1, sends_at_most;
+
+int memfd_create(const char *name, unsigned flags) {
+    int asked = __atomic_add_fetch(&files_asked, 1, __ATOMIC_SEQ_CST);
+    if (files_refused == EMFILE ? asked == 1 : files_refused != 0) {
+        errno = files_refused;
+        return -1;
+    }
+    return (int)syscall(SYS_memfd_create, name, flags);
+}
+
+ssize_t sendfile(int socket, int file, off_t *start, size_t count) {
+    int asked = __atomic_add_fetch(&sends_asked, 1, __ATOMIC_SEQ_CST);
+    if (sends_refused && asked >= sends_refused_from) {
+        errno = sends_refused;
+        return -1;
+    }
+    return syscall(SYS_sendfile, socket, file, start, sends_at_most ? (size_t)sends_at_most : count);
+}
+
+static int is_signal_held, is_signal_pending;
+
+/* On the loop's thread. */
+static void on_event(struct world *world, const hearth_event *event) {
+    (void)world;
+    sigset_t set;
+    if (event->type != HEARTH_EVENT_LEFT)
+        return;
+    pthread_sigmask(SIG_BLOCK, NULL, &set);
+    is_signal_held |= sigismember(&set, SIGPIPE);
+    sigpending(&set);
+    is_signal_pending |= sigismember(&set, SIGPIPE);
+}
+
+static unsigned char byte_at(int number, size_t index) {
+    return (unsigned char)(number * 31 + (int)(index % 251) + (int)(index >> 12));
+}
+
+static void broadcast(struct world *world, int number) {
+    size_t size = sizes[number % sizes_count];
+    unsigned char *data = malloc(size);
+    CHECK(data);
+    for (size_t index = 0; index < size; index++)
+        data[index] = byte_at(number, index);
+    CHECK(hearth_room_broadcast(world->server, "all", HEARTH_BINARY, data, size, NULL) >= 0);
+    free(data);
+}
+
+static void receive(int fd, int number) {
+    unsigned char head[10];
+    size_t size = 0;
+    CHECK(client_read(fd, head, 4));
+    CHECK_NUMBER(head[0], 0x82);
+    if (head[1] == 127)
+        CHECK(client_read(fd, head + 4, 6));
+    for (int index = 2; index < (head[1] == 127 ? 10 : 4); index++)
+        size = size << 8 | head[index];
+    CHECK_NUMBER(size, sizes[number % sizes_count]);
+    unsigned char *data = malloc(size);
+    CHECK(data && client_read(fd, data, size));
+    for (size_t index = 0; index < size; index++)
+        CHECK_NUMBER(data[index], byte_at(number, index));
+    free(data);
+}
+
+/* The server's end of a client's socket, which is in this process. */
+static int other_end(int fd) {
+    struct sockaddr_in own, peer;
+    socklen_t length = sizeof own;
+    CHECK_NUMBER(getsockname(fd, (struct sockaddr *)&own, &length), 0);
+    for (int other = 3; other < 1024; other++) {
+        length = sizeof peer;
+        if (getpeername(other, (struct sockaddr *)&peer, &length) == 0 && peer.sin_port == own.sin_port)
+            return other;
+    }
+    CHECK(0);
+    return -1;
+}
+
+static int is(const char *variant, const char *name) {
+    return strcmp(variant, name) == 0;
+}
+
+static void prepare(const char *variant) {
+    files_refused = is(variant, "no_files") ? ENOSYS : is(variant, "no_file_once") ? EMFILE : 0;
+    sends_refused = is(variant, "no_pages") || is(variant, "no_pages_later") ? EINVAL : 0;
+    sends_refused_from = is(variant, "no_pages_later") ? 5 : 1;
+    sends_at_most = is(variant, "short_sends") ? 1000 : 0;
+    signal(SIGPIPE, SIG_DFL);
+    if (is(variant, "small_limit")) {
+        /* A larger file would raise SIGXFSZ. */
+        struct rlimit limit = {1000, 1000};
+        CHECK_NUMBER(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    }
+}
+
+/* The next write to one member fails, and nothing says so before. */
+static void lose_one(struct world *world, int *fds, int lost) {
+    CHECK_NUMBER(shutdown(other_end(fds[lost]), SHUT_WR), 0);
+    broadcast(world, 0);
+    for (int index = 0; index < members; index++)
+        if (index != lost)
+            receive(fds[index], 0);
+    world_wait(world, HEARTH_EVENT_LEFT, 1);
+    CHECK(!is_signal_held && !is_signal_pending);
+    client_cut(fds[lost]);
+    fds[lost] = fds[members - 1];
+}
+
+static void check_calls(const char *variant, int messages) {
+    int is_all = is(variant, "pages") || is(variant, "short_sends");
+    if (is(variant, "small_limit"))
+        CHECK_NUMBER(files_asked, 0);
+    if (is(variant, "no_files"))
+        CHECK_NUMBER(files_asked, 1);
+    if (is(variant, "no_pages"))
+        CHECK_NUMBER(sends_asked, 1);
+    if (is(variant, "no_pages_later"))
+        CHECK_NUMBER(sends_asked, 5);
+    if (is(variant, "no_file_once")) {
+        CHECK_NUMBER(files_asked, messages);
+        CHECK_NUMBER(sends_asked, (messages - 1) * members);
+    }
+    if (is_all) {
+        CHECK_NUMBER(files_asked, messages);
+        CHECK_NUMBER(sends_asked, messages * members);
+    }
+}
+
+int main(int count, char **arguments) {
+    CHECK(count == 2);
+    const char *variant = arguments[1];
+    int is_late = is(variant, "late"), messages = is_late ? 24 : 8, present = members, fds[members];
+    prepare(variant);
+    struct world *world = world_new("outbox_max_bytes=64MiB");
+    world->on_event = on_event;
+    world_route(world, "/member", "join=all");
+    int port = world_start(world);
+    for (int index = 0; index < members; index++)
+        fds[index] = client_open(port, "/member");
+    world_wait(world, HEARTH_EVENT_JOINED, members);
+    if (is(variant, "gone_peer")) {
+        lose_one(world, fds, 5);
+        present--;
+    }
+    for (int number = 0; number < messages; number++) {
+        broadcast(world, number);
+        for (int index = 0; index < present && !is_late; index++)
+            receive(fds[index], number);
+    }
+    /* Their memory has been used for other messages meanwhile. */
+    for (int index = 0; index < present && is_late; index++)
+        for (int number = 0; number < messages; number++)
+            receive(fds[index], number);
+    check_calls(variant, messages);
+    for (int index = 0; index < present; index++)
+        client_close(fds[index], 1000);
+    world_wait(world, HEARTH_EVENT_CLOSE, members);
+    world_free(world);
+    return 0;
+}
