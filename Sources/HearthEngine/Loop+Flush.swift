@@ -19,7 +19,7 @@ extension Loop {
         if journal.isUsed { journal.endTurn() }
     }
 
-    @inline(__always)
+    @_optimize(speed)
     func flush(_ slot: UInt32) {
         let place = connections.place(slot)
         if place.pointee.phase == .released { return hub.discardOutbox(slot) }
