@@ -101,13 +101,23 @@ extension Loop {
     }
 
     func sendClose(_ place: UnsafeMutablePointer<Connection>, _ code: UInt16, _ reason: [UInt8]) {
-        var body = [UInt8(code >> 8), UInt8(code & 0xFF)]
-        body.append(contentsOf: reason.prefix(123))
-        sendControl(place, .close, body)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 125) { body in
+            body[0] = UInt8(code >> 8)
+            body[1] = UInt8(code & 0xFF)
+            let count = min(reason.count, 123)
+            for index in 0..<count { body[index + 2] = reason[index] }
+            sendControl(place, .close, UnsafeBufferPointer(start: body.baseAddress, count: count + 2))
+        }
     }
 
     func sendControl(_ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ body: [UInt8]) {
-        body.withUnsafeBufferPointer { hub.appendAlways(encode(place, opcode, $0), to: place.pointee.slot) }
+        body.withUnsafeBufferPointer { sendControl(place, opcode, $0) }
+    }
+
+    private func sendControl(
+        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ body: UnsafeBufferPointer<UInt8>
+    ) {
+        hub.appendAlways(encode(place, opcode, body), to: place.pointee.slot)
         noteQueued()
     }
 
@@ -135,9 +145,11 @@ extension Loop {
                 event.channel = link.channel
             }
             event.data = reason
-            event.user = hub.user(of: slot).map { hub.userName($0) }
+            let user = hub.user(of: slot).map { hub.userName($0) }
+            event.user = user
             pendingEvents.append(event)
-            leaveUserPlace(place, user: event.user)
+            if user == nil { return }
+            leaveUserPlace(place, user: user)
             assignUser(place, nil)
         }
     }

@@ -8,25 +8,6 @@ internal import HearthPlatform
 internal import HearthWire
 internal import Synchronization
 
-/// An event that waits for the ones before it.
-struct PendingEvent {
-    let type: EventType
-    let endpoint: Endpoint
-    let connection: ConnectionID
-    let context: UnsafeMutableRawPointer?
-    let route: Int32
-    var code: Int32 = 0
-    var flags: UInt32 = 0
-    var room: ByteString?
-    var user: ByteString?
-    var data: [UInt8] = []
-    /// Who is told of it as well.
-    var channel: Channel?
-    var version: UInt64 = 0
-    var path: [UInt8] = []
-    var client = ClientFields()
-}
-
 /// A line of the log that waits for a moment at which the host's callback can do no harm.
 struct PendingLog {
     let level: LogLevel
@@ -98,7 +79,7 @@ extension Loop {
     }
 
     /// Emits the event after all that wait; at once if none is being told.
-    func emitInOrder(_ event: PendingEvent) {
+    func emitInOrder(_ event: consuming PendingEvent) {
         pendingEvents.append(event)
         if !isEmittingPending { emitPending() }
     }
@@ -114,17 +95,11 @@ extension Loop {
 
     private func emitPending() {
         isEmittingPending = true
-        var next = 0
-        while next < pendingEvents.count {
-            let event = pendingEvents[next]
-            next += 1
-            emit(event)
-        }
-        pendingEvents.removeAll(keepingCapacity: pendingEvents.capacity <= 64)
+        while let event = pendingEvents.popFirst() { emit(event) }
         isEmittingPending = false
     }
 
-    private func emit(_ pending: PendingEvent) {
+    private func emit(_ pending: borrowing PendingEvent) {
         if pending.endpoint.kind == .client { return emitOfClient(pending) }
         withTerminated(pending.room?.bytes ?? []) { room in
             withTerminated(pending.user?.bytes ?? []) { user in
@@ -164,7 +139,7 @@ extension Loop {
         callbackDepth -= 1
     }
 
-    private func emitOfClient(_ pending: PendingEvent) {
+    private func emitOfClient(_ pending: borrowing PendingEvent) {
         withTerminated(pending.path) { path in
             pending.data.withUnsafeBufferPointer { data in
                 var event = EngineEvent(

@@ -97,7 +97,7 @@ final class Loop: @unchecked Sendable {
     let hasPoller: Bool
     /// How many loops the engine has.
     let loopCount: Int
-    var pendingEvents: [PendingEvent] = []
+    var pendingEvents = PendingEvents()
     var isEmittingPending = false
     var pendingLogs: [PendingLog] = []
     var skippedLogs = 0
@@ -106,6 +106,8 @@ final class Loop: @unchecked Sendable {
     /// somebody is working on.
     var brokenSlots: [UInt32] = []
     var emptiedSlots: [UInt32] = []
+    /// Those that were emptied, while they are worked off.
+    private var concludedSlots: [UInt32] = []
     /// What the host's transports are to send, told at the end of the turn.
     var batch = ChannelBatch()
     /// Connections of channels that wait until the host has fetched its events.
@@ -157,6 +159,7 @@ final class Loop: @unchecked Sendable {
 
     deinit {
         input.deallocate()
+        pendingEvents.deallocate()
         requestText.deallocate()
         answer.deallocate()
         eventName.deallocate()
@@ -250,9 +253,12 @@ final class Loop: @unchecked Sendable {
             if connections.contains(slot) { transportFailed(connections.place(slot)) }
         }
         if !emptiedSlots.isEmpty {
-            let emptied = emptiedSlots
-            emptiedSlots.removeAll(keepingCapacity: true)
-            for slot in emptied where connections.contains(slot) { outboxEmptied(connections.place(slot)) }
+            swap(&emptiedSlots, &concludedSlots)
+            for index in 0..<concludedSlots.count {
+                let slot = concludedSlots[index]
+                if connections.contains(slot) { outboxEmptied(connections.place(slot)) }
+            }
+            concludedSlots.removeAll(keepingCapacity: true)
         }
         if !batch.groups.isEmpty { tellChannels() }
         if !clients.listed.isEmpty { workOffClients() }
