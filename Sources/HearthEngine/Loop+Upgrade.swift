@@ -35,7 +35,7 @@ extension Loop {
         } catch {
             return refuseUpgrade(place, server, bytes, error)
         }
-        if route >= 0, server.routes[route].asksHost {
+        if route >= 0, server.withRoute(route, { $0.asksHost }) {
             return askToConnect(place, server, bytes)
         }
         open(place, server, bytes, upgrade, user: nil, subprotocol: nil, hasPlace: false)
@@ -44,8 +44,11 @@ extension Loop {
     /// The first WebSocket route that matches; -1: the server takes every path.
     func findRoute(_ server: Server, _ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
         if !server.hasWebSocketRoutes { return -1 }
-        for index in 0..<server.routes.count where !server.routes[index].isHTTP {
-            if server.routes[index].pattern.match(bytes.span, head.path, captures: &captures) { return index }
+        for index in 0..<server.routes.count {
+            let isIt = server.withRoute(index) {
+                !$0.isHTTP && $0.pattern.match(bytes.span, head.path, captures: &captures)
+            }
+            if isIt { return index }
         }
         return nil
     }
@@ -194,7 +197,7 @@ extension Loop {
             return respondAndClose(place, 400, "the path is not well encoded", "")
         }
         var room: ByteString?
-        if routeIndex >= 0 {
+        if routeIndex >= 0, server.withRoute(routeIndex, { $0.joins }) {
             do throws(HTTPFault) {
                 room = try roomOfRoute(server, server.routes[routeIndex], bytes)
             } catch {
@@ -244,9 +247,11 @@ extension Loop {
         place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
         place.pointee.isOpenFlag.store(true, ordering: .relaxed)
         if routeIndex >= 0 {
-            place.pointee.relay = server.routes[routeIndex].relay
-            place.pointee.emitsMessages = server.routes[routeIndex].emitsMessages
-            setDialect(place, server, server.routes[routeIndex].dialect)
+            server.withRoute(routeIndex) { route in
+                place.pointee.relay = route.relay
+                place.pointee.emitsMessages = route.emitsMessages
+                setDialect(place, server, route.dialect)
+            }
         }
         // Bytes behind the head belong to the frame parser. The host's OPEN comes first, so they are kept
         // meanwhile.
@@ -302,7 +307,7 @@ extension Loop {
         }
         var chosen = subprotocol ?? []
         let routeIndex = Int(place.pointee.route)
-        if subprotocol == nil, routeIndex >= 0, !server.routes[routeIndex].subprotocols.isEmpty {
+        if subprotocol == nil, head.offersSubprotocols, routeIndex >= 0 {
             chosen = chooseSubprotocol(server.routes[routeIndex].subprotocols, bytes)
         }
         if chosen.isEmpty, head.offersSubprotocols {

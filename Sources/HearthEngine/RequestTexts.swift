@@ -49,9 +49,10 @@ extension Loop {
         }
         requestTexts.headers = endText(from: headersStart)
         let capturesStart = requestText.count
-        if place.pointee.route >= 0, !putCaptures(server.routes[Int(place.pointee.route)].pattern, bytes) {
-            return false
-        }
+        let route = Int(place.pointee.route)
+        let isPut =
+            route < 0 || server.withRoute(route) { !$0.pattern.hasCaptures || putCaptures($0.pattern, bytes) }
+        if !isPut { return false }
         requestTexts.captures = endText(from: capturesStart)
         let addressStart = requestText.count
         place.pointee.address.write(into: &requestText)
@@ -68,7 +69,6 @@ extension Loop {
 
     /// False: one is not well encoded.
     private func putCaptures(_ pattern: RoutePattern, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        if pattern.names.isEmpty { return true }
         guard pattern.match(bytes.span, head.path, captures: &captures) else { return false }
         for (index, name) in pattern.names.enumerated() {
             requestText.append(name.bytes)

@@ -41,6 +41,9 @@ final class Route {
         }
     }
 
+    /// There is a room to join at open.
+    var joins: Bool { joinsPath || room != nil }
+
     private init(_ pattern: RoutePattern) { self.pattern = pattern }
 
     static func parse(pattern text: [UInt8], options: [UInt8]) throws(Fault) -> Route {

@@ -169,6 +169,12 @@ package final class Server: Endpoint, @unchecked Sendable {
         return routes.count - 1
     }
 
+    /// Lends a route without counting a reference: they stay as long as the server.
+    @inline(__always)
+    func withRoute<Result>(_ index: Int, _ body: (Route) -> Result) -> Result {
+        Unmanaged.passUnretained(routes[index])._withUnsafeGuaranteedRef(body)
+    }
+
     /// Whether it answers requests: from its start to its stop.
     var isServing: Bool {
         let state = state.load(ordering: .relaxed)

@@ -24,6 +24,9 @@ package struct RoutePattern {
     package private(set) var names: [ByteString] = []
     private var segments: [Segment] = []
 
+    /// There are captures.
+    package var hasCaptures: Bool { !names.isEmpty }
+
     package static func parse(_ text: ByteString) throws(RoutePatternError) -> RoutePattern {
         let bytes = text.bytes
         var pattern = RoutePattern()

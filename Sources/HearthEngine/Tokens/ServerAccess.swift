@@ -116,7 +116,7 @@ extension Server {
 
     /// The same of a connection's route.
     func level(ofRoute index: Int32) -> AccessLevel {
-        index < 0 ? access.level : routes[Int(index)].level(orOf: access.level)
+        index < 0 ? access.level : withRoute(Int(index)) { $0.level(orOf: access.level) }
     }
 
     func route(at index: Int) -> Route? { index >= 0 ? routes[index] : nil }
