@@ -24,9 +24,10 @@ package final class Hub {
     }
 
     var members: UnsafeMutablePointer<Member>
-    /// So many of them have ever been in use; memory beyond is not touched.
+    /// So many of them have ever been in use; memory beyond is not touched, and so the system has not given
+    /// it yet.
     private var membersCount = 0
-    var membersCapacity = 64
+    var membersCapacity = 1 << 14
     package let arena = FrameArena()
     var queues: [SegmentQueue] = []
     var freeQueues: [UInt32] = []

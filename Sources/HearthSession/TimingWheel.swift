@@ -23,6 +23,8 @@ package struct TimingWheel: ~Copyable {
     package init(granuleMilliseconds: UInt64, now: UInt64) {
         granule = max(1, granuleMilliseconds)
         lastTick = now / granule
+        // What is not touched the system does not give, and what has room does not move.
+        entries.reserveCapacity(1 << 14)
     }
 
     package mutating func set(_ slot: UInt32, due: UInt64) {
