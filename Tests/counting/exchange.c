@@ -4,33 +4,36 @@
 #include <hearth.h>
 #include <pthread.h>
 
+enum { ECHOES, RELAYS, HANDSHAKES };
 enum { CONNECTIONS = 4, MEMBERS = 10, DEPTH_MAX = 16, WARM_UP_ROUNDS = 30 };
 
 struct phase {
     const char *name;
-    int is_relay;
+    int kind;
     int is_wasteful;
     int opcode;
     int depth;
     size_t size;
-    /* What the peers that send write one after the other: rounds times depth messages each. */
+    /* What the peers that send write one after the other: rounds times depth messages each. Or so many peers
+     * that come and go. */
     int rounds;
 };
 
 /* What a peer has in flight is less than one read takes, for a message that comes in two reads is put
  * together in memory of its own. */
 static const struct phase phases[] = {
-    {"echo, 64 B text, 1 in flight", 0, 0, 1, 1, 64, 200},
-    {"echo, 64 B text, 16 in flight", 0, 0, 1, 16, 64, 40},
-    {"echo, 64 B binary, 1 in flight", 0, 0, 2, 1, 64, 200},
-    {"echo, 64 B binary, 16 in flight", 0, 0, 2, 16, 64, 40},
-    {"echo, 16 KiB text, 1 in flight", 0, 0, 1, 1, 16384, 40},
-    {"echo, 16 KiB text, 4 in flight", 0, 0, 1, 4, 16384, 20},
-    {"echo, 16 KiB binary, 1 in flight", 0, 0, 2, 1, 16384, 40},
-    {"relay to a room of 10, 64 B text, 1 in flight", 1, 0, 1, 1, 64, 200},
-    {"relay to a room of 10, 64 B text, 16 in flight", 1, 0, 1, 16, 64, 40},
-    {"relay to a room of 10, 16 KiB binary, 1 in flight", 1, 0, 2, 1, 16384, 40},
-    {"wasteful echo, 64 B text, 1 in flight", 0, 1, 1, 1, 64, 200},
+    {"echo, 64 B text, 1 in flight", ECHOES, 0, 1, 1, 64, 200},
+    {"echo, 64 B text, 16 in flight", ECHOES, 0, 1, 16, 64, 40},
+    {"echo, 64 B binary, 1 in flight", ECHOES, 0, 2, 1, 64, 200},
+    {"echo, 64 B binary, 16 in flight", ECHOES, 0, 2, 16, 64, 40},
+    {"echo, 16 KiB text, 1 in flight", ECHOES, 0, 1, 1, 16384, 40},
+    {"echo, 16 KiB text, 4 in flight", ECHOES, 0, 1, 4, 16384, 20},
+    {"echo, 16 KiB binary, 1 in flight", ECHOES, 0, 2, 1, 16384, 40},
+    {"relay to a room of 10, 64 B text, 1 in flight", RELAYS, 0, 1, 1, 64, 200},
+    {"relay to a room of 10, 64 B text, 16 in flight", RELAYS, 0, 1, 16, 64, 40},
+    {"relay to a room of 10, 16 KiB binary, 1 in flight", RELAYS, 0, 2, 1, 16384, 40},
+    {"handshake and close", HANDSHAKES, 0, 8, 1, 2, 200},
+    {"wasteful echo, 64 B text, 1 in flight", ECHOES, 1, 1, 1, 64, 200},
 };
 
 static volatile int is_wasteful;
@@ -107,12 +110,27 @@ static void expect_answers(const struct phase *phase, int fd, unsigned char *ans
     }
 }
 
+static void come_and_go(void) {
+    static const unsigned char frame[] = {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8};
+    unsigned char answer[4];
+    int fd = open_on("/echo");
+    client_write(fd, frame, sizeof frame);
+    CHECK(client_read(fd, answer, sizeof answer));
+    CHECK(answer[0] == 0x88 && answer[3] == 0xE8);
+    CHECK(read(fd, answer, 1) == 0);
+    close(fd);
+}
+
 static void exchange(const struct phase *phase, const int *echo, const int *room, int rounds, int holds_up) {
     static unsigned char frames[DEPTH_MAX * (16384 + 8)], answers[DEPTH_MAX * (16384 + 4)];
     size_t length = write_frames(phase, frames);
     is_wasteful = phase->is_wasteful;
     for (int round = 0; round < rounds; round++) {
-        if (phase->is_relay) {
+        if (phase->kind == HANDSHAKES) {
+            come_and_go();
+            continue;
+        }
+        if (phase->kind == RELAYS) {
             write_phase(phase, room[round % MEMBERS], frames, length);
             for (int i = 0; i < MEMBERS; i++)
                 expect_answers(phase, room[i], answers);
@@ -162,8 +180,8 @@ int main(void) {
         const struct phase *phase = &phases[i];
         exchange(phase, echo, room, phase->rounds, 0);
         mark(echo[0]);
-        int messages = phase->rounds * phase->depth * (phase->is_relay ? 1 : CONNECTIONS);
-        printf("%d\t%zu\t%d\t%s\n", messages, phase->size, phase->is_relay ? MEMBERS : 1, phase->name);
+        int messages = phase->rounds * phase->depth * (phase->kind == ECHOES ? CONNECTIONS : 1);
+        printf("%d\t%zu\t%d\t%s\n", messages, phase->size, phase->kind == RELAYS ? MEMBERS : 1, phase->name);
     }
     CHECK(hearth_engine_stop(engine) == HEARTH_OK);
     pthread_join(thread, NULL);
