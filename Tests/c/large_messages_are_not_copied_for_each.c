@@ -5,6 +5,7 @@
 #include "world.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -14,10 +15,11 @@ enum { members = 12, sizes_count = 4 };
 static const size_t sizes[sizes_count] = {40 << 10, 200 << 10, 33 << 10, 1 << 20};
 
 /* The library calls these instead of the C library's. */
-static int files_asked, sends_asked, files_refused, sends_refused, sends_refused_from = 1, sends_at_most;
+static atomic_int files_asked, sends_asked;
+static int files_refused, sends_refused, sends_refused_from = 1, sends_at_most;
 
 int memfd_create(const char *name, unsigned flags) {
-    int asked = __atomic_add_fetch(&files_asked, 1, __ATOMIC_SEQ_CST);
+    int asked = ++files_asked;
     if (files_refused == EMFILE ? asked == 1 : files_refused != 0) {
         errno = files_refused;
         return -1;
@@ -26,7 +28,7 @@ int memfd_create(const char *name, unsigned flags) {
 }
 
 ssize_t sendfile(int socket, int file, off_t *start, size_t count) {
-    int asked = __atomic_add_fetch(&sends_asked, 1, __ATOMIC_SEQ_CST);
+    int asked = ++sends_asked;
     if (sends_refused && asked >= sends_refused_from) {
         errno = sends_refused;
         return -1;
