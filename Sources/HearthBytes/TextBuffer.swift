@@ -113,11 +113,17 @@ package struct TextBuffer: ~Copyable {
             var index = 0
             if more >= 8 {
                 while index < more &- 8 {
-                    Self.copyLowercase(from: source + index, to: place + index)
+                    Self.copyLowercase(UInt64.self, from: source + index, to: place + index)
                     index &+= 8
                 }
                 // The last eight, some of them once more.
-                return Self.copyLowercase(from: source + (more &- 8), to: place + (more &- 8))
+                let last = more &- 8
+                return Self.copyLowercase(UInt64.self, from: source + last, to: place + last)
+            }
+            if more >= 4 {
+                let last = more &- 4
+                Self.copyLowercase(UInt32.self, from: source, to: place)
+                return Self.copyLowercase(UInt32.self, from: source + last, to: place + last)
             }
             while index < more {
                 let byte = source.load(fromByteOffset: index, as: UInt8.self)
@@ -130,13 +136,16 @@ package struct TextBuffer: ~Copyable {
     }
 
     @inline(__always)
-    private static func copyLowercase(from source: UnsafeRawPointer, to place: UnsafeMutableRawPointer) {
-        let word = source.loadUnaligned(as: UInt64.self)
+    private static func copyLowercase<Word: FixedWidthInteger & BitwiseCopyable>(
+        _: Word.Type, from source: UnsafeRawPointer, to place: UnsafeMutableRawPointer
+    ) {
+        let word = source.loadUnaligned(as: Word.self)
         // No sum reaches into the next byte. From "A" on, but not from behind "Z" on, and ASCII.
-        let low = word & 0x7F7F_7F7F_7F7F_7F7F
-        let capitals = (low &+ 0x3F3F_3F3F_3F3F_3F3F) & ~(low &+ 0x2525_2525_2525_2525) & ~word
-        let lower = word | (capitals & 0x8080_8080_8080_8080) &>> 2
-        place.storeBytes(of: lower, as: UInt64.self)
+        let low = word & Word(truncatingIfNeeded: 0x7F7F_7F7F_7F7F_7F7F)
+        let fromA = low &+ Word(truncatingIfNeeded: 0x3F3F_3F3F_3F3F_3F3F)
+        let behindZ = low &+ Word(truncatingIfNeeded: 0x2525_2525_2525_2525)
+        let capitals = fromA & ~behindZ & ~word & Word(truncatingIfNeeded: 0x8080_8080_8080_8080 as UInt64)
+        place.storeBytes(of: word | capitals &>> 2, as: Word.self)
     }
 
     @inline(never)

@@ -45,7 +45,7 @@ extension Loop {
             let field = head.field(at: index)
             requestText.append(lowercase: bytes.span, field.name)
             requestText.append(0)
-            _ = put(bytes, field.value, without: secrets)
+            _ = secrets.isEmpty ? put(bytes, field.value) : put(bytes, field.value, without: secrets)
         }
         requestTexts.headers = endText(from: headersStart)
         let capturesStart = requestText.count

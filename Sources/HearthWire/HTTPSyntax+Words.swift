@@ -120,6 +120,11 @@ extension HTTPSyntax {
                 // The last eight, some of them once more.
                 return unsafe isSame(text, word, at: count &- 8, letters)
             }
+            if count >= 4 {
+                let letters = UInt32(truncatingIfNeeded: letters)
+                if unsafe !isSame(text, word, at: 0, letters) { return false }
+                return unsafe isSame(text, word, at: count &- 4, letters)
+            }
             let letters = UInt8(truncatingIfNeeded: letters)
             while index < count {
                 if unsafe !isSame(text, word, at: index, letters) { return false }
