@@ -71,9 +71,9 @@ extension Loop {
         let bytes = hub.waitingBytes(slot)
         let batch = UnsafeMutableBufferPointer(rebasing: pieces[..<hub.gather(slot, into: pieces)])
         if !pages.has(batch) {
-            pages.close()
+            pages.end()
             // Between them may be some that had more to get in this turn.
-            guard hub.countInStep(with: slot, among: 2 * others) >= others,
+            guard pages.isUsable, hub.countInStep(with: slot, among: 2 * others) >= others,
                 pages.open(batch, bytes: bytes)
             else { return false }
         }

@@ -19,9 +19,11 @@ package final class SharedPages {
     private var file: Int32 = -1
     private var held = hearth_held_signal()
     private var hasSignalled = false
+    /// Sockets that were sent the file.
+    private var receivers = 0
     /// The system has no such files, or gives no pages of them: not to be used again.
     package private(set) var isRefused = false
-    /// There was no memory or descriptor for the file: not before `close`.
+    /// There was no memory or descriptor for a file, or too few in a row got it: none before `close`.
     private var isExhausted = false
 
     package init() {
@@ -60,12 +62,14 @@ package final class SharedPages {
         self.bytes = bytes
         for index in 0..<count { pieces[index] = shared[index] }
         hasSignalled = false
+        receivers = 0
         hearth_shim_hold_signal(&held)
         return true
     }
 
     /// Sends the whole file, as far as the socket takes it, which does not block. nil: send as usual.
     package func send(to socket: Int32) -> Transfer? {
+        receivers += 1
         while true {
             let sent = hearth_shim_send_file(socket, file, bytes)
             if sent >= 0 { return .bytes(sent) }
@@ -83,6 +87,13 @@ package final class SharedPages {
             }
             return .failed(SystemError(number: error))
         }
+    }
+
+    /// The next socket gets other bytes. Where few in a row get the same there is no other file.
+    package func end() {
+        let isWorthIt = file < 0 || receivers >= Self.receiversMin
+        close()
+        isExhausted = !isWorthIt
     }
 
     /// Lets go of the file. Who was sent its pages has them.

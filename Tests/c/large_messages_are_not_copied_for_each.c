@@ -1,6 +1,6 @@
 /* What is large and goes to many is in a file in memory, whose pages every member is sent. Whatever the
  * system refuses of that, everybody gets everything.
- * Variants: pages late no_files no_pages no_pages_later no_file_once short_sends gone_peer small_limit */
+ * Variants: pages late no_files no_pages no_pages_later no_file_once short gone limit by_turns */
 #include "client.h"
 #include "world.h"
 #include <errno.h>
@@ -38,10 +38,17 @@ ssize_t sendfile(int socket, int file, off_t *start, size_t count) {
 
 static int is_signal_held, is_signal_pending;
 
+static void broadcast(struct world *world, const char *room, int number);
+
 /* On the loop's thread. */
 static void on_event(struct world *world, const hearth_event *event) {
-    (void)world;
     sigset_t set;
+    if (event->type == HEARTH_EVENT_MESSAGE) {
+        broadcast(world, "all", 0);
+        broadcast(world, "odd", 2);
+    }
+    if (event->type == HEARTH_EVENT_OPEN && event->route == 1)
+        CHECK(hearth_connection_join(event->connection, "all") >= 0);
     if (event->type != HEARTH_EVENT_LEFT)
         return;
     pthread_sigmask(SIG_BLOCK, NULL, &set);
@@ -54,13 +61,13 @@ static unsigned char byte_at(int number, size_t index) {
     return (unsigned char)(number * 31 + (int)(index % 251) + (int)(index >> 12));
 }
 
-static void broadcast(struct world *world, int number) {
+static void broadcast(struct world *world, const char *room, int number) {
     size_t size = sizes[number % sizes_count];
     unsigned char *data = malloc(size);
     CHECK(data);
     for (size_t index = 0; index < size; index++)
         data[index] = byte_at(number, index);
-    CHECK(hearth_room_broadcast(world->server, "all", HEARTH_BINARY, data, size, NULL) >= 0);
+    CHECK(hearth_room_broadcast(world->server, room, HEARTH_BINARY, data, size, NULL) >= 0);
     free(data);
 }
 
@@ -103,9 +110,9 @@ static void prepare(const char *variant) {
     files_refused = is(variant, "no_files") ? ENOSYS : is(variant, "no_file_once") ? EMFILE : 0;
     sends_refused = is(variant, "no_pages") || is(variant, "no_pages_later") ? EINVAL : 0;
     sends_refused_from = is(variant, "no_pages_later") ? 5 : 1;
-    sends_at_most = is(variant, "short_sends") ? 1000 : 0;
+    sends_at_most = is(variant, "short") ? 1000 : 0;
     signal(SIGPIPE, SIG_DFL);
-    if (is(variant, "small_limit")) {
+    if (is(variant, "limit")) {
         /* A larger file would raise SIGXFSZ. */
         struct rlimit limit = {1000, 1000};
         CHECK_NUMBER(setrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -115,7 +122,7 @@ static void prepare(const char *variant) {
 /* The next write to one member fails, and nothing says so before. */
 static void lose_one(struct world *world, int *fds, int lost) {
     CHECK_NUMBER(shutdown(other_end(fds[lost]), SHUT_WR), 0);
-    broadcast(world, 0);
+    broadcast(world, "all", 0);
     for (int index = 0; index < members; index++)
         if (index != lost)
             receive(fds[index], 0);
@@ -125,9 +132,29 @@ static void lose_one(struct world *world, int *fds, int lost) {
     fds[lost] = fds[members - 1];
 }
 
+/* Every other member gets another message in the same turn, so no two in a row get the same. */
+static void take_turns(struct world *world, int port) {
+    int fds[2 * members];
+    for (int index = 0; index < 2 * members; index++) {
+        fds[index] = client_open(port, index % 2 ? "/odd" : "/member");
+        world_wait(world, HEARTH_EVENT_JOINED, members + (size_t)(index + 1 + index / 2 + index % 2));
+    }
+    int asked = files_asked;
+    client_send_text(fds[0], "now");
+    for (int index = 0; index < 2 * members; index++) {
+        receive(fds[index], 0);
+        if (index % 2)
+            receive(fds[index], 2);
+    }
+    /* One for the members of before, who come first, and one that was not worth it. */
+    CHECK(files_asked - asked <= 2);
+    for (int index = 0; index < 2 * members; index++)
+        client_close(fds[index], 1000);
+}
+
 static void check_calls(const char *variant, int messages) {
-    int is_all = is(variant, "pages") || is(variant, "short_sends");
-    if (is(variant, "small_limit"))
+    int is_all = is(variant, "pages") || is(variant, "short");
+    if (is(variant, "limit"))
         CHECK_NUMBER(files_asked, 0);
     if (is(variant, "no_files"))
         CHECK_NUMBER(files_asked, 1);
@@ -153,16 +180,17 @@ int main(int count, char **arguments) {
     struct world *world = world_new("outbox_max_bytes=64MiB");
     world->on_event = on_event;
     world_route(world, "/member", "join=all");
+    world_route(world, "/odd", "join=odd");
     int port = world_start(world);
     for (int index = 0; index < members; index++)
         fds[index] = client_open(port, "/member");
     world_wait(world, HEARTH_EVENT_JOINED, members);
-    if (is(variant, "gone_peer")) {
+    if (is(variant, "gone")) {
         lose_one(world, fds, 5);
         present--;
     }
     for (int number = 0; number < messages; number++) {
-        broadcast(world, number);
+        broadcast(world, "all", number);
         for (int index = 0; index < present && !is_late; index++)
             receive(fds[index], number);
     }
@@ -171,9 +199,14 @@ int main(int count, char **arguments) {
         for (int number = 0; number < messages; number++)
             receive(fds[index], number);
     check_calls(variant, messages);
+    if (is(variant, "by_turns")) {
+        take_turns(world, port);
+        for (int index = 0; index < members; index++)
+            receive(fds[index], 0);
+    }
     for (int index = 0; index < present; index++)
         client_close(fds[index], 1000);
-    world_wait(world, HEARTH_EVENT_CLOSE, members);
+    world_wait(world, HEARTH_EVENT_CLOSE, is(variant, "by_turns") ? 3 * members : members);
     world_free(world);
     return 0;
 }
