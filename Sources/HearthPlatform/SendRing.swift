@@ -7,8 +7,8 @@ internal import CUring
 package import HearthBytes
 
 package final class SendRing {
-    /// How many sends one `submit` takes.
-    package static let capacity = 1024
+    /// How many sends one `submit` takes. With more, the kernel's thread for network work takes over more.
+    package static let capacity = 256
     /// How many pieces those may have together, where they consist of several.
     private static let piecesMax = 4096
 
