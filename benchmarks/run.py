@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = next((str(p) for p in [ROOT / ".venv/bin/python"] if p.exists()), sys.executable)
@@ -179,14 +180,21 @@ def table(medians: "dict[str, dict[str, float]]", servers: "dict[str, str]") -> 
     return "\n".join(lines) + "\n"
 
 
-def plot_lines(
-    medians: "dict[str, dict[str, float]]", servers: "dict[str, str]", label: str, path: Path
-) -> None:
+def begin_plot() -> "ModuleType":
     import matplotlib
 
     matplotlib.use("svg")
+    # Text stays text, and what is drawn twice is the same.
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "hearth"})
     from matplotlib import pyplot
 
+    return pyplot
+
+
+def plot_lines(
+    medians: "dict[str, dict[str, float]]", servers: "dict[str, str]", label: str, path: Path
+) -> None:
+    pyplot = begin_plot()
     figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
     for server in servers:
         points = [(int(x), found[server]) for x, found in medians.items() if server in found]
@@ -199,11 +207,7 @@ def plot_lines(
 
 
 def plot_bars(medians: "dict[str, dict[str, float]]", servers: "dict[str, str]", path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
+    pyplot = begin_plot()
     rows = [name for name in medians if medians[name]]
     lines = (len(rows) + 1) // 2
     height = 1.2 + 0.19 * len(servers) * lines
