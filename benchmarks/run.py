@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = next((str(p) for p in [ROOT / ".venv/bin/python"] if p.exists()), sys.executable)
@@ -40,6 +41,7 @@ SIZES = {
     size: ["rooms", "1", "100", "1", str(size)] for size in (16, 256, 1024, 4096, 1 << 14, 1 << 16, 1 << 20)
 }
 
+OURS = ("c", "swift", "python", "node")
 PEERS = ROOT / "benchmarks/peers"
 SERVERS = {
     "floor": "build/floor {port}",
@@ -191,6 +193,13 @@ def begin_plot() -> "ModuleType":
     return pyplot
 
 
+def look(server: str) -> "dict[str, Any]":
+    """Ours are orange, the bare server is grey."""
+    if server == "floor":
+        return {"color": "#888", "linestyle": "--"}
+    return {"color": "#d9541e", "linewidth": 2.2} if server.split(",")[0] in OURS else {"alpha": 0.8}
+
+
 def plot_lines(
     medians: "dict[str, dict[str, float]]", servers: "dict[str, str]", label: str, path: Path
 ) -> None:
@@ -199,8 +208,13 @@ def plot_lines(
     for server in servers:
         points = [(int(x), found[server]) for x, found in medians.items() if server in found]
         if points:
-            axes.plot(*zip(*points), marker="o", markersize=3, label=server)
+            axes.plot(*zip(*points), marker="o", markersize=3, label=server, **look(server))
     axes.set(xscale="log", yscale="log", xlabel=label, ylabel="CPU µs of the server per delivery")
+    axes.set_xticks([int(x) for x in medians], [f"{int(x):,}" for x in medians], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+    axes.tick_params(labelsize=8, which="both")
     axes.grid(True, which="both", alpha=0.25)
     axes.legend(fontsize=8)
     figure.savefig(path, metadata={"Date": None})
@@ -216,10 +230,7 @@ def plot_bars(medians: "dict[str, dict[str, float]]", servers: "dict[str, str]",
         axes.axis("off")
     for name, axes in zip(rows, places.flat):
         found = [(s, medians[name][s]) for s in reversed(list(servers)) if s in medians[name]]
-        ours = ("c", "swift", "python", "node")
-        colors = [
-            "#999" if s == "floor" else "#d9541e" if s.split(",")[0] in ours else "#4878a8" for s, _ in found
-        ]
+        colors = [look(s).get("color", "#4878a8") for s, _ in found]
         bars = axes.barh([s for s, _ in found], [v for _, v in found], color=colors)
         axes.bar_label(bars, [cell(v, None) for _, v in found], fontsize=7, padding=2)
         axes.set_title(name, fontsize=9, loc="left")
