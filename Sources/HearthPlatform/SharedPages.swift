@@ -6,7 +6,8 @@ internal import CLibuv
 package import HearthBytes
 
 package final class SharedPages {
-    /// A file, and pages counted for each receiver, cost more than copies of what is smaller, or for fewer.
+    /// A file, and pages counted for each receiver, cost more than copies of what is smaller, and as much for
+    /// fewer.
     package static let bytesMin = 32 << 10
     package static let receiversMin = 8
     /// What lies in more pieces is copied.
@@ -77,15 +78,11 @@ package final class SharedPages {
             switch error {
             case EINTR: continue
             case EAGAIN, ENOBUFS: return .blocked
+            case ENOMEM: return nil
             case EPIPE: hasSignalled = true
-            default: break
+            default: isRefused = Self.isRefusal(error)
             }
-            if error == ENOMEM { return nil }
-            if Self.isRefusal(error) {
-                isRefused = true
-                return nil
-            }
-            return .failed(SystemError(number: error))
+            return isRefused ? nil : .failed(SystemError(number: error))
         }
     }
 
