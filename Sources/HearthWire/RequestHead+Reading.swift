@@ -1,4 +1,4 @@
-// A head that is all there: the request line, each field, and what they say together.
+// A head in one go: the request line, each field, and what they say together.
 
 extension RequestHead {
     /// Fields that the head itself looks at.
@@ -17,10 +17,12 @@ extension RequestHead {
         static var upgradeWebSocket: UInt16 { 2048 }
     }
 
-    /// `end` is behind the empty line. Every line ends with CR LF, and no other control character is there
-    /// but tab.
+    /// Looks no further than `last`. Every line ends with CR LF, and no other control character is there but
+    /// tab. Returns where the head ends; nil: not there, or something is in it that no head can have.
     @_optimize(speed)
-    mutating func read(_ bytes: borrowing Span<UInt8>, _ end: Int, _ limits: HeadLimits) throws(HTTPFault) {
+    mutating func read(
+        _ bytes: borrowing Span<UInt8>, _ last: Int, _ limits: HeadLimits
+    ) throws(HTTPFault) -> Int? {
         fields.removeAll(keepingCapacity: true)
         seen = 0
         contentLength = nil
@@ -29,21 +31,34 @@ extension RequestHead {
         webSocketKey = nil
         webSocketVersion = nil
         offersSubprotocols = false
-        var start = bytes[0] == 0x0D ? 2 : 0
-        let lineEnd = Self.lineEnd(bytes, from: start)
+        // RFC 9112 2.2: one empty line before the request line is to be ignored.
+        var start = Self.isLineEnd(bytes, 0, last) ? 2 : 0
+        guard let lineEnd = Self.lineEnd(bytes, from: start, last) else { return nil }
         try readRequestLine(bytes, start..<lineEnd)
         start = lineEnd + 2
-        while start < end - 2 {
+        while !Self.isLineEnd(bytes, start, last) {
+            if start >= last { return nil }
             if fields.count == limits.maxFields { throw .tooManyFields }
-            start = try readField(bytes, start..<end) + 2
+            guard let end = try readField(bytes, start..<last) else { return nil }
+            start = end + 2
         }
         try conclude()
+        return start + 2
     }
 
-    private static func lineEnd(_ bytes: borrowing Span<UInt8>, from start: Int) -> Int {
-        var index = HTTPSyntax.skipVisible(bytes, start, bytes.count)
-        while bytes[index] != 0x0D { index = HTTPSyntax.skipVisible(bytes, index + 1, bytes.count) }
-        return index
+    @inline(__always)
+    private static func isLineEnd(_ bytes: borrowing Span<UInt8>, _ index: Int, _ last: Int) -> Bool {
+        index + 1 < last && bytes[index] == 0x0D && bytes[index + 1] == 0x0A
+    }
+
+    /// nil: it does not end before `last`, or not as a line does.
+    private static func lineEnd(_ bytes: borrowing Span<UInt8>, from start: Int, _ last: Int) -> Int? {
+        var index = HTTPSyntax.skipVisible(bytes, start, last)
+        while index < last, bytes[index] != 0x0D {
+            if !HTTPSyntax.isValueCharacter(bytes[index]) { return nil }
+            index = HTTPSyntax.skipVisible(bytes, index + 1, last)
+        }
+        return isLineEnd(bytes, index, last) ? index : nil
     }
 
     // MARK: The request line (RFC 9112 3)
@@ -157,18 +172,18 @@ extension RequestHead {
 
     // MARK: Fields (RFC 9112 5)
 
-    /// The field begins the range. Returns where its line ends.
+    /// The field begins the range. Returns where its line ends; nil as `lineEnd`.
     @_optimize(speed)
     private mutating func readField(
         _ bytes: borrowing Span<UInt8>, _ rest: Range<Int>
-    ) throws(HTTPFault) -> Int {
+    ) throws(HTTPFault) -> Int? {
         let start = rest.lowerBound
         // 5.2: a line that begins with white space goes on with the one before.
         if bytes[start] == 0x20 || bytes[start] == 0x09 { throw .foldedField }
         // Of a later line if this one has none, but then what is before it is no name.
         let colon = HTTPSyntax.find(UInt8(ascii: ":"), bytes, rest)
         if colon == rest.upperBound { throw .badFieldName }
-        let lineEnd = Self.lineEnd(bytes, from: colon + 1)
+        guard let lineEnd = Self.lineEnd(bytes, from: colon + 1, rest.upperBound) else { return nil }
         let value = HTTPSyntax.trim(bytes, (colon + 1)..<lineEnd)
         fields.append(HeadField(name: start..<colon, value: value))
         try take(bytes, start..<colon, value)

@@ -64,13 +64,27 @@ package struct RequestHead: ~Copyable {
     package mutating func parse(
         _ bytes: borrowing Span<UInt8>, limits: HeadLimits, scanned: inout Int
     ) -> HeadResult {
+        // Nearly every head is good and comes in one piece, and is looked at once.
+        if scanned == 0, let end = readAtOnce(bytes, min(bytes.count, limits.maxBytes), limits) {
+            scanned = end
+            return .complete(headCount: end)
+        }
         do throws(HTTPFault) {
+            // Of two faults in a head the first in its lines' ends and characters decides, then that of its
+            // parts, wherever the head was cut.
             guard let end = try Self.findEnd(bytes, limits, &scanned) else { return .needMore }
-            try read(bytes, end, limits)
+            guard try read(bytes, end, limits) == end else { return .rejected(.badCharacter) }
             return .complete(headCount: end)
         } catch {
             return .rejected(error)
         }
+    }
+
+    /// nil: the head is not all there, or not good.
+    private mutating func readAtOnce(
+        _ bytes: borrowing Span<UInt8>, _ last: Int, _ limits: HeadLimits
+    ) -> Int? {
+        do throws(HTTPFault) { return try read(bytes, last, limits) } catch { return nil }
     }
 
     // MARK: Fields
