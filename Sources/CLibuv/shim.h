@@ -142,7 +142,7 @@ static inline ssize_t hearth_shim_send_file(int descriptor, int file, size_t byt
 }
 
 /* sendfile() cannot be told to raise no SIGPIPE. So the signal is held back on this thread meanwhile, and taken away
- * if it came. */
+ * if it came. Whether it did, no result says: a call that sent a part before the peer was gone answers with that. */
 struct hearth_held_signal {
     sigset_t mask;
     int was_pending;
@@ -156,8 +156,8 @@ static inline void hearth_shim_hold_signal(struct hearth_held_signal *held) {
     held->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 }
 
-static inline void hearth_shim_let_signals_go(const struct hearth_held_signal *held, int has_come) {
-    if (has_come && !held->was_pending) {
+static inline void hearth_shim_let_signals_go(const struct hearth_held_signal *held) {
+    if (!held->was_pending) {
         const struct timespec at_once = {0, 0};
         sigset_t pipe;
         sigemptyset(&pipe);

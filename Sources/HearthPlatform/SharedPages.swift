@@ -19,7 +19,6 @@ package final class SharedPages {
     /// -1: none is open.
     private var file: Int32 = -1
     private var held = hearth_held_signal()
-    private var hasSignalled = false
     /// Sockets that were sent the file.
     private var receivers = 0
     /// The system has no such files, or gives no pages of them: not to be used again.
@@ -62,7 +61,6 @@ package final class SharedPages {
         count = shared.count
         self.bytes = bytes
         for index in 0..<count { pieces[index] = shared[index] }
-        hasSignalled = false
         receivers = 0
         hearth_shim_hold_signal(&held)
         return true
@@ -79,7 +77,6 @@ package final class SharedPages {
             case EINTR: continue
             case EAGAIN, ENOBUFS: return .blocked
             case ENOMEM: return nil
-            case EPIPE: hasSignalled = true
             default: isRefused = Self.isRefusal(error)
             }
             return isRefused ? nil : .failed(SystemError(number: error))
@@ -99,7 +96,7 @@ package final class SharedPages {
         if file < 0 { return }
         Socket.close(file)
         file = -1
-        hearth_shim_let_signals_go(&held, hasSignalled ? 1 : 0)
+        hearth_shim_let_signals_go(&held)
     }
 
     private static func isRefusal(_ error: Int32) -> Bool {

@@ -1,6 +1,6 @@
 /* What is large and goes to many is in a file in memory, whose pages every member is sent. Whatever the
  * system refuses of that, everybody gets everything.
- * Variants: pages late no_files no_pages no_pages_later no_file_once short gone limit by_turns */
+ * Variants: pages late no_files no_pages no_pages_later no_file_once short gone gone_midway limit by_turns */
 #include "client.h"
 #include "world.h"
 #include <errno.h>
@@ -17,6 +17,8 @@ static const size_t sizes[sizes_count] = {40 << 10, 200 << 10, 33 << 10, 1 << 20
 /* The library calls these instead of the C library's. */
 static atomic_int files_asked, sends_asked;
 static int files_refused, sends_refused, sends_refused_from = 1, sends_at_most;
+/* The socket that is shut while it is sent a file; 0: none yet, -1: none. */
+static atomic_int shut = -1;
 
 int memfd_create(const char *name, unsigned flags) {
     int asked = ++files_asked;
@@ -32,6 +34,15 @@ ssize_t sendfile(int socket, int file, off_t *start, size_t count) {
     if (sends_refused && asked >= sends_refused_from) {
         errno = sends_refused;
         return -1;
+    }
+    if (shut == 0) {
+        /* The system has sent a part, finds the socket shut, raises the signal and answers with the part. */
+        ssize_t sent = syscall(SYS_sendfile, socket, file, start, 4096);
+        CHECK_NUMBER(sent, 4096);
+        shutdown(socket, SHUT_WR);
+        CHECK(syscall(SYS_sendfile, socket, file, start, count - 4096) < 0 && errno == EPIPE);
+        shut = socket;
+        return sent;
     }
     return syscall(SYS_sendfile, socket, file, start, sends_at_most ? (size_t)sends_at_most : count);
 }
@@ -120,13 +131,22 @@ static void prepare(const char *variant) {
 }
 
 /* The next write to one member fails, and nothing says so before. */
-static void lose_one(struct world *world, int *fds, int lost) {
-    CHECK_NUMBER(shutdown(other_end(fds[lost]), SHUT_WR), 0);
+static void lose_one(struct world *world, int *fds, int is_midway) {
+    int others[members], lost = 5;
+    for (int index = 0; index < members; index++)
+        others[index] = other_end(fds[index]);
+    if (is_midway)
+        shut = 0;
+    else
+        CHECK_NUMBER(shutdown(others[lost], SHUT_WR), 0);
     broadcast(world, "all", 0);
+    world_wait(world, HEARTH_EVENT_LEFT, 1);
+    for (int index = 0; index < members; index++)
+        if (others[index] == shut)
+            lost = index;
     for (int index = 0; index < members; index++)
         if (index != lost)
             receive(fds[index], 0);
-    world_wait(world, HEARTH_EVENT_LEFT, 1);
     CHECK(!is_signal_held && !is_signal_pending);
     client_cut(fds[lost]);
     fds[lost] = fds[members - 1];
@@ -185,8 +205,8 @@ int main(int count, char **arguments) {
     for (int index = 0; index < members; index++)
         fds[index] = client_open(port, "/member");
     world_wait(world, HEARTH_EVENT_JOINED, members);
-    if (is(variant, "gone")) {
-        lose_one(world, fds, 5);
+    if (strncmp(variant, "gone", 4) == 0) {
+        lose_one(world, fds, is(variant, "gone_midway"));
         present--;
     }
     for (int number = 0; number < messages; number++) {
