@@ -23,8 +23,10 @@
  *   Thread    Any thread may call any function at any time, unless its comment says
  *             otherwise. A call made on the thread of the loop that owns the
  *             connection acts at once; a call from elsewhere is posted to that loop,
- *             in order per caller. A configuration, and a server until it is started, is
- *             for one thread at a time.
+ *             in order per caller: who is told to join a room gets what is sent to it
+ *             next. What such a call answers, a count too, is of the moment before.
+ *             A configuration, and a server until it is started, is for one thread at
+ *             a time.
  *   Memory    Everything passed in is borrowed until the call returns and copied
  *             where it is needed longer. Nothing that the library returns is freed
  *             by the caller, except by the function that its comment names.

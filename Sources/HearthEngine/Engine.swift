@@ -180,11 +180,6 @@ package final class Engine: @unchecked Sendable {
         lock.unlock()
     }
 
-    func postToOtherLoops(than home: Loop, _ command: () -> Command) {
-        if home.loopCount == 1 { return }
-        for loop in currentLoops where loop !== home { _ = loop.port.post(command()) }
-    }
-
     /// Makes the loops and hangs them into libuv.
     func makeLoops(_ count: Int, origin: EventLoop.Origin, hasPoller: Bool) -> Status {
         var granule: UInt64 = 250

@@ -181,9 +181,7 @@ extension Loop {
         _ server: Server, _ room: ByteString, _ outgoing: Outgoing, _ exception: Exception
     ) {
         _ = publish(server, room: room.bytes.span, outgoing, exception)
-        engine.postToOtherLoops(than: self) {
-            .publish(server: server, room: room, OwnedMessage(outgoing), exception)
-        }
+        if loopCount > 1 { server.postMessage(room: room, outgoing, exception) }
     }
 
     // MARK: Typing

@@ -134,11 +134,8 @@ extension Loop {
             }
             return 0
         }
-        for room in rooms {
-            let name = hub.roomName(room)
-            engine.postToOtherLoops(than: self) {
-                .publish(server: server, room: name, OwnedMessage(outgoing), exception)
-            }
+        for room in rooms where loopCount > 1 {
+            server.postMessage(room: hub.roomName(room), outgoing, exception)
         }
         noteQueued()
     }

@@ -290,6 +290,7 @@ final class Loop: @unchecked Sendable {
             apply(command)
             relieveArena()
         }
+        port.commandsApplied()
         commandsPosted = 0
         commands.removeAll(keepingCapacity: commands.capacity <= 1024)
     }

@@ -15,6 +15,8 @@ final class LoopPort: @unchecked Sendable {
     var commands: [Command] = []
     /// Whether there are any, for the loop to look at without the lock.
     let hasCommands = Atomic<Bool>(false)
+    /// Whether the loop has taken some that it has not all applied.
+    private let isApplying = Atomic<Bool>(false)
     /// When the first of them was posted, in monotonic nanoseconds.
     private var postedAt: UInt64 = 0
     /// Outlives the loops that use the port one after the other.
@@ -46,14 +48,21 @@ final class LoopPort: @unchecked Sendable {
         return true
     }
 
-    /// Returns when the first of them was posted, in monotonic nanoseconds.
+    /// Returns when the first of them was posted, in monotonic nanoseconds. The loop calls `commandsApplied`
+    /// when it is done with them.
     func takeCommands(_ taken: inout [Command]) -> UInt64 {
         lock.lock()
         defer { lock.unlock() }
         hasCommands.store(false, ordering: .relaxed)
+        isApplying.store(true, ordering: .relaxed)
         swap(&taken, &commands)
         return postedAt
     }
+
+    func commandsApplied() { isApplying.store(false, ordering: .releasing) }
+
+    /// Under the lock: whether there are commands that may change what is found in the loop now.
+    var isBehind: Bool { !commands.isEmpty || isApplying.load(ordering: .acquiring) }
 }
 
 /// All ports of the process.

@@ -34,13 +34,19 @@ extension Server {
     ) -> Int64 {
         spread { loop in
             loop.publish(self, room: room.span, outgoing, exception)
-        } elsewhere: { loop in
-            guard let found = loop.hub.findRoom(server: number, room.span) else { return nil }
-            return (
-                .publish(
-                    server: self, room: ByteString(Array(room)), OwnedMessage(outgoing), exception),
-                loop.countMembers(found, exception)
-            )
+        } count: { loop in
+            loop.hub.findRoom(server: number, room.span).map { loop.countMembers($0, exception) } ?? 0
+        } elsewhere: {
+            .publish(server: self, room: ByteString(Array(room)), OwnedMessage(outgoing), exception)
+        }
+    }
+
+    /// To members on the loops of other threads.
+    func postMessage(room: ByteString, _ outgoing: Outgoing, _ exception: Exception) {
+        post { loop in
+            loop.hub.findRoom(server: number, room.bytes.span) == nil ? 0 : 1
+        } command: {
+            .publish(server: self, room: room, OwnedMessage(outgoing), exception)
         }
     }
 
@@ -61,11 +67,10 @@ extension Server {
     func broadcastHere(_ outgoing: Outgoing, _ exception: Exception) -> Int64 {
         spread { loop in
             loop.broadcast(self, outgoing, exception)
-        } elsewhere: { loop in
-            (
-                .broadcast(server: self, OwnedMessage(outgoing), exception),
-                loop.countOpen(self, exception)
-            )
+        } count: { loop in
+            loop.countOpen(self, exception)
+        } elsewhere: {
+            .broadcast(server: self, OwnedMessage(outgoing), exception)
         }
     }
 
@@ -90,13 +95,10 @@ extension Server {
     ) -> Int64 {
         spread { loop in
             loop.send(self, user: user.span, outgoing, exception)
-        } elsewhere: { loop in
-            guard let found = loop.hub.findUser(server: number, user.span) else { return nil }
-            return (
-                .sendToUser(
-                    server: self, user: ByteString(Array(user)), OwnedMessage(outgoing), exception),
-                loop.hub.connectionCount(user: found)
-            )
+        } count: { loop in
+            loop.hub.findUser(server: number, user.span).map { loop.hub.connectionCount(user: $0) } ?? 0
+        } elsewhere: {
+            .sendToUser(server: self, user: ByteString(Array(user)), OwnedMessage(outgoing), exception)
         }
     }
 
@@ -111,24 +113,36 @@ extension Server {
         return body(Outgoing(kind, payload))
     }
 
-    /// On this thread's loop at once, on the others by a command with a copy.
-    private func spread(here: (Loop) -> Int, elsewhere: (Loop) -> (Command, Int)?) -> Int64 {
-        var count = 0
-        for loop in engine.currentLoops {
-            if loop.port.isCurrent {
-                if loop.isRetired || !loop.hub.knows(server: number) { continue }
-                count += here(loop)
-                loop.relieveArena()
-                continue
-            }
-            // What the loop has is read under its lock; the posting takes the lock by itself.
-            loop.port.lock.lock()
-            let found = loop.hub.knows(server: number) ? elsewhere(loop) : nil
-            loop.port.lock.unlock()
-            guard let (command, queued) = found, queued > 0 else { continue }
-            if loop.port.post(command) { count += queued }
+    /// On this thread's loop at once, on the others by a command.
+    func spread(here: (Loop) -> Int, count: (Loop) -> Int, elsewhere: () -> Command) -> Int64 {
+        var total = 0
+        for loop in engine.currentLoops where loop.port.isCurrent {
+            if loop.isRetired || !loop.hub.knows(server: number) { continue }
+            total += here(loop)
+            loop.relieveArena()
         }
-        return Int64(count)
+        return Int64(total + post(count: count, command: elsewhere))
+    }
+
+    /// To the loops of other threads on which `count`, which looks at one under its lock, finds somebody, and
+    /// to those that have commands before them: one of these may bring somebody. All get the same bytes,
+    /// copied once. Returns how many were found.
+    @discardableResult
+    func post(count: (Loop) -> Int, command makeCommand: () -> Command) -> Int {
+        var made: Command?
+        var total = 0
+        for loop in engine.currentLoops where !loop.port.isCurrent {
+            loop.port.lock.lock()
+            let found = loop.hub.knows(server: number) ? count(loop) : 0
+            let isBehind = loop.port.isBehind
+            loop.port.lock.unlock()
+            if found == 0, !isBehind { continue }
+            let command = made ?? makeCommand()
+            made = command
+            // The posting takes the lock by itself.
+            if loop.port.post(command) { total += found }
+        }
+        return total
     }
 
     // MARK: Questions

@@ -20,28 +20,19 @@ extension Server {
 
     /// In this process alone.
     func kickHere(user: UnsafeBufferPointer<UInt8>, code wire: UInt16, reason: [UInt8]) -> Int64 {
-        var count = 0
-        for loop in engine.currentLoops {
-            if loop.port.isCurrent {
-                if loop.isRetired || !loop.hub.knows(server: number) { continue }
-                count += loop.kick(self, user: user.span, code: wire, reason: reason)
-                continue
-            }
-            loop.port.lock.lock()
+        spread { loop in
+            loop.kick(self, user: user.span, code: wire, reason: reason)
+        } count: { loop in
+            guard let found = loop.hub.findUser(server: number, user.span) else { return 0 }
             var open = 0
-            if loop.hub.knows(server: number), let found = loop.hub.findUser(server: number, user.span) {
-                for index in 0..<loop.hub.connectionCount(user: found) {
-                    let place = loop.connections.place(loop.hub.connection(user: found, at: index))
-                    if place.pointee.isOpenFlag.load(ordering: .relaxed) { open += 1 }
-                }
+            for index in 0..<loop.hub.connectionCount(user: found) {
+                let place = loop.connections.place(loop.hub.connection(user: found, at: index))
+                if place.pointee.isOpenFlag.load(ordering: .relaxed) { open += 1 }
             }
-            loop.port.lock.unlock()
-            if open == 0 { continue }
-            let command = Command.kick(
-                server: self, user: ByteString(Array(user)), code: wire, reason: reason)
-            if loop.port.post(command) { count += open }
+            return open
+        } elsewhere: {
+            .kick(server: self, user: ByteString(Array(user)), code: wire, reason: reason)
         }
-        return Int64(count)
     }
 
     // MARK: Lists in pages
