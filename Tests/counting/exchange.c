@@ -70,7 +70,10 @@ static void *run(void *engine) {
 }
 
 static int open_on(const char *path) {
-    return client_open(hearth_server_port(server), path);
+    /* Room for all that is in flight, so that no socket of the server's is ever full. */
+    int fd = client_open(hearth_server_port(server), path), bytes = 1 << 20;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    return fd;
 }
 
 /* Fills `frames` with as many frames of a client as a peer has in flight. Returns their length. */
