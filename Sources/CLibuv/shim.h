@@ -33,6 +33,8 @@ extern int memfd_create(const char *name, unsigned flags);
 
 static inline int hearth_shim_errno(void) { return errno; }
 
+static inline void hearth_shim_prefetch(const void *address) { __builtin_prefetch(address); }
+
 extern char **environ;
 static inline char **hearth_shim_environ(void) { return environ; }
 

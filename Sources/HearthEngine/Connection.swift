@@ -43,7 +43,6 @@ struct Connection: ~Copyable {
     var deadline: UInt64 = 0
     var id: ConnectionID
     let endpoint: Unmanaged<Endpoint>
-    let counters: Counters
     var session: Session
     var context: UnsafeMutableRawPointer?
     /// What it has instead of a socket, if it is of a channel.
@@ -60,31 +59,37 @@ struct Connection: ~Copyable {
     var compression: Compression?
     // What other threads may read at any time.
     let openedAtWall = Atomic<UInt64>(0)
-    let lastReceivedWall = Atomic<UInt64>(0)
     /// Of the last ping that was answered, microseconds; -1: none yet.
     let latency = Atomic<Int64>(-1)
-    let messagesReceived = Atomic<UInt64>(0)
-    let messagesSent = Atomic<UInt64>(0)
-    let waitingBytes = Atomic<UInt64>(0)
     /// Whom a trusted proxy names, or else the socket. Other threads read it under the port's lock.
     var address: PeerAddress
     /// Other threads may read it at any time.
     let isOpenFlag = Atomic<Bool>(false)
-    var phase = Phase.request
-    /// What is watched for at the moment.
-    var interest = Readiness.readable
     /// The transport is read until the peer ends it, so that what was written last is not lost to a reset.
     var lingers = false
-    /// The peer sent its last byte.
-    var isInputEnded = false
-    /// A client's program takes no more messages for now.
-    var isHeld = false
     /// The outbox was found full with a policy that closes.
     var isTooSlow = false
     /// It asked for a WebSocket, and the answer is to be counted.
     var isUpgrade = false
     /// A limit was reached before it came: its request is answered with that.
     var refusal = Refusal.none
+
+    // What every message takes is from here on, 64 bytes: with thousands of connections in turns, each is far
+    // away in memory.
+
+    let counters: Counters
+    // Other threads may read these four at any time.
+    let lastReceivedWall = Atomic<UInt64>(0)
+    let messagesReceived = Atomic<UInt64>(0)
+    let messagesSent = Atomic<UInt64>(0)
+    let waitingBytes = Atomic<UInt64>(0)
+    var phase = Phase.request
+    /// What is watched for at the moment.
+    var interest = Readiness.readable
+    /// The peer sent its last byte.
+    var isInputEnded = false
+    /// A client's program takes no more messages for now.
+    var isHeld = false
     /// It is counted among the connections of its address.
     var hasAddressPlace = false
     /// It has TLS; `tls` is there from its first bytes on.
@@ -117,6 +122,14 @@ struct Connection: ~Copyable {
         isClient = endpoint._withUnsafeGuaranteedRef { $0.kind == .client }
         self.address = address
         session = Session(now: now)
+    }
+
+    /// It is needed soon: what every message takes of it is fetched meanwhile.
+    @inline(__always)
+    static func prefetch(_ place: UnsafeMutablePointer<Connection>) {
+        let end = UnsafeRawPointer(place + 1)
+        Memory.prefetch(end - 64)
+        Memory.prefetch(end - 1)
     }
 
     /// Its place among the server's routes; -1: none is known yet, or the server takes every path.

@@ -178,6 +178,12 @@ package final class Hub {
 
     package var hasDirty: Bool { firstDirty != Outbox.none }
 
+    /// What `nextDirty` answers next, and where the hub has it.
+    @inline(__always)
+    package var firstDirtyPlace: (slot: UInt32, address: UnsafeRawPointer)? {
+        firstDirty == Outbox.none ? nil : (firstDirty, UnsafeRawPointer(members + Int(firstDirty)))
+    }
+
     /// Takes the next connection with something to write off the list.
     @inline(__always)
     package func nextDirty() -> UInt32? {
