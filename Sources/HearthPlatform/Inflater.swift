@@ -34,7 +34,8 @@ package final class Inflater {
     package func reset() { inflateReset(stream) }
 
     /// Inflates one message to `output`, which holds nothing else afterwards and never more than one byte
-    /// beyond `bytesMax`. After anything but `whole` only `reset` is of use.
+    /// beyond `bytesMax`. After anything but `whole` only `reset` is of use. A peer that reaches behind its
+    /// window is refused only where zlib has not got those bytes any more.
     package func inflate(
         _ message: UnsafeBufferPointer<UInt8>, into output: OutputBuffer, bytesMax: Int
     ) -> InflateResult {
