@@ -74,8 +74,8 @@ struct Connection: ~Copyable {
     /// A limit was reached before it came: its request is answered with that.
     var refusal = Refusal.none
 
-    // What every message takes is from here on, 64 bytes: with thousands of connections in turns, each is far
-    // away in memory.
+    // What every write takes is from here on, 64 bytes: with thousands of connections in turns, none of it is
+    // in the processor's caches any more.
 
     let counters: Counters
     // Other threads may read these four at any time.
@@ -124,7 +124,7 @@ struct Connection: ~Copyable {
         session = Session(now: now)
     }
 
-    /// It is needed soon: what every message takes of it is fetched meanwhile.
+    /// It is written to soon: what that takes is fetched meanwhile.
     @inline(__always)
     static func prefetch(_ place: UnsafeMutablePointer<Connection>) {
         let end = UnsafeRawPointer(place + 1)
