@@ -1,6 +1,6 @@
 /* A server and its clients in one process, for calls.py: each phase exchanges a known number of messages,
  * and a call of phase_begins on the loop's thread parts the phases from one another. */
-#include "../c/client.h"
+#include "../c/support/client.h"
 #include <hearth.h>
 #include <pthread.h>
 

@@ -3,7 +3,7 @@
  * own. Prints the bytes of memory for each membership.
  *
  *   memberships CONNECTIONS users|nobody      whether each connection is a user's */
-#include "../c/client.h"
+#include "../c/support/client.h"
 #include <hearth.h>
 #include <malloc.h>
 #include <signal.h>

@@ -13,7 +13,7 @@ def known_tests() -> dict:
     python = "".join(path.read_text() for path in (ROOT / "bindings/python/tests").glob("test_*.py"))
     swift = "".join(path.read_text() for path in (ROOT / "Tests/HearthTests").glob("*Tests.swift"))
     return {
-        "C": {path.stem for path in (ROOT / "Tests/c").glob("*.c")},
+        "C": {path.stem for path in (ROOT / "Tests/c").glob("*/*.c")},
         "Python": set(re.findall(r"def (test_\w+)", python)),
         "Swift": set(re.findall(r'@Test\(\s*"([^"]*)"', swift)),
     }
