@@ -3,7 +3,7 @@
 
 internal import HearthBytes
 
-protocol Named {
+protocol Named: ~Copyable {
     var name: ByteString { get }
     var hash: UInt32 { get }
 }
@@ -20,7 +20,9 @@ struct NameTable: ~Copyable {
         UInt32(truncatingIfNeeded: SipHash.hash(name, seed: seed))
     }
 
-    func find<Element: Named>(_ name: borrowing Span<UInt8>, in elements: Slab<Element>) -> UInt32? {
+    func find<Element: Named & ~Copyable>(
+        _ name: borrowing Span<UInt8>, in elements: Slab<Element>
+    ) -> UInt32? {
         let hash = hash(name)
         return unsafe name.withUnsafeBufferPointer { bytes in
             table.find(hash) { elements[$0].hash == hash && elements[$0].name.equals(unsafe bytes.span) }
@@ -28,11 +30,11 @@ struct NameTable: ~Copyable {
     }
 
     /// Its name must not be in the table.
-    mutating func insert<Element: Named>(_ index: UInt32, in elements: Slab<Element>) {
+    mutating func insert<Element: Named & ~Copyable>(_ index: UInt32, in elements: Slab<Element>) {
         table.insert(index) { elements[$0].hash }
     }
 
-    mutating func remove<Element: Named>(_ index: UInt32, in elements: Slab<Element>) {
+    mutating func remove<Element: Named & ~Copyable>(_ index: UInt32, in elements: Slab<Element>) {
         table.remove(index) { elements[$0].hash }
     }
 }
