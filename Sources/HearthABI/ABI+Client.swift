@@ -115,7 +115,7 @@ public func hearth_client_get_info(
                 return Int64(Status.invalid.rawValue)
             }
             let known = object.information
-            info.pointee.state = known.state.rawValue
+            info.pointee.state = known.state
             info.pointee.attempts = known.attempts
             info.pointee.opens = known.opens
             info.pointee.latency_us = known.latencyMicroseconds

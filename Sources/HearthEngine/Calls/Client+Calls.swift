@@ -20,7 +20,8 @@ package enum ClientCommand {
 }
 
 package struct ClientInformation {
-    package var state: ClientState = .idle
+    /// A `ClientState`.
+    package var state: UInt32 = 0
     package var attempts: UInt32 = 0
     package var opens: UInt32 = 0
     package var latencyMicroseconds: Int64 = -1
@@ -139,7 +140,7 @@ extension Client {
 
     package var information: ClientInformation {
         var known = ClientInformation()
-        known.state = state.load(ordering: .relaxed)
+        known.state = state.load(ordering: .relaxed).rawValue
         known.attempts = counts.attempts.load(ordering: .relaxed)
         known.opens = counts.opens.load(ordering: .relaxed)
         known.latencyMicroseconds = counts.latency.load(ordering: .relaxed)

@@ -8,13 +8,6 @@ internal import HearthSession
 internal import HearthWire
 internal import Synchronization
 
-package enum ClientState: UInt32, AtomicRepresentable {
-    case idle = 0, connecting, open, reconnecting, closed, gaveUp
-
-    /// Nothing goes on, and nothing will by itself.
-    var isAtRest: Bool { self == .idle || self == .closed || self == .gaveUp }
-}
-
 /// A message that was passed in on another thread than the loop's.
 struct InboxMessage {
     let id: UInt64
