@@ -43,7 +43,7 @@ extension Loop {
             do throws(SystemError) {
                 try events.watch(descriptor, for: .readable, name: acceptorName)
             } catch {
-                log(
+                context.log(
                     .error, "server", "cannot watch the listening socket",
                     LogFields().adding("error", error.text))
                 continue
@@ -92,7 +92,7 @@ extension Loop {
 
     /// A socket that the host accepted, with what it read from it.
     func adopt(_ descriptor: Int32, _ address: PeerAddress, _ server: Server, _ bytes: [UInt8]) {
-        if !isDispatching { events.updateTime() }
+        context.enter()
         if !server.isServing { return Socket.close(descriptor) }
         guard let place = admit(descriptor, address, server, isSealed: false), !bytes.isEmpty else { return }
         exchange(of: place).leftover = bytes
@@ -102,7 +102,7 @@ extension Loop {
     /// nil: it could not be, and is closed.
     private func admit(
         _ descriptor: Int32, _ address: PeerAddress, _ server: Server, isSealed: Bool
-    ) -> UnsafeMutablePointer<Connection>? {
+    ) -> ConnectionRef? {
         guard let place = insert(descriptor, address, server) else { return nil }
         let limit = server.connectionsMax
         let others = server.connectionCount.add(1, ordering: .relaxed).oldValue
@@ -121,9 +121,9 @@ extension Loop {
     /// A connection for the descriptor, which is closed if there is none.
     func insert(
         _ descriptor: Int32, _ address: PeerAddress, _ endpoint: Endpoint, interest: Readiness = .readable
-    ) -> UnsafeMutablePointer<Connection>? {
+    ) -> ConnectionRef? {
         if connections.count >= ConnectionID.slotCount - 1 {
-            log(.error, "engine", "no connection: the loop is full", LogFields())
+            context.log(.error, "engine", "no connection: the loop is full", LogFields())
             Socket.close(descriptor)
             return nil
         }
@@ -147,7 +147,7 @@ extension Loop {
         do throws(SystemError) {
             try events.watch(descriptor, for: interest, name: Acceptor.namesEnd + UInt64(slot))
         } catch {
-            log(
+            context.log(
                 .error, "engine", "cannot watch a connection", LogFields().adding("error", error.text))
             Socket.close(descriptor)
             port.lock.withLock {
@@ -162,7 +162,7 @@ extension Loop {
 
     /// No descriptor is left: stop asking for a while, or the loop would spin.
     private func pause(_ acceptor: UnsafeMutablePointer<Acceptor>, _ error: SystemError) {
-        log(.error, "server", "accepting is paused", LogFields().adding("error", error.text))
+        context.log(.error, "server", "accepting is paused", LogFields().adding("error", error.text))
         watch(acceptor, for: [], insteadOf: .readable)
         acceptor.pointee.retryAt = now + Self.acceptRetryMilliseconds
         meter.noteAcceptPaused(true)
@@ -171,7 +171,7 @@ extension Loop {
     func resume(_ acceptor: UnsafeMutablePointer<Acceptor>) {
         acceptor.pointee.retryAt = 0
         meter.noteAcceptPaused(false)
-        log(.info, "server", "accepting goes on", LogFields())
+        context.log(.info, "server", "accepting goes on", LogFields())
         watch(acceptor, for: .readable, insteadOf: [])
     }
 
@@ -193,7 +193,7 @@ extension Loop {
                 watch(acceptor, for: [], insteadOf: isPaused ? [] : .readable)
                 Socket.close(acceptor.pointee.descriptor)
                 closedAcceptors.append(acceptor)
-                if !isDispatching { requestTurn() }
+                context.ensureTurn()
             } else {
                 kept.append(acceptor)
             }
@@ -202,7 +202,7 @@ extension Loop {
         watchedServers.removeAll { $0 === server }
     }
 
-    func setInterest(_ place: UnsafeMutablePointer<Connection>, _ interest: Readiness) {
+    func setInterest(_ place: ConnectionRef, _ interest: Readiness) {
         if place.pointee.interest == interest || place.pointee.phase == .released { return }
         if place.pointee.link != nil { return }
         events.watch(
@@ -214,7 +214,7 @@ extension Loop {
     // MARK: The end
 
     /// Closes the socket. The host has been told before, if it was told of the connection at all.
-    func release(_ place: UnsafeMutablePointer<Connection>) {
+    func release(_ place: ConnectionRef) {
         if place.pointee.phase == .released { return }
         let slot = place.pointee.slot
         let tls = place.pointee.tls
@@ -242,7 +242,7 @@ extension Loop {
         if place.pointee.identity != nil { port.lock.withLock { place.pointee.identity = nil } }
         place.pointee.speaker = nil
         releasedSlots.append(slot)
-        if !isDispatching { requestTurn() }
+        context.ensureTurn()
         for acceptor in acceptors where acceptor.pointee.retryAt > 0 { acceptor.pointee.retryAt = now }
         if place.pointee.isClient { return }
         let server = place.pointee.server.takeUnretainedValue()

@@ -26,7 +26,7 @@ extension Loop {
     // MARK: Addresses
 
     /// Whether the address may have one more connection. If not, the request is answered.
-    func takeAddressPlace(_ place: UnsafeMutablePointer<Connection>, _ server: Server) -> Bool {
+    func takeAddressPlace(_ place: ConnectionRef, _ server: Server) -> Bool {
         guard let admission = server.admission, !place.pointee.hasAddressPlace,
             let address = place.pointee.address.ip
         else { return true }
@@ -35,20 +35,21 @@ extension Loop {
         return true
     }
 
-    func leaveAddressPlace(_ place: UnsafeMutablePointer<Connection>, _ server: Server) {
+    func leaveAddressPlace(_ place: ConnectionRef, _ server: Server) {
         guard place.pointee.hasAddressPlace, let address = place.pointee.address.ip else { return }
         place.pointee.hasAddressPlace = false
         server.admission?.leave(address)
     }
 
     /// Counts a connection where the socket says whose it is. Behind a proxy that is known later.
-    func countAddress(_ place: UnsafeMutablePointer<Connection>, _ server: Server) {
+    func countAddress(_ place: ConnectionRef, _ server: Server) {
         if let proxies = server.proxies, proxies.trust(place.pointee.address) { return }
         if !takeAddressPlace(place, server) { place.pointee.refusal = .address }
     }
 
-    func refuseAddress(_ place: UnsafeMutablePointer<Connection>) {
-        log(.warning, "server", "connection refused", place, reason: "max_connections_per_ip is reached")
+    func refuseAddress(_ place: ConnectionRef) {
+        context.log(
+            .warning, "server", "connection refused", place, reason: "max_connections_per_ip is reached")
         respondTooMany(place, "too many connections from this address", afterMilliseconds: 5000)
     }
 
@@ -62,7 +63,7 @@ extension Loop {
     }
 
     func takeUserPlace(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, user: ByteString, subprotocol: [UInt8]?
+        _ place: ConnectionRef, _ server: Server, user: ByteString, subprotocol: [UInt8]?
     ) -> UserPlace {
         let wait = handshakeWait(server, user: user)
         if wait > 0 {
@@ -92,7 +93,7 @@ extension Loop {
 
     /// The newcomer's request is kept until the other one has answered or not.
     func waitForPlace(
-        _ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ place: ConnectionRef, _ bytes: UnsafeBufferPointer<UInt8>,
         _ request: PlaceRequest
     ) {
         let exchange = exchange(of: place)
@@ -106,7 +107,7 @@ extension Loop {
 
     /// Time has passed for a newcomer: is the other one alive?
     func lookForPlace(
-        _ place: UnsafeMutablePointer<Connection>, _ exchange: Exchange, _ request: PlaceRequest
+        _ place: ConnectionRef, _ exchange: Exchange, _ request: PlaceRequest
     ) {
         let server = place.pointee.server.takeUnretainedValue()
         guard let admission = server.admission else { return }
@@ -127,7 +128,8 @@ extension Loop {
                 place, server, exchange, user: request.user, subprotocol: request.subprotocol,
                 rejection: nil, hasPlace: true)
         }
-        log(.info, "handshake", "connection refused", place, reason: "max_connections_per_user is reached")
+        context.log(
+            .info, "handshake", "connection refused", place, reason: "max_connections_per_user is reached")
         let refusal = Self.refusedForUser()
         reopen(
             place, server, exchange, user: nil, subprotocol: nil,
@@ -137,7 +139,7 @@ extension Loop {
     /// The connection gets another user, or its first. False: that user has all its places, and the old one
     /// stays. Nobody is asked whether he lives, as the caller waits for the answer.
     func moveUserPlace(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, from old: ByteString?,
+        _ place: ConnectionRef, _ server: Server, from old: ByteString?,
         to user: ByteString
     ) -> Bool {
         guard let admission = server.admission else { return true }
@@ -150,13 +152,13 @@ extension Loop {
         return true
     }
 
-    func leaveUserPlace(_ place: UnsafeMutablePointer<Connection>, user: ByteString?) {
+    func leaveUserPlace(_ place: ConnectionRef, user: ByteString?) {
         guard let user else { return }
         let id = place.pointee.id
         place.pointee.server._withUnsafeGuaranteedRef { $0.admission?.leave(id, user: user) }
     }
 
-    func closeUserLimit(_ place: UnsafeMutablePointer<Connection>) {
+    func closeUserLimit(_ place: ConnectionRef) {
         let refusal = Self.refusedForUser()
         let codes = place.pointee.server._withUnsafeGuaranteedRef { $0.access.closeCodes }
         _ = close(place, code: codes.code(refusal.code), reason: refusal.reason)
@@ -172,7 +174,7 @@ extension Loop {
 
     /// Somebody wants this connection's place: does it live? Where nothing came since it was asked for, its
     /// time is moved back a little, which any sign of life undoes.
-    func probe(_ place: UnsafeMutablePointer<Connection>, receivedAt: UInt64) {
+    func probe(_ place: ConnectionRef, receivedAt: UInt64) {
         guard place.pointee.phase == .open else { return }
         if place.pointee.lastReceivedWall.load(ordering: .relaxed) == receivedAt {
             place.pointee.lastReceivedWall.store(receivedAt &- 1, ordering: .relaxed)
@@ -182,10 +184,11 @@ extension Loop {
         sendControl(place, .ping, [])
     }
 
-    func cutGhost(_ place: UnsafeMutablePointer<Connection>) {
+    func cutGhost(_ place: ConnectionRef) {
         guard place.pointee.phase == .open else { return }
         place.pointee.counters.add(.staleRemoved)
-        log(.warning, "session", "the peer is gone", place, reason: "its place was wanted, and it was silent")
+        context.log(
+            .warning, "session", "the peer is gone", place, reason: "its place was wanted, and it was silent")
         hub.stopMessages(place.pointee.slot)
         sendClose(place, OwnCloseCode.evictedAsStale.rawValue, ascii("stale"))
         flush(place.pointee.slot)

@@ -48,7 +48,7 @@ extension Loop {
 
     func drainServer(_ server: Server, _ farewell: Farewell) {
         if server.state.load(ordering: .relaxed) != .draining { return }
-        if !isDispatching { events.updateTime() }
+        context.enter()
         if !farewell.message.isEmpty {
             farewell.message.withUnsafeBufferPointer {
                 guard let kind = Connections.messageOpcode(farewell.opcode, $0) else { return }
@@ -61,7 +61,7 @@ extension Loop {
             Drain(
                 server: server, why: farewell.why, began: now, deadline: now + server.shutdownTimeout,
                 total: total, due: now))
-        requestTurn()
+        context.requestTurn()
     }
 
     /// Tells those whose turn has come, and finds out whether all have gone.
@@ -96,7 +96,7 @@ extension Loop {
     }
 
     /// Closes with a hint when to come back: a time of its own for each.
-    private func sendAway(_ place: UnsafeMutablePointer<Connection>, _ server: Server, _ why: [UInt8]) {
+    private func sendAway(_ place: ConnectionRef, _ server: Server, _ why: [UInt8]) {
         let retry = server.drainRetry + Crypto.randomUInt64() % (server.drainRetry + 1)
         var reason = ascii("retry=")
         appendDecimal(retry, to: &reason)

@@ -60,7 +60,7 @@ extension PeerAddress {
 }
 
 extension Loop {
-    func setAddress(_ place: UnsafeMutablePointer<Connection>, _ address: PeerAddress) {
+    func setAddress(_ place: ConnectionRef, _ address: PeerAddress) {
         port.lock.withLock { place.pointee.address = address }
     }
 
@@ -68,7 +68,7 @@ extension Loop {
 
     /// Before anything asks for the address: what do the fields of this request say? The head was just read.
     func resolvePeer(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) {
         guard let proxies = server.proxies, proxies.field != .none else { return }
         let exchange = exchange(of: place)
@@ -84,7 +84,7 @@ extension Loop {
     // MARK: The PROXY protocol
 
     /// The first bytes of a trusted proxy's connection. Only those of the header are taken from the socket.
-    func receiveProxyHeader(_ place: UnsafeMutablePointer<Connection>) {
+    func receiveProxyHeader(_ place: ConnectionRef) {
         let exchange = exchange(of: place)
         while place.pointee.phase == .proxy {
             switch Socket.peek(place.pointee.descriptor, input, ProxyHeader.bytesMax) {
@@ -107,12 +107,13 @@ extension Loop {
         }
     }
 
-    private func refuseProxy(_ place: UnsafeMutablePointer<Connection>) {
-        log(.warning, "server", "connection refused", place, reason: "no PROXY header where one must be")
+    private func refuseProxy(_ place: ConnectionRef) {
+        context.log(
+            .warning, "server", "connection refused", place, reason: "no PROXY header where one must be")
         release(place)
     }
 
-    private func proxyHeaderRead(_ place: UnsafeMutablePointer<Connection>, _ peer: ProxiedPeer?) {
+    private func proxyHeaderRead(_ place: ConnectionRef, _ peer: ProxiedPeer?) {
         let server = place.pointee.server.takeUnretainedValue()
         exchange(of: place).head = []
         place.pointee.phase = .request

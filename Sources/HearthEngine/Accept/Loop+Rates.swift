@@ -10,7 +10,7 @@ extension Loop {
     // MARK: Messages
 
     /// An open connection of a server that limits rates has a limiter until it is released.
-    func startLimiting(_ place: UnsafeMutablePointer<Connection>, _ server: Server, user: ByteString?) {
+    func startLimiting(_ place: ConnectionRef, _ server: Server, user: ByteString?) {
         guard let rates = server.rates, rates.limitsMessages, place.pointee.limiter == nil else { return }
         let limiter = UnsafeMutablePointer<Limiter>.allocate(capacity: 1)
         limiter.initialize(to: Limiter())
@@ -21,7 +21,7 @@ extension Loop {
         place.pointee.limiter = limiter
     }
 
-    func stopLimiting(_ place: UnsafeMutablePointer<Connection>) {
+    func stopLimiting(_ place: ConnectionRef) {
         guard let limiter = place.pointee.limiter else { return }
         place.pointee.limiter = nil
         place.pointee.server._withUnsafeGuaranteedRef { $0.rates?.giveBack(&limiter.pointee) }
@@ -29,7 +29,7 @@ extension Loop {
         limiter.deallocate()
     }
 
-    func renameLimited(_ place: UnsafeMutablePointer<Connection>, _ server: Server, user: ByteString?) {
+    func renameLimited(_ place: ConnectionRef, _ server: Server, user: ByteString?) {
         guard let limiter = place.pointee.limiter, let rates = server.rates else { return }
         rates.giveBack(&limiter.pointee)
         limiter.pointee.user = user.map { rates.name($0.bytes) } ?? 0
@@ -38,7 +38,7 @@ extension Loop {
     /// Whether a message is to be delivered. The host is told of what is not, and may have ended the
     /// connection when this returns.
     func isWithinRates(
-        _ place: UnsafeMutablePointer<Connection>, _ limiter: UnsafeMutablePointer<Limiter>, bytes: Int
+        _ place: ConnectionRef, _ limiter: UnsafeMutablePointer<Limiter>, bytes: Int
     ) -> Bool {
         let id = place.pointee.id
         let server = place.pointee.server
@@ -54,7 +54,7 @@ extension Loop {
         let dropsMax = server._withUnsafeGuaranteedRef { $0.rates?.dropsMax ?? 0 }
         switch limiter.pointee.escalation.exceed(now: now, dropsMax: dropsMax) {
         case .warn:
-            log(.info, "session", "a peer exceeds its rate", place, reason: excess.key)
+            context.log(.info, "session", "a peer exceeds its rate", place, reason: excess.key)
             tellLimited(place, excess.key, dropped: 0)
             return place.pointee.id == id && place.pointee.phase == .open
         case .drop(let report):
@@ -62,21 +62,22 @@ extension Loop {
             if let report { tellLimited(place, excess.key, dropped: report) }
         case .close(let report):
             place.pointee.counters.add(.messagesLimited)
-            log(.warning, "session", "closing a peer that exceeds its rate", place, reason: excess.key)
+            context.log(
+                .warning, "session", "closing a peer that exceeds its rate", place, reason: excess.key)
             tellLimited(place, excess.key, dropped: report)
             if place.pointee.id == id, place.pointee.phase == .open { closeLimited(place, excess) }
         }
         return false
     }
 
-    private func closeLimited(_ place: UnsafeMutablePointer<Connection>, _ excess: RateExcess) {
+    private func closeLimited(_ place: ConnectionRef, _ excess: RateExcess) {
         var reason = ascii("retry=")
         appendDecimal(max(1000, excess.milliseconds), to: &reason)
         _ = close(place, code: OwnCloseCode.rateExceeded.rawValue, reason: reason + ascii(";why=rate limit"))
     }
 
     private func tellLimited(
-        _ place: UnsafeMutablePointer<Connection>, _ key: StaticString, dropped: UInt32
+        _ place: ConnectionRef, _ key: StaticString, dropped: UInt32
     ) {
         var event = event(.limited, place)
         event.code = Int32(clamping: dropped)
@@ -87,13 +88,13 @@ extension Loop {
     // MARK: Handshakes
 
     /// Whether the address may shake hands. If not, the peer has its answer.
-    func mayShakeHands(_ place: UnsafeMutablePointer<Connection>, _ server: Server) -> Bool {
+    func mayShakeHands(_ place: ConnectionRef, _ server: Server) -> Bool {
         guard let rates = server.rates, let handshakes = rates.handshakesOfAddress,
             let address = place.pointee.address.ip
         else { return true }
         let name = rates.name(address.counted.key)
         guard let excess = handshakes.take(1, of: name, now: now) else { return true }
-        log(.warning, "handshake", "connection refused", place, reason: excess.key)
+        context.log(.warning, "handshake", "connection refused", place, reason: excess.key)
         respondTooMany(place, "too many connection attempts", afterMilliseconds: excess.milliseconds)
         return false
     }
@@ -105,7 +106,7 @@ extension Loop {
     }
 
     func respondTooMany(
-        _ place: UnsafeMutablePointer<Connection>, _ sentence: StaticString,
+        _ place: ConnectionRef, _ sentence: StaticString,
         afterMilliseconds milliseconds: UInt64
     ) {
         var headers = ascii("Retry-After: ")

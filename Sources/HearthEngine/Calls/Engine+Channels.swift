@@ -55,7 +55,7 @@ extension Connections {
 
     private static func ofChannel(
         _ id: ConnectionID, _ command: @autoclosure () -> Command,
-        _ body: (Loop, UnsafeMutablePointer<Connection>) -> Status
+        _ body: (Loop, ConnectionRef) -> Status
     ) -> Status {
         let result = reach(id) { loop, place in
             answer(place.pointee.link == nil ? .state : body(loop, place))

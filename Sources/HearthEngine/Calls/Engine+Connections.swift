@@ -13,8 +13,8 @@ package enum Connections {
     /// command to post.
     @inline(__always)
     static func reach(
-        _ id: ConnectionID, here: (Loop, UnsafeMutablePointer<Connection>) -> Int64,
-        elsewhere: (Loop, UnsafeMutablePointer<Connection>) -> Elsewhere
+        _ id: ConnectionID, here: (Loop, ConnectionRef) -> Int64,
+        elsewhere: (Loop, ConnectionRef) -> Elsewhere
     ) -> Int64 {
         LoopPorts.withPort(id.loop) { port in
             if port.isCurrent {
@@ -36,7 +36,7 @@ package enum Connections {
     }
 
     private static func reachFromElsewhere(
-        _ id: ConnectionID, _ port: LoopPort, _ body: (Loop, UnsafeMutablePointer<Connection>) -> Elsewhere
+        _ id: ConnectionID, _ port: LoopPort, _ body: (Loop, ConnectionRef) -> Elsewhere
     ) -> Int64 {
         port.lock.lock()
         guard let loop = port.loop?.takeUnretainedValue(), let place = loop.place(of: id),
@@ -181,7 +181,7 @@ package enum Connections {
         return Status(rawValue: Int32(result)) ?? .invalid
     }
 
-    private static func tooLong(_ user: [UInt8]?, _ place: UnsafeMutablePointer<Connection>) -> Bool {
+    private static func tooLong(_ user: [UInt8]?, _ place: ConnectionRef) -> Bool {
         (user?.count ?? 0) > place.pointee.server._withUnsafeGuaranteedRef { $0.userNameMax }
     }
 
@@ -269,7 +269,7 @@ package enum Connections {
 
     static func copied(
         _ id: ConnectionID, _ body: ([UInt8]) -> Int64,
-        _ read: (Loop, UnsafeMutablePointer<Connection>) -> [UInt8]
+        _ read: (Loop, ConnectionRef) -> [UInt8]
     ) -> Int64 {
         var bytes: [UInt8] = []
         let result = look(id) { loop, place in
@@ -281,7 +281,7 @@ package enum Connections {
 
     /// Reads what other threads may look at, under the lock, on whichever thread.
     static func look(
-        _ id: ConnectionID, _ body: (Loop, UnsafeMutablePointer<Connection>) -> Int64
+        _ id: ConnectionID, _ body: (Loop, ConnectionRef) -> Int64
     ) -> Int64 {
         LoopPorts.withPort(id.loop) { port in
             port.lock.lock()

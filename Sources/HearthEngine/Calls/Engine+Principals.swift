@@ -51,7 +51,7 @@ extension Connections {
     }
 
     private static func isTooLong(
-        _ user: [UInt8]?, _ scopes: [UInt8], _ claims: [UInt8], _ place: UnsafeMutablePointer<Connection>
+        _ user: [UInt8]?, _ scopes: [UInt8], _ claims: [UInt8], _ place: ConnectionRef
     ) -> Bool {
         let server = place.pointee.server.takeUnretainedValue()
         return (user?.count ?? 0) > server.userNameMax
@@ -61,7 +61,7 @@ extension Connections {
     /// What the route expects of claims stays, for tokens that come later.
     private static func principal(
         _ user: [UInt8]?, _ scopes: [[UInt8]], _ claims: [UInt8],
-        _ place: UnsafeMutablePointer<Connection>
+        _ place: ConnectionRef
     ) -> Principal {
         Principal(
             user: user.map { ByteString($0) } ?? place.pointee.identity?.principal?.user,
@@ -77,7 +77,7 @@ extension Connections {
         let expectations: [Expectation]
 
         /// Thread: the loop's, or under the port's lock.
-        init(_ loop: Loop, _ place: UnsafeMutablePointer<Connection>) {
+        init(_ loop: Loop, _ place: ConnectionRef) {
             server = place.pointee.server.takeUnretainedValue()
             let principal = place.pointee.identity?.principal
             route = server.route(at: Int(place.pointee.route))

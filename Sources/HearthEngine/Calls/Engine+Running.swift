@@ -193,7 +193,7 @@ extension Engine {
             guard let loop = currentLoops.first, loop.port.isCurrent else {
                 return fail(.thread, ascii("a driven engine is polled on the thread that drives it"))
             }
-            if loop.callbackDepth > 0 || loop.isDispatching {
+            if loop.context.callbackDepth > 0 || loop.context.isDispatching {
                 return fail(.state, ascii("a callback cannot run the loop that called it"))
             }
             driveTurn(loop.events, milliseconds)
@@ -231,7 +231,7 @@ extension Engine {
         guard let loop = currentLoops.first, loop.port.isCurrent else {
             return fail(.thread, ascii("a driven engine is flushed on the thread that drives it"))
         }
-        if loop.isDispatching || loop.callbackDepth > 0 { return .ok }
+        if loop.context.isDispatching || loop.context.callbackDepth > 0 { return .ok }
         Loop.dispatch(Unmanaged.passUnretained(loop).toOpaque()) { $0.endTurn() }
         return .ok
     }
@@ -261,7 +261,7 @@ extension Loop {
             }
             loop.cutClients()
             loop.leaveClusters()
-            loop.writeLogs()
+            loop.context.writeLogs()
         }
         stoppingServers = []
         for server in served { server.loopsServing.subtract(1, ordering: .acquiringAndReleasing) }
@@ -272,7 +272,7 @@ extension Loop {
     /// Takes the loop out of libuv.
     func retire() {
         freeReleased()
-        isRetired = true
+        context.isRetired = true
         events.setKeepsRunning(false)
         events.close()
         events.drain()

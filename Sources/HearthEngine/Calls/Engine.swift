@@ -147,7 +147,7 @@ package final class Engine: @unchecked Sendable {
     private var currentServers: [Server] { lock.withLock { servers } }
 
     /// Whether one of the callbacks of this engine is on the caller's stack.
-    var isInCallback: Bool { currentLoops.contains { $0.port.isCurrent && $0.callbackDepth > 0 } }
+    var isInCallback: Bool { currentLoops.contains { $0.port.isCurrent && $0.context.callbackDepth > 0 } }
 
     /// Takes the step from one mode to another, if no other thread took one before. Returns whether it was
     /// taken.

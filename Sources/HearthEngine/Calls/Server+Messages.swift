@@ -117,7 +117,7 @@ extension Server {
     func spread(here: (Loop) -> Int, count: (Loop) -> Int, elsewhere: () -> Command) -> Int64 {
         var total = 0
         for loop in engine.currentLoops where loop.port.isCurrent {
-            if loop.isRetired || !loop.hub.knows(server: number) { continue }
+            if loop.context.isRetired || !loop.hub.knows(server: number) { continue }
             total += here(loop)
             loop.relieveArena()
         }

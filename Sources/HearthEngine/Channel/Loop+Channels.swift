@@ -13,7 +13,7 @@ extension Loop {
 
     /// Returns the id, or an error.
     func connect(_ server: Server, _ channel: Channel, _ peer: ChannelPeer) -> Int64 {
-        if !isDispatching { events.updateTime() }
+        context.enter()
         let line = ascii("GET ") + peer.path + (peer.query.isEmpty ? [] : [UInt8(ascii: "?")] + peer.query)
         let bytes = line + ascii(" HTTP/1.1\r\nHost: channel\r\n") + peer.headers + ascii("\r\n")
         return bytes.withUnsafeBufferPointer { bytes in
@@ -71,7 +71,7 @@ extension Loop {
 
     private func makeConnection(
         _ server: Server, _ address: PeerAddress, _ link: ChannelLink
-    ) throws(ChannelFault) -> UnsafeMutablePointer<Connection> {
+    ) throws(ChannelFault) -> ConnectionRef {
         if connections.count >= ConnectionID.slotCount - 1 { throw ChannelFault(.limit, "the loop is full") }
         let others = server.connectionCount.add(1, ordering: .relaxed).oldValue
         if server.connectionsMax > 0, others >= server.connectionsMax {
@@ -95,7 +95,7 @@ extension Loop {
     }
 
     private func begin(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ peer: ChannelPeer,
+        _ place: ConnectionRef, _ server: Server, _ peer: ChannelPeer,
         _ bytes: UnsafeBufferPointer<UInt8>
     ) throws(ChannelFault) -> ConnectionID {
         guard withRequestTexts(place, server, bytes) else {
@@ -127,7 +127,7 @@ extension Loop {
     // MARK: In
 
     func receive(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) -> Status {
         guard place.pointee.phase == .open, place.pointee.session.state == .open else { return .gone }
         let limits = place.pointee.server._withUnsafeGuaranteedRef { $0.limits }
@@ -138,30 +138,30 @@ extension Loop {
         return .ok
     }
 
-    func noteAlive(_ place: UnsafeMutablePointer<Connection>) {
-        if !isDispatching { events.updateTime() }
+    func noteAlive(_ place: ConnectionRef) {
+        context.enter()
         place.pointee.session.noteReceived(now: now)
         place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
     }
 
     /// The transport has taken so many bytes of messages.
-    func noteSent(_ place: UnsafeMutablePointer<Connection>, _ bytes: Int) {
+    func noteSent(_ place: ConnectionRef, _ bytes: Int) {
         guard let link = place.pointee.link else { return }
         link.inHand = max(0, link.inHand - bytes)
         if link.inHand < ChannelLink.inHandMax { goOnHanding(place) }
     }
 
-    private func goOnHanding(_ place: UnsafeMutablePointer<Connection>) {
+    private func goOnHanding(_ place: ConnectionRef) {
         if place.pointee.phase != .open || !hub.isStalled(place.pointee.slot) { return }
         hub.unstall(place.pointee.slot)
-        noteQueued()
+        context.ensureTurn()
         reportDropped(place)
     }
 
     /// The host's transport has ended.
-    func channelClosed(_ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8]) -> Status {
+    func channelClosed(_ place: ConnectionRef, code: UInt16, reason: [UInt8]) -> Status {
         guard place.pointee.phase == .open else { return .gone }
-        if !isDispatching { events.updateTime() }
+        context.enter()
         let isClean = code != CloseCode.abnormal.rawValue
         end(
             place, code: code, reason: reason,
@@ -174,7 +174,7 @@ extension Loop {
 
     /// The flush of a connection of a channel: its frames are copied for the end of the turn, once for all
     /// whose outboxes hold the same.
-    func handOver(_ place: UnsafeMutablePointer<Connection>, _ link: ChannelLink) {
+    func handOver(_ place: ConnectionRef, _ link: ChannelLink) {
         let slot = place.pointee.slot
         // What is left of one that is closed as too slow is its close.
         let isForced = place.pointee.isTooSlow
@@ -206,7 +206,7 @@ extension Loop {
     }
 
     private func addGroup(
-        _ place: UnsafeMutablePointer<Connection>, _ link: ChannelLink, _ count: Int, _ body: () -> Void
+        _ place: ConnectionRef, _ link: ChannelLink, _ count: Int, _ body: () -> Void
     ) {
         let start = batch.bytes.count
         batch.ids.append(place.pointee.id.raw)
@@ -231,7 +231,7 @@ extension Loop {
 
     /// Whole frames, until enough is in the host's hands.
     private func handOverSome(
-        _ place: UnsafeMutablePointer<Connection>, _ link: ChannelLink, isForced: Bool
+        _ place: ConnectionRef, _ link: ChannelLink, isForced: Bool
     ) {
         let slot = place.pointee.slot
         var handed = 0
@@ -313,9 +313,9 @@ extension Loop {
 
     func emit(_ event: inout EngineEvent, to channel: Channel) {
         guard let callback = channel.callback else { return emit(&event) }
-        callbackDepth += 1
+        context.callbackDepth += 1
         withUnsafePointer(to: &event) { callback(channel.callbackContext, UnsafeRawPointer($0)) }
-        callbackDepth -= 1
+        context.callbackDepth -= 1
     }
 
     /// All that was sent before the close has been told.
@@ -324,7 +324,7 @@ extension Loop {
         endCarried(place, flags: EngineEvent.isClean)
     }
 
-    private func endCarried(_ place: UnsafeMutablePointer<Connection>, flags: UInt32) {
+    private func endCarried(_ place: ConnectionRef, flags: UInt32) {
         let closing = place.pointee.link?.closing
         end(
             place, code: closing?.code ?? CloseCode.abnormal.rawValue, reason: closing?.reason ?? [],
@@ -335,7 +335,7 @@ extension Loop {
     // MARK: Time
 
     /// When the connection is to be looked at again; nil: never.
-    func sessionDeadline(_ place: UnsafeMutablePointer<Connection>) -> UInt64? {
+    func sessionDeadline(_ place: ConnectionRef) -> UInt64? {
         let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
         guard let link = place.pointee.link, place.pointee.session.state == .open else {
             return place.pointee.session.deadline(limits.pointee)
@@ -344,17 +344,17 @@ extension Loop {
         return place.pointee.session.lastReceivedAt + limits.pointee.pingInterval + limits.pointee.pingTimeout
     }
 
-    func carriedDue(_ place: UnsafeMutablePointer<Connection>) {
+    func carriedDue(_ place: ConnectionRef) {
         let due = sessionDeadline(place) ?? UInt64.max
         if due > now { return setDeadline(place, openDeadline(place)) }
         if place.pointee.session.state == .closing {
-            log(
+            context.log(
                 .info, "session", "the host did not take what was sent", place,
                 reason: "close_timeout is over")
             return endCarried(place, flags: 0)
         }
         place.pointee.counters.add(.staleRemoved)
-        log(.warning, "session", "the peer is gone", place, reason: "nothing came over its channel")
+        context.log(.warning, "session", "the peer is gone", place, reason: "nothing came over its channel")
         place.pointee.link?.closing = (CloseCode.internalError.rawValue, ascii("ping timeout"))
         endCarried(place, flags: 0)
     }

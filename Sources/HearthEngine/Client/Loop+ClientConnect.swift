@@ -37,7 +37,7 @@ extension Loop {
     /// The program has answered CLIENT_PREPARE.
     func proceedClient(_ client: Client) {
         guard let attempt = client.attempt, attempt.isPreparing else { return }
-        if !isDispatching { events.updateTime() }
+        context.enter()
         attempt.isPreparing = false
         list(client, .connects)
     }
@@ -186,7 +186,7 @@ extension Loop {
     }
 
     /// It is decided whether the socket is connected.
-    func connectionDecided(_ place: UnsafeMutablePointer<Connection>) {
+    func connectionDecided(_ place: ConnectionRef) {
         let client = client(of: place)
         guard let attempt = client.attempt else { return release(place) }
         let id = place.pointee.id
@@ -209,7 +209,7 @@ extension Loop {
     }
 
     /// The transport of an attempt ended, or broke.
-    func attemptLost(_ place: UnsafeMutablePointer<Connection>) {
+    func attemptLost(_ place: ConnectionRef) {
         if place.pointee.phase == .connecting { return connectionDecided(place) }
         let client = client(of: place)
         guard client.attempt?.connection == place.pointee.id else { return release(place) }
@@ -219,7 +219,7 @@ extension Loop {
     }
 
     @inline(__always)
-    func client(of place: UnsafeMutablePointer<Connection>) -> Client {
+    func client(of place: ConnectionRef) -> Client {
         Unmanaged<Client>.fromOpaque(place.pointee.endpoint.toOpaque()).takeUnretainedValue()
     }
 }

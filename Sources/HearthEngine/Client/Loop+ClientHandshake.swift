@@ -14,7 +14,7 @@ extension Loop {
     // MARK: Requests
 
     func askProxy(
-        _ client: Client, _ attempt: ClientAttempt, _ place: UnsafeMutablePointer<Connection>
+        _ client: Client, _ attempt: ClientAttempt, _ place: ConnectionRef
     ) {
         guard let url = attempt.url, let proxy = client.proxy else { return }
         place.pointee.phase = .tunnel
@@ -24,7 +24,7 @@ extension Loop {
     }
 
     func startHandshake(
-        _ client: Client, _ attempt: ClientAttempt, _ place: UnsafeMutablePointer<Connection>
+        _ client: Client, _ attempt: ClientAttempt, _ place: ConnectionRef
     ) {
         guard let url = attempt.url, url.isSecure else { return sendRequest(client, attempt, place) }
         let host = client.settings.serverName.isEmpty ? url.host : client.settings.serverName
@@ -46,12 +46,12 @@ extension Loop {
     }
 
     /// TLS has heard of the server.
-    func noteAnswered(_ place: UnsafeMutablePointer<Connection>) {
+    func noteAnswered(_ place: ConnectionRef) {
         client(of: place).attempt?.hasAnswered = true
     }
 
     /// TLS is agreed on.
-    func sealed(_ place: UnsafeMutablePointer<Connection>) {
+    func sealed(_ place: ConnectionRef) {
         let client = client(of: place)
         guard let attempt = client.attempt, attempt.connection == place.pointee.id else {
             return release(place)
@@ -61,14 +61,14 @@ extension Loop {
     }
 
     /// TLS cannot be agreed on, or broke before the answer was whole.
-    func sealingFailed(_ place: UnsafeMutablePointer<Connection>, _ sentence: [UInt8]) {
+    func sealingFailed(_ place: ConnectionRef, _ sentence: [UInt8]) {
         let client = client(of: place)
         guard client.attempt?.connection == place.pointee.id else { return release(place) }
         fail(client, .tlsHandshake, sentence, .refused)
     }
 
     func sendRequest(
-        _ client: Client, _ attempt: ClientAttempt, _ place: UnsafeMutablePointer<Connection>
+        _ client: Client, _ attempt: ClientAttempt, _ place: ConnectionRef
     ) {
         guard let url = attempt.url else { return }
         place.pointee.phase = .handshake
@@ -90,7 +90,7 @@ extension Loop {
     // MARK: The answer
 
     /// Bytes of a proxy or a server that is being asked.
-    func receiveAnswer(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>) {
+    func receiveAnswer(_ place: ConnectionRef, _ bytes: UnsafeBufferPointer<UInt8>) {
         let client = client(of: place)
         guard let attempt = client.attempt, attempt.connection == place.pointee.id else {
             return release(place)
@@ -124,7 +124,7 @@ extension Loop {
     }
 
     private func proxyAnswered(
-        _ client: Client, _ attempt: ClientAttempt, _ place: UnsafeMutablePointer<Connection>, _ head: Int
+        _ client: Client, _ attempt: ClientAttempt, _ place: ConnectionRef, _ head: Int
     ) {
         if let fault = ProxyTunnel.check(answerHead) {
             var ending = ClientEnding(state: .gaveUp, httpStatus: UInt32(answerHead.status))
@@ -145,7 +145,7 @@ extension Loop {
     }
 
     private func serverAnswered(
-        _ client: Client, _ attempt: ClientAttempt, _ place: UnsafeMutablePointer<Connection>, _ head: Int
+        _ client: Client, _ attempt: ClientAttempt, _ place: ConnectionRef, _ head: Int
     ) {
         var digest: (UInt64, UInt64, UInt32) = (0, 0, 0)
         let answer = attempt.answer
@@ -191,7 +191,7 @@ extension Loop {
     // MARK: It is open
 
     private func opened(
-        _ client: Client, _ attempt: ClientAttempt, _ place: UnsafeMutablePointer<Connection>, _ head: Int,
+        _ client: Client, _ attempt: ClientAttempt, _ place: ConnectionRef, _ head: Int,
         _ subprotocol: Range<Int>?
     ) {
         client.attempt = nil
@@ -223,7 +223,7 @@ extension Loop {
     }
 
     private func tellOpen(
-        _ client: Client, _ attempt: ClientAttempt, _ place: UnsafeMutablePointer<Connection>,
+        _ client: Client, _ attempt: ClientAttempt, _ place: ConnectionRef,
         _ subprotocol: Range<Int>?
     ) {
         client.state.store(.open, ordering: .relaxed)

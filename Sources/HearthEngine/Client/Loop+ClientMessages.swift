@@ -59,7 +59,7 @@ extension Loop {
             return false
         }
         if state == .closed || state == .gaveUp || state == .open && client.queue.isEmpty { return false }
-        if !isDispatching { events.updateTime() }
+        context.enter()
         let limits = client.settings.queue
         for message in messages {
             if state != .open, !message.keeps || limits.messagesMax == 0 {
@@ -101,7 +101,7 @@ extension Loop {
     private func enqueue(
         _ client: Client, _ id: UInt64, _ opcode: Opcode, _ payload: [UInt8], keeps: Bool
     ) -> Status {
-        if !isDispatching { events.updateTime() }
+        context.enter()
         client.lock.lock()
         let isTaken = client.queue.append(
             id: id, opcode: opcode, payload: payload, keeps: keeps, now: now, client.settings.queue)
@@ -115,7 +115,7 @@ extension Loop {
 
     /// `.notOpen`: the connection has broken in this turn.
     private func sendOut(
-        _ client: Client, _ place: UnsafeMutablePointer<Connection>, _ id: UInt64, _ opcode: Opcode,
+        _ client: Client, _ place: ConnectionRef, _ id: UInt64, _ opcode: Opcode,
         _ payload: UnsafeBufferPointer<UInt8>, _ owned: [UInt8]?, keeps: Bool
     ) -> Status {
         if place.pointee.phase != .open || place.pointee.session.state != .open { return .state }
@@ -129,15 +129,15 @@ extension Loop {
     /// The outbox must accept messages and have room. What compression makes longer goes in all the same: it
     /// was taken, and those behind may refer to it.
     private func queueFrame(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) {
         hub.appendPastLimit(encodeMessage(place, opcode, payload), to: place.pointee.slot)
-        noteQueued()
+        context.ensureTurn()
     }
 
     /// The frame of a client's message, compressed if that was agreed on. It must be queued.
     private func encodeMessage(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) -> Segment {
         let settings = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.compression }
         guard let compression = place.pointee.compression, payload.count >= settings.threshold else {
@@ -155,7 +155,7 @@ extension Loop {
 
     /// Notes that the message is sent when the system has what the outbox holds now.
     private func fly(
-        _ client: Client, _ place: UnsafeMutablePointer<Connection>, _ id: UInt64, _ opcode: Opcode,
+        _ client: Client, _ place: ConnectionRef, _ id: UInt64, _ opcode: Opcode,
         _ payload: UnsafeBufferPointer<UInt8>, _ owned: [UInt8]?, keeps: Bool
     ) {
         let end = client.outgoing.handedOver + UInt64(hub.waitingBytes(place.pointee.slot))
@@ -168,7 +168,7 @@ extension Loop {
     /// Whether a message of so many bytes fits into the outbox, after a flush if need be. The flush may find
     /// that the connection is broken: then there is room, and the outbox accepts nothing.
     private func hasRoom(
-        _ client: Client, _ place: UnsafeMutablePointer<Connection>, _ count: Int
+        _ client: Client, _ place: ConnectionRef, _ count: Int
     ) -> Bool {
         let slot = place.pointee.slot
         let needed = count + FrameHeader.bytesMax
@@ -183,7 +183,7 @@ extension Loop {
     /// One frame in the form of this end: a client's are masked (RFC 6455 5.3), each with a key of its own.
     @inline(__always)
     func encode(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) -> Segment {
         place.pointee.isClient
             ? hub.encode(opcode, payload, maskKey: maskKeys.next()) : hub.encode(opcode, payload)
@@ -239,7 +239,7 @@ extension Loop {
 
     // MARK: After a flush
 
-    func noteTaken(_ place: UnsafeMutablePointer<Connection>, _ transfer: Transfer) {
+    func noteTaken(_ place: ConnectionRef, _ transfer: Transfer) {
         guard case .bytes(let count) = transfer else { return }
         let client = client(of: place)
         if client.connection != place.pointee.id { return }
@@ -248,7 +248,7 @@ extension Loop {
     }
 
     /// The outbox was written, wholly or in part.
-    func clientFlushed(_ place: UnsafeMutablePointer<Connection>) {
+    func clientFlushed(_ place: ConnectionRef) {
         let client = client(of: place)
         if client.connection != place.pointee.id { return }
         let slot = place.pointee.slot
@@ -266,7 +266,7 @@ extension Loop {
     /// Messages that the system does not have go back to the queue, before those that wait there. The last
     /// bytes of a frame have not left if the frame has not, so no server has seen the message. Returns
     /// whether another frame may be written to this connection.
-    func takeBack(_ place: UnsafeMutablePointer<Connection>) -> Bool {
+    func takeBack(_ place: ConnectionRef) -> Bool {
         let client = client(of: place)
         if client.connection != place.pointee.id || client.outgoing.isEmpty { return true }
         let isBetweenFrames = hub.isBetweenFrames(place.pointee.slot)
@@ -296,7 +296,7 @@ extension Loop {
     /// what was passed before it.
     private func joinsBatch(_ client: Client, _ id: UInt64, _ payload: [UInt8]) -> Bool {
         guard let limits = client.settings.batch else { return false }
-        if !isDispatching { events.updateTime() }
+        context.enter()
         var result = client.batch.append(id: id, payload: payload, now: now, limits)
         if result == .full {
             flushBatch(client)
@@ -336,7 +336,7 @@ extension Loop {
     /// Whether what has waited goes into the next array, as it would have done before.
     private func joins(
         _ message: QueuedMessage, _ window: inout BatchWindow, _ client: Client,
-        _ place: UnsafeMutablePointer<Connection>
+        _ place: ConnectionRef
     ) -> Bool {
         guard let limits = client.settings.batch, message.opcode == .text else { return false }
         var result = window.append(id: message.id, payload: message.payload, now: now, limits)
@@ -348,7 +348,7 @@ extension Loop {
     }
 
     private func sendBatch(
-        _ window: inout BatchWindow, _ client: Client, _ place: UnsafeMutablePointer<Connection>
+        _ window: inout BatchWindow, _ client: Client, _ place: ConnectionRef
     ) {
         if window.isEmpty { return }
         let (array, messages) = window.takeArray()
@@ -370,13 +370,13 @@ extension Loop {
 
     // MARK: In band
 
-    func noteLatency(_ place: UnsafeMutablePointer<Connection>, _ microseconds: Int64) {
+    func noteLatency(_ place: ConnectionRef, _ microseconds: Int64) {
         client(of: place).counts.latency.store(microseconds, ordering: .relaxed)
     }
 
     /// Counts the message. Returns whether it was for the library: a ping that it is to answer.
     func isForClient(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) -> Bool {
         let client = client(of: place)
         client.counts.received.increase()

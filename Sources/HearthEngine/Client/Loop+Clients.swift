@@ -48,7 +48,7 @@ extension Loop {
         let isListed = client.duties.contains(.isListed)
         client.duties.formUnion([duty, .isListed])
         if !isListed { clients.listed.append(client) }
-        if !isDispatching { requestTurn() }
+        context.ensureTurn()
     }
 
     func workOffClients() {
@@ -76,7 +76,7 @@ extension Loop {
         if let other = outgoingDue(client), due == 0 || other < due { due = other }
         if due == 0 { return clients.wheel.remove(slot) }
         clients.wheel.set(slot, due: due)
-        if !isDispatching { requestTurn() }
+        context.ensureTurn()
     }
 
     func clientDue(_ slot: UInt32) {
@@ -103,7 +103,7 @@ extension Loop {
         {
             return
         }
-        if !isDispatching { events.updateTime() }
+        context.enter()
         clients.add(client)
         setActive(client, true)
         client.loop = self
@@ -134,7 +134,7 @@ extension Loop {
 
     /// Tries at once, instead of waiting for its time.
     func pokeClient(_ client: Client) {
-        if !isDispatching { events.updateTime() }
+        context.enter()
         if let place = place(of: client.connection), place.pointee.phase == .open { return ping(place) }
         if client.attempt != nil || client.retryAt == 0 { return }
         client.retryAt = 0
@@ -147,7 +147,7 @@ extension Loop {
         hold(place, client.isPaused.load(ordering: .relaxed) && place.pointee.session.state == .open)
     }
 
-    private func hold(_ place: UnsafeMutablePointer<Connection>, _ isHeld: Bool) {
+    private func hold(_ place: ConnectionRef, _ isHeld: Bool) {
         if place.pointee.isHeld == isHeld { return }
         place.pointee.isHeld = isHeld
         let interest = place.pointee.interest
@@ -156,7 +156,7 @@ extension Loop {
 
     /// The client is no more. What it still had to tell is told.
     func cutClient(_ client: Client) {
-        if !isDispatching { events.updateTime() }
+        context.enter()
         client.isDeliberate = true
         applyInbox(client)
         if let place = place(of: client.connection), place.pointee.phase == .open {
@@ -195,7 +195,7 @@ extension Loop {
     /// An attempt failed.
     func attemptFailed(_ client: Client, _ ending: ClientEnding, _ cause: EndCause) {
         abandonAttempt(client)
-        log(
+        context.log(
             .info, "client", "an attempt to connect failed",
             LogFields().adding("client", UInt64(client.number)).adding("reason", ending.text))
         conclude(client, ending, cause, stopped: .gaveUp)
@@ -203,7 +203,7 @@ extension Loop {
 
     /// An open connection ended.
     func connectionEnded(
-        _ client: Client, _ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8],
+        _ client: Client, _ place: ConnectionRef, code: UInt16, reason: [UInt8],
         flags: UInt32
     ) {
         client.connection = .none
@@ -225,7 +225,7 @@ extension Loop {
 
     /// `end` of a client's connection.
     func endOfClient(
-        _ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8], flags: UInt32
+        _ place: ConnectionRef, code: UInt16, reason: [UInt8], flags: UInt32
     ) {
         let client = client(of: place)
         _ = takeBack(place)

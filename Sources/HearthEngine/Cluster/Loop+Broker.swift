@@ -75,7 +75,7 @@ extension Loop {
         if !cluster.isSharded, cluster.url.master.isEmpty { return }
         let soon = max(now, cluster.findBegan + Self.findPause)
         if cluster.findAt == 0 || soon < cluster.findAt { cluster.findAt = soon }
-        noteQueued()
+        context.ensureTurn()
     }
 
     private func endFinder(_ finder: BrokerServer) {
@@ -282,7 +282,7 @@ extension Loop {
         server.reconnect.opened(now: now)
         if !cluster.url.master.isEmpty { cluster.findReconnect.opened(now: now) }
         cluster.add(.connected)
-        log(
+        context.log(
             .info, "cluster", "the broker is connected",
             LogFields().adding("broker", server.name).adding("node", cluster.settings.nodeName))
         tellFault(cluster)
@@ -313,7 +313,7 @@ extension Loop {
         tellFault(cluster)
         // Once for each change, not for each attempt.
         if before != fault { logLoss(server, fault, text, delay) }
-        noteQueued()
+        context.ensureTurn()
     }
 
     private func pause(
@@ -327,7 +327,7 @@ extension Loop {
     }
 
     private func logLoss(_ server: BrokerServer, _ fault: BrokerFault, _ text: [UInt8], _ delay: UInt64) {
-        log(
+        context.log(
             .warning, "cluster", "messages are not forwarded",
             LogFields().adding("broker", server.name).adding("reason", fault.sentence)
                 .adding("text", text).adding("retry_ms", delay))

@@ -20,7 +20,7 @@ extension Loop {
         cluster.loop = Unmanaged.passUnretained(self)
         clusters.append(cluster)
         reach(cluster)
-        noteQueued()
+        context.ensureTurn()
     }
 
     /// The server is served no more: the others are told, if that is possible at once.
@@ -90,7 +90,7 @@ extension Loop {
             findSoon(cluster)
         case .notPublished(let text):
             cluster.add(.notForwarded)
-            log(
+            context.log(
                 .warning, "cluster", "Redis did not take a message",
                 LogFields().adding("broker", server.name).adding("text", text))
         }
@@ -141,7 +141,7 @@ extension Loop {
             let name = ByteString(Array(bytes[message.name]))
             cluster.node.answer(message, server.localAnswer(subject, name), now: now)
         case .rejected:
-            log(
+            context.log(
                 .warning, "cluster", "a message is not from a process of the cluster",
                 LogFields().adding("channel", Array(channel)))
         case .kick(let message):
@@ -205,7 +205,7 @@ extension Loop {
         case .leave: leaveCluster(of: server)
         case .ask: break
         }
-        noteQueued()
+        context.ensureTurn()
     }
 
     /// Gives a message to the other processes.

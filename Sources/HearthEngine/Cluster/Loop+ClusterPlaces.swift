@@ -8,7 +8,7 @@ internal import HearthPlatform
 extension Loop {
     /// A connection has another user, or its first, or none any more.
     func noteClaim(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, from old: ByteString?,
+        _ place: ConnectionRef, _ server: Server, from old: ByteString?,
         to user: ByteString?
     ) {
         guard let cluster = server.cluster, cluster.userConnectionsMax > 0 else { return }

@@ -48,7 +48,7 @@ extension Loop {
         }
         // Who was waited for here and came back there is not here any more.
         tellPresence(cluster, server)
-        noteQueued()
+        context.ensureTurn()
     }
 
     private func tellRoom(

@@ -15,7 +15,7 @@ extension Server {
         guard let cluster, let home = engine.currentLoops.first else { return }
         if home.port.isCurrent, cluster.server != nil {
             home.forward(cluster, kind, channel, target, outgoing, except: user)
-            return home.noteQueued()
+            return home.context.ensureTurn()
         }
         tell(
             .publish(kind, channel, ByteString(Array(target)), OwnedMessage(outgoing), except: user), home)
@@ -52,7 +52,7 @@ extension Server {
 
 extension Loop {
     /// A member's message goes on to the other processes.
-    func forward(_ place: UnsafeMutablePointer<Connection>, _ outgoing: Outgoing) {
+    func forward(_ place: ConnectionRef, _ outgoing: Outgoing) {
         let server = place.pointee.server.takeUnretainedValue()
         if server.cluster == nil { return }
         var rooms: [ByteString] = []

@@ -35,6 +35,9 @@ enum Phase: UInt8 {
     case proxy
 }
 
+/// Where a connection lies in its loop's slab. It does not move until the slot is free.
+typealias ConnectionRef = UnsafeMutablePointer<Connection>
+
 struct Connection: ~Copyable {
     // In an order that leaves no gaps: an idle connection is mostly this. What comes first is the loop's own,
     // as the thread sanitizer takes a change of anything in it for one of its first bytes.
@@ -126,7 +129,7 @@ struct Connection: ~Copyable {
 
     /// It is written to soon: what that takes is fetched meanwhile.
     @inline(__always)
-    static func prefetch(_ place: UnsafeMutablePointer<Connection>) {
+    static func prefetch(_ place: ConnectionRef) {
         let end = UnsafeRawPointer(place + 1)
         Memory.prefetch(end - 64)
         Memory.prefetch(end - 1)

@@ -8,22 +8,11 @@ internal import HearthPlatform
 internal import HearthWire
 internal import Synchronization
 
-/// A line of the log that waits for a moment at which the host's callback can do no harm.
-struct PendingLog {
-    let level: LogLevel
-    let area: StaticString
-    let message: StaticString
-    let fields: LogFields
-}
-
 extension Loop {
-    /// More lines of one turn are not written; the last one says how many.
-    private static var logLinesMax: Int { 256 }
-
     /// Calls the host. It may call the library back, but not end the engine.
     @inline(__always)
     func emit(_ event: inout EngineEvent) {
-        callbackDepth += 1
+        context.callbackDepth += 1
         event.endpoint._withUnsafeGuaranteedRef { endpoint in
             if let callback = endpoint.callback {
                 withUnsafePointer(to: &event) { callback(endpoint.callbackContext, UnsafeRawPointer($0)) }
@@ -31,31 +20,31 @@ extension Loop {
                 engine.queue.append(event)
             }
         }
-        callbackDepth -= 1
+        context.callbackDepth -= 1
     }
 
     /// Tells the host of a message. Where no callback is waited for, in the few words that a message takes.
     @inline(__always)
     func emitMessage(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) {
         place.pointee.endpoint._withUnsafeGuaranteedRef { endpoint in
-            guard callbackDepth == 0, let callback = endpoint.messageCallback else {
+            guard context.callbackDepth == 0, let callback = endpoint.messageCallback else {
                 return emitMessageEvent(place, opcode, payload)
             }
             var message = MessageEvent(
                 connection: place.pointee.id.raw, context: place.pointee.context,
                 wallMilliseconds: wallMilliseconds, data: Borrowed(payload.baseAddress, payload.count),
                 opcode: UInt32(opcode.rawValue), route: place.pointee.route, loop: index)
-            callbackDepth = 1
+            context.callbackDepth = 1
             withUnsafePointer(to: &message) { callback(endpoint.callbackContext, UnsafeRawPointer($0)) }
-            callbackDepth = 0
+            context.callbackDepth = 0
         }
     }
 
     @inline(never)
     private func emitMessageEvent(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) {
         var event = event(.message, place)
         event.opcode = UInt32(opcode.rawValue)
@@ -64,7 +53,7 @@ extension Loop {
     }
 
     @inline(__always)
-    func event(_ type: EventType, _ place: UnsafeMutablePointer<Connection>) -> EngineEvent {
+    func event(_ type: EventType, _ place: ConnectionRef) -> EngineEvent {
         var event = EngineEvent(type, place.pointee.endpoint, wallMilliseconds: wallMilliseconds)
         event.connection = place.pointee.isClient ? 0 : place.pointee.id.raw
         event.context = place.pointee.context
@@ -72,7 +61,7 @@ extension Loop {
         return event
     }
 
-    func pending(_ type: EventType, _ place: UnsafeMutablePointer<Connection>) -> PendingEvent {
+    func pending(_ type: EventType, _ place: ConnectionRef) -> PendingEvent {
         PendingEvent(
             type: type, endpoint: place.pointee.endpoint.takeUnretainedValue(), connection: place.pointee.id,
             context: place.pointee.context, route: place.pointee.route)
@@ -134,9 +123,9 @@ extension Loop {
 
     private func emitAnswer(_ event: inout EngineEvent, _ server: Server) {
         guard let callback = server.answerCallback else { return emit(&event) }
-        callbackDepth += 1
+        context.callbackDepth += 1
         withUnsafePointer(to: &event) { callback(server.answerContext, UnsafeRawPointer($0)) }
-        callbackDepth -= 1
+        context.callbackDepth -= 1
     }
 
     private func emitOfClient(_ pending: borrowing PendingEvent) {
@@ -168,62 +157,25 @@ extension Loop {
 
     // MARK: The log
 
-    func log(
-        _ level: LogLevel, _ area: StaticString, _ message: StaticString,
-        _ place: UnsafeMutablePointer<Connection>,
-        reason: StaticString
-    ) {
-        guard engine.log.wants(level) else { return }
-        log(
-            level, area, message,
-            LogFields().adding("peer", place.pointee.address.text).adding("connection", place.pointee.id.raw)
-                .adding("reason", reason))
-    }
-
-    func logOpen(_ place: UnsafeMutablePointer<Connection>, _ user: ByteString?) {
-        guard engine.log.wants(.debug) else { return }
-        log(
+    func logOpen(_ place: ConnectionRef, _ user: ByteString?) {
+        guard context.logs(.debug) else { return }
+        context.log(
             .debug, "session", "a connection is open",
             LogFields().adding("peer", place.pointee.address.text).adding("connection", place.pointee.id.raw)
                 .adding("user", user?.bytes ?? []).adding("route", decimal(Int(place.pointee.route))))
     }
 
     func logEnd(
-        _ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8], flags: UInt32
+        _ place: ConnectionRef, code: UInt16, reason: [UInt8], flags: UInt32
     ) {
-        guard engine.log.wants(.debug) else { return }
+        guard context.logs(.debug) else { return }
         let user = hub.user(of: place.pointee.slot).map { hub.userName($0).bytes } ?? []
-        log(
+        context.log(
             .debug, "session", "a connection has ended",
             LogFields().adding("peer", place.pointee.address.text).adding("connection", place.pointee.id.raw)
                 .adding("user", user).adding("code", UInt64(code)).adding("reason", reason)
                 .adding("by_peer", flags & EngineEvent.isByPeer == 0 ? "no" : "yes")
                 .adding("received", place.pointee.messagesReceived.load(ordering: .relaxed))
                 .adding("sent", hub.sentCount(place.pointee.slot)))
-    }
-
-    /// Writes the line at the end of the turn.
-    func log(_ level: LogLevel, _ area: StaticString, _ message: StaticString, _ fields: LogFields) {
-        guard engine.log.wants(level) else { return }
-        if pendingLogs.count >= Self.logLinesMax {
-            skippedLogs += 1
-            return
-        }
-        pendingLogs.append(PendingLog(level: level, area: area, message: message, fields: fields))
-        if !isDispatching { requestTurn() }
-    }
-
-    func writeLogs() {
-        if pendingLogs.isEmpty { return }
-        let lines = pendingLogs
-        pendingLogs = []
-        callbackDepth += 1
-        for line in lines { engine.log.write(line.level, line.area, line.message, line.fields) }
-        if skippedLogs > 0 {
-            let fields = LogFields().adding("lines", UInt64(skippedLogs))
-            skippedLogs = 0
-            engine.log.write(.warning, "engine", "more lines than a turn may log were left out", fields)
-        }
-        callbackDepth -= 1
     }
 }

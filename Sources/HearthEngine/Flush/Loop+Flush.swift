@@ -53,7 +53,7 @@ extension Loop {
     }
 
     @inline(__always)
-    func noteCounts(_ place: UnsafeMutablePointer<Connection>) {
+    func noteCounts(_ place: ConnectionRef) {
         let slot = place.pointee.slot
         let sent = hub.sentCount(slot)
         place.pointee.counters.add(
@@ -63,7 +63,7 @@ extension Loop {
         if place.pointee.isClient { clientFlushed(place) }
     }
 
-    private func flushPieces(_ place: UnsafeMutablePointer<Connection>) {
+    private func flushPieces(_ place: ConnectionRef) {
         let slot = place.pointee.slot
         while !hub.isBlocked(slot), place.pointee.phase != .released {
             let count = hub.gather(slot, into: pieces)
@@ -75,7 +75,7 @@ extension Loop {
     }
 
     /// What waits, without a copy, if many get the very same. False: it has to be sent as usual.
-    func flushShared(_ place: UnsafeMutablePointer<Connection>) -> Bool {
+    func flushShared(_ place: ConnectionRef) -> Bool {
         let others = SharedPages.receiversMin - 1
         if !isFlushingAll || !pages.isUsable || !pages.isOpen && hub.dirtyCount < others { return false }
         let slot = place.pointee.slot
@@ -94,7 +94,7 @@ extension Loop {
     }
 
     @inline(__always)
-    func sent(_ place: UnsafeMutablePointer<Connection>, _ transfer: Transfer, _ count: Int) {
+    func sent(_ place: ConnectionRef, _ transfer: Transfer, _ count: Int) {
         let slot = place.pointee.slot
         if case .bytes(let sent) = transfer { place.pointee.counters.add(.bytesSent, UInt64(sent)) }
         if place.pointee.isClient { noteTaken(place, transfer) }
@@ -123,7 +123,7 @@ extension Loop {
         brokenSlots.append(slot)
     }
 
-    func writable(_ place: UnsafeMutablePointer<Connection>) {
+    func writable(_ place: ConnectionRef) {
         if place.pointee.phase == .released { return }
         if place.pointee.phase == .connecting { return connectionDecided(place) }
         setInterest(place, place.pointee.interest.subtracting(.writable))
@@ -135,7 +135,7 @@ extension Loop {
     }
 
     /// A response that the peer reads slowly has its time again with each part that it takes.
-    private func extendDeadline(_ place: UnsafeMutablePointer<Connection>) {
+    private func extendDeadline(_ place: ConnectionRef) {
         switch place.pointee.phase {
         case .finishing:
             setPhaseDeadline(place, place.pointee.endpoint._withUnsafeGuaranteedRef { $0.closeTimeout })
@@ -146,7 +146,7 @@ extension Loop {
     }
 
     /// Everything is written and the connection is not an open WebSocket: what comes next?
-    func outboxEmptied(_ place: UnsafeMutablePointer<Connection>) {
+    func outboxEmptied(_ place: ConnectionRef) {
         if hub.waitingBytes(place.pointee.slot) > 0 { return }
         if place.pointee.exchange?.file != nil { return sendMoreOfFile(place) }
         if place.pointee.phase == .request, let exchange = place.pointee.exchange, !exchange.leftover.isEmpty
@@ -159,7 +159,7 @@ extension Loop {
 
     /// Writes are done: let the peer see the end, and, where it may still be sending, read until it has seen
     /// it.
-    func finishTransport(_ place: UnsafeMutablePointer<Connection>) {
+    func finishTransport(_ place: ConnectionRef) {
         let isStopping =
             !place.pointee.isClient && place.pointee.server._withUnsafeGuaranteedRef { !$0.isServing }
         if !place.pointee.lingers || place.pointee.isInputEnded || isStopping { return release(place) }
@@ -172,14 +172,14 @@ extension Loop {
     }
 
     /// Messages that the policy has dropped since it was last asked, counted.
-    func takeDropped(_ place: UnsafeMutablePointer<Connection>) -> Int {
+    func takeDropped(_ place: ConnectionRef) -> Int {
         let count = hub.takeDropped(place.pointee.slot)
         place.pointee.counters.add(.messagesDropped, UInt64(count))
         return count
     }
 
     /// Tells the host how many messages the policy has dropped.
-    func reportDropped(_ place: UnsafeMutablePointer<Connection>) {
+    func reportDropped(_ place: ConnectionRef) {
         let count = takeDropped(place)
         if count == 0 || place.pointee.phase != .open { return }
         var event = event(.dropped, place)

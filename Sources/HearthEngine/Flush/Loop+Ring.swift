@@ -22,7 +22,7 @@ extension Loop {
             ring = Unmanaged.passUnretained(taken)
         } catch {
             if choice == 1 { throw error }
-            log(
+            context.log(
                 .debug, "engine", "no io_uring: each connection is written by a call of its own",
                 LogFields().adding("error", error.text))
         }
@@ -42,7 +42,7 @@ extension Loop {
     func flushByRing() {
         guard let ring, !ring._withUnsafeGuaranteedRef({ flush(by: $0) }) else { return }
         self.ring = nil
-        log(
+        context.log(
             .warning, "engine", "io_uring is refused: each connection is written by a call of its own",
             LogFields())
     }
@@ -61,7 +61,7 @@ extension Loop {
         }
     }
 
-    private func stageSealed(_ place: UnsafeMutablePointer<Connection>, in ring: SendRing) {
+    private func stageSealed(_ place: ConnectionRef, in ring: SendRing) {
         let slot = place.pointee.slot
         guard let buffers = tlsBuffers else { return flush(slot) }
         if !buffers.hasRoom(forStaging: hub.waitingBytes(slot)) { submit(ring) }
@@ -71,7 +71,7 @@ extension Loop {
         ring.stage(place.pointee.descriptor, piece)
     }
 
-    private func stagePieces(_ place: UnsafeMutablePointer<Connection>, in ring: SendRing) {
+    private func stagePieces(_ place: ConnectionRef, in ring: SendRing) {
         let slot = place.pointee.slot
         if ring.room(for: Self.ringPiecesMax) == nil { submit(ring) }
         guard let room = ring.room(for: Self.ringPiecesMax) else { return flush(slot) }

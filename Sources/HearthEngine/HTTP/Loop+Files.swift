@@ -11,7 +11,7 @@ extension Loop {
     private static var filePieceBytes: Int { 256 << 10 }
 
     func serveFile(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) {
         guard let root = server.root else { return respondText(place, 404, "nothing here", []) }
         var path: [UInt8] = []
@@ -37,7 +37,7 @@ extension Loop {
     }
 
     private func sendFile(
-        _ place: UnsafeMutablePointer<Connection>, _ file: ServedFile, _ path: [UInt8],
+        _ place: ConnectionRef, _ file: ServedFile, _ path: [UInt8],
         _ bytes: UnsafeBufferPointer<UInt8>
     ) {
         let exchange = exchange(of: place)
@@ -72,7 +72,7 @@ extension Loop {
     }
 
     /// Queues the next part. Called when the one before it is written.
-    func sendMoreOfFile(_ place: UnsafeMutablePointer<Connection>) {
+    func sendMoreOfFile(_ place: ConnectionRef) {
         guard let exchange = place.pointee.exchange, let file = exchange.file else { return }
         let wanted = min(Self.filePieceBytes, file.size - exchange.fileOffset)
         var (segment, target) = hub.arena.reserve(wanted)
@@ -82,7 +82,7 @@ extension Loop {
         if count > 0 { hub.appendFixed(segment, to: place.pointee.slot) }
         exchange.fileOffset += count
         setPhaseDeadline(place, place.pointee.server._withUnsafeGuaranteedRef { $0.httpTimeout })
-        noteQueued()
+        context.ensureTurn()
         if exchange.fileOffset < file.size, count > 0 { return }
         exchange.closeFile()
         // A file that became shorter meanwhile: the length that was promised cannot be kept.

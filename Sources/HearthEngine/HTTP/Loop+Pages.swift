@@ -8,7 +8,7 @@ internal import HearthWire
 extension Loop {
     /// Answers a request for one of the pages. Returns whether it was one.
     func servePage(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) -> Bool {
         let path = bytes[head.path]
         let isHealth = !server.healthPath.isEmpty && path.elementsEqual(server.healthPath)
@@ -35,7 +35,7 @@ extension Loop {
     }
 
     private func respondPage(
-        _ place: UnsafeMutablePointer<Connection>, _ status: Int, _ contentType: StaticString, _ body: [UInt8]
+        _ place: ConnectionRef, _ status: Int, _ contentType: StaticString, _ body: [UInt8]
     ) {
         let fields = ascii("Cache-Control: no-store\r\n")
         body.withUnsafeBufferPointer { body in

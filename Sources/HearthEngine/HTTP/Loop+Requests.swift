@@ -15,7 +15,7 @@ extension Loop {
     /// While more than this of its answers waits for the peer to read, it gets no further answer.
     static var answerBytesMax: Int { 256 << 10 }
 
-    func receiveHTTP(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>) {
+    func receiveHTTP(_ place: ConnectionRef, _ bytes: UnsafeBufferPointer<UInt8>) {
         guard let exchange = place.pointee.exchange else { return consume(place, bytes) }
         if place.pointee.phase == .host || !exchange.leftover.isEmpty {
             // What came before these bytes has not been handled yet, so they wait behind it.
@@ -46,7 +46,7 @@ extension Loop {
     }
 
     /// Handles one request after the other, as far as the bytes, the host and the peer's reading allow.
-    private func consume(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>) {
+    private func consume(_ place: ConnectionRef, _ bytes: UnsafeBufferPointer<UInt8>) {
         var start = 0
         var requests = 0
         while start < bytes.count {
@@ -72,7 +72,7 @@ extension Loop {
     }
 
     private func keepForLater(
-        _ place: UnsafeMutablePointer<Connection>, _ exchange: Exchange, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ exchange: Exchange, _ bytes: UnsafeBufferPointer<UInt8>
     ) {
         exchange.leftover.append(contentsOf: bytes)
         if exchange.leftover.count >= Self.leftoverBytesMax {
@@ -82,38 +82,37 @@ extension Loop {
     }
 
     /// What is left over is handled in the next turn, or when the peer has read its answers.
-    func goOnLater(_ place: UnsafeMutablePointer<Connection>) {
+    func goOnLater(_ place: ConnectionRef) {
         if hub.isBlocked(place.pointee.slot) { return }
         followUps.append(place.pointee.id)
-        noteQueued()
+        context.ensureTurn()
     }
 
-    func exchange(of place: UnsafeMutablePointer<Connection>) -> Exchange {
+    func exchange(of place: ConnectionRef) -> Exchange {
         if let exchange = place.pointee.exchange { return exchange }
         let exchange = Exchange()
         place.pointee.exchange = exchange
         return exchange
     }
 
-    func setPhaseDeadline(_ place: UnsafeMutablePointer<Connection>, _ timeout: UInt64) {
+    func setPhaseDeadline(_ place: ConnectionRef, _ timeout: UInt64) {
         place.pointee.deadline = now + timeout
         setDeadline(place, place.pointee.deadline)
     }
 
-    func setRoute(_ place: UnsafeMutablePointer<Connection>, _ route: Int) {
+    func setRoute(_ place: ConnectionRef, _ route: Int) {
         place.pointee.routeIndex.store(Int32(route), ordering: .relaxed)
     }
 
     /// What named the connection before names it no more: the request that had the id is answered.
-    func renewID(_ place: UnsafeMutablePointer<Connection>) {
+    func renewID(_ place: ConnectionRef) {
         port.lock.withLock { place.pointee.id = makeID(slot: place.pointee.slot) }
     }
 
     // MARK: Heads
 
     /// Returns how many bytes belong to the request; nil: it is not whole, or the connection takes no more.
-    private func parse(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>) -> Int?
-    {
+    private func parse(_ place: ConnectionRef, _ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
         let server = place.pointee.server.takeUnretainedValue()
         var scanned = place.pointee.exchange?.scanned ?? 0
         switch head.parse(bytes.span, limits: server.headLimits, scanned: &scanned) {
@@ -143,7 +142,7 @@ extension Loop {
     }
 
     private func requestArrived(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) {
         if server.hasPages, servePage(place, server, bytes) { return }
         resolvePeer(place, server, bytes)
@@ -151,7 +150,7 @@ extension Loop {
         switch place.pointee.refusal {
         case .none: break
         case .server:
-            log(.warning, "server", "connection refused", place, reason: "max_connections is reached")
+            context.log(.warning, "server", "connection refused", place, reason: "max_connections is reached")
             return respondAndClose(place, 503, "no more connections at the moment", "Retry-After: 5\r\n")
         case .address:
             return refuseAddress(place)
@@ -171,7 +170,7 @@ extension Loop {
         }
     }
 
-    func refuseDraining(_ place: UnsafeMutablePointer<Connection>, _ server: Server) {
+    func refuseDraining(_ place: ConnectionRef, _ server: Server) {
         exchange(of: place).keepsAlive = false
         place.pointee.isUpgrade = true
         var fields = ascii("Retry-After: ")
@@ -191,7 +190,7 @@ extension Loop {
     }
 
     private func plainRequested(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) {
         let exchange = exchange(of: place)
         exchange.keepsAlive = head.keepAlive
@@ -247,7 +246,7 @@ extension Loop {
     // MARK: Bodies
 
     private func bodyExpected(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
         route: Int
     ) {
         let exchange = exchange(of: place)
@@ -271,7 +270,7 @@ extension Loop {
 
     /// Returns how many bytes belong to the body.
     private func receiveBody(
-        _ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ bytes: UnsafeBufferPointer<UInt8>
     ) -> Int {
         let exchange = exchange(of: place)
         if exchange.chunked != nil {
@@ -292,7 +291,7 @@ extension Loop {
         return used
     }
 
-    private func askHost(_ place: UnsafeMutablePointer<Connection>) {
+    private func askHost(_ place: ConnectionRef) {
         let server = place.pointee.server.takeUnretainedValue()
         let exchange = exchange(of: place)
         place.pointee.phase = .host

@@ -10,20 +10,20 @@ internal import Synchronization
 extension Loop {
     /// The host answers.
     func respond(
-        _ place: UnsafeMutablePointer<Connection>, status: Int, headers: UnsafeBufferPointer<UInt8>,
+        _ place: ConnectionRef, status: Int, headers: UnsafeBufferPointer<UInt8>,
         body: UnsafeBufferPointer<UInt8>
     ) -> Status {
         guard place.pointee.phase == .host, let exchange = place.pointee.exchange, !exchange.isUpgrade,
             exchange.file == nil
         else { return .state }
-        if !isDispatching { events.updateTime() }
+        context.enter()
         writeResponse(place, status, contentType: nil, headers: headers, body: body, exchange)
         responseWritten(place)
         return .ok
     }
 
     func writeResponse(
-        _ place: UnsafeMutablePointer<Connection>, _ status: Int, contentType: StaticString?,
+        _ place: ConnectionRef, _ status: Int, contentType: StaticString?,
         headers: UnsafeBufferPointer<UInt8>, body: UnsafeBufferPointer<UInt8>, _ exchange: Exchange
     ) {
         // RFC 9110 15.2, 15.3.5, 15.4.5: these have no body, and so no length.
@@ -43,7 +43,7 @@ extension Loop {
 
     /// Status line and the fields that are always there, into `text`.
     func beginResponse(
-        _ place: UnsafeMutablePointer<Connection>, _ status: Int, length: Int?, _ exchange: Exchange
+        _ place: ConnectionRef, _ status: Int, length: Int?, _ exchange: Exchange
     ) {
         let isStopping = place.pointee.server._withUnsafeGuaranteedRef {
             $0.state.load(ordering: .relaxed) != .started
@@ -66,17 +66,17 @@ extension Loop {
         text += exchange.keepsAlive ? ascii("Connection: keep-alive\r\n") : ascii("Connection: close\r\n")
     }
 
-    func write(_ place: UnsafeMutablePointer<Connection>, _ bytes: [UInt8]) {
+    func write(_ place: ConnectionRef, _ bytes: [UInt8]) {
         bytes.withUnsafeBufferPointer { write(place, $0) }
     }
 
-    func write(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>) {
+    func write(_ place: ConnectionRef, _ bytes: UnsafeBufferPointer<UInt8>) {
         hub.appendFixed(hub.write(bytes), to: place.pointee.slot)
-        noteQueued()
+        context.ensureTurn()
     }
 
     func respondText(
-        _ place: UnsafeMutablePointer<Connection>, _ status: Int, _ sentence: StaticString, _ headers: [UInt8]
+        _ place: ConnectionRef, _ status: Int, _ sentence: StaticString, _ headers: [UInt8]
     ) {
         let body = ascii(sentence) + [UInt8(ascii: "\n")]
         body.withUnsafeBufferPointer { body in
@@ -90,7 +90,7 @@ extension Loop {
     }
 
     func respondAndClose(
-        _ place: UnsafeMutablePointer<Connection>, _ status: Int, _ sentence: StaticString,
+        _ place: ConnectionRef, _ status: Int, _ sentence: StaticString,
         _ headers: StaticString
     ) {
         exchange(of: place).keepsAlive = false
@@ -98,14 +98,14 @@ extension Loop {
     }
 
     /// The request cannot be understood, so nothing after it can.
-    func refuse(_ place: UnsafeMutablePointer<Connection>, _ fault: HTTPFault) {
-        log(.warning, "http", "request refused", place, reason: fault.sentence)
+    func refuse(_ place: ConnectionRef, _ fault: HTTPFault) {
+        context.log(.warning, "http", "request refused", place, reason: fault.sentence)
         exchange(of: place).keepsAlive = false
         respondText(place, fault.status, fault.sentence, ascii(fault.fields))
     }
 
     /// A response is on its way (the file that belongs to it may follow): what is next on this connection?
-    func responseWritten(_ place: UnsafeMutablePointer<Connection>) {
+    func responseWritten(_ place: ConnectionRef) {
         guard let exchange = place.pointee.exchange, exchange.file == nil else { return }
         let isLast = place.pointee.isInputEnded && exchange.leftover.isEmpty
         if !exchange.keepsAlive || isLast { return finish(place, lingers: !place.pointee.isInputEnded) }

@@ -32,7 +32,7 @@ extension Loop {
     /// encoded.
     @_optimize(speed)
     func withRequestTexts(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) -> Bool {
         requestText.removeAll()
         requestText.reserve(bytes.count + 64)
@@ -80,7 +80,7 @@ extension Loop {
     }
 
     func withRequestEvent(
-        _ type: EventType, _ place: UnsafeMutablePointer<Connection>, _ server: Server,
+        _ type: EventType, _ place: ConnectionRef, _ server: Server,
         _ bytes: UnsafeBufferPointer<UInt8>, _ body: (inout EngineEvent) -> Void, onBadPath: () -> Void
     ) {
         guard withRequestTexts(place, server, bytes) else { return onBadPath() }

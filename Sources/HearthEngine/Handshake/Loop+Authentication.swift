@@ -47,13 +47,13 @@ final class Identity {
 extension Loop {
     /// Checks a handshake whose head is in `head` and whose captures are in `captures`.
     func authenticate(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) throws(AccessRefusal) {
         let level = server.level(ofRoute: place.pointee.route)
         guard level != .open, let tokens = server.access.tokens else { return }
         let route = server.route(at: Int(place.pointee.route))
         if let sentence = tokens.refresh(now: now) {
-            log(
+            context.log(
                 .error, "server", "the keys were not read again, the old ones stay",
                 LogFields().adding("error", sentence))
         }
@@ -111,7 +111,7 @@ extension Loop {
         return expectations
     }
 
-    func setPrincipal(_ place: UnsafeMutablePointer<Connection>, _ principal: Principal) {
+    func setPrincipal(_ place: ConnectionRef, _ principal: Principal) {
         port.lock.withLock {
             let identity = place.pointee.identity ?? Identity()
             identity.principal = principal
@@ -121,7 +121,7 @@ extension Loop {
 
     /// Where the request has tokens that the host is not to see, because the library has verified them.
     func secretRanges(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) -> [Range<Int>] {
         if server.level(ofRoute: place.pointee.route) == .open { return [] }
         server.tokenSources(ofRoute: place.pointee.route).find(head, bytes.span, into: &foundTokens)
@@ -132,10 +132,10 @@ extension Loop {
 
     /// Refuses an upgrade: by status, or, for who can read only that, by opening and closing with a code.
     func refuseUpgrade(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
         _ refusal: AccessRefusal
     ) {
-        log(.info, "handshake", "connection refused", place, reason: refusal.sentence)
+        context.log(.info, "handshake", "connection refused", place, reason: refusal.sentence)
         let route = server.route(at: Int(place.pointee.route))
         var style = route?.access.rejection ?? server.access.rejection
         if style == .auto { style = head.value(of: "origin", in: bytes.span) == nil ? .status : .close }
@@ -156,7 +156,7 @@ extension Loop {
     // MARK: Another principal
 
     /// The host says who it is, of a request that it is asked about or of an open connection.
-    func identify(_ place: UnsafeMutablePointer<Connection>, _ principal: Principal) -> Status {
+    func identify(_ place: ConnectionRef, _ principal: Principal) -> Status {
         switch place.pointee.phase {
         case .host:
             guard let exchange = place.pointee.exchange, exchange.isUpgrade, case .none = exchange.decision,
@@ -170,7 +170,7 @@ extension Loop {
     }
 
     /// A new token was found good.
-    func renew(_ place: UnsafeMutablePointer<Connection>, _ principal: Principal) -> Status {
+    func renew(_ place: ConnectionRef, _ principal: Principal) -> Status {
         let id = place.pointee.id
         let status = exchangePrincipal(place, principal)
         if status != .ok || place.pointee.id != id || place.pointee.phase != .open { return status }
@@ -178,7 +178,7 @@ extension Loop {
     }
 
     private func exchangePrincipal(
-        _ place: UnsafeMutablePointer<Connection>, _ principal: Principal
+        _ place: ConnectionRef, _ principal: Principal
     ) -> Status {
         guard place.pointee.phase == .open, place.pointee.session.state == .open else { return .gone }
         if let user = principal.user, user != place.pointee.identity?.principal?.user {

@@ -8,7 +8,7 @@ internal import HearthWire
 
 extension Loop {
     /// When an open connection is to be looked at next.
-    func openDeadline(_ place: UnsafeMutablePointer<Connection>) -> UInt64? {
+    func openDeadline(_ place: ConnectionRef) -> UInt64? {
         let due = sessionDeadline(place)
         guard let expiry = place.pointee.identity?.expiry.due, place.pointee.session.state == .open else {
             return due
@@ -18,9 +18,9 @@ extension Loop {
     }
 
     /// `at`: milliseconds since 1970; 0: never.
-    func setExpiry(_ place: UnsafeMutablePointer<Connection>, _ at: UInt64) -> Status {
+    func setExpiry(_ place: ConnectionRef, _ at: UInt64) -> Status {
         guard place.pointee.phase == .open, place.pointee.session.state == .open else { return .gone }
-        if !isDispatching { events.updateTime() }
+        context.enter()
         if !place.pointee.endpoint.isServer { return .invalid }
         if at == 0, place.pointee.identity == nil { return .ok }
         if place.pointee.identity == nil { port.lock.withLock { place.pointee.identity = Identity() } }
@@ -28,11 +28,11 @@ extension Loop {
         place.pointee.identity?.expiry.set(
             at, now: wallMilliseconds, interval: access.noticeInterval, window: access.noticeWindow)
         setDeadline(place, openDeadline(place))
-        requestTurn()
+        context.requestTurn()
         return .ok
     }
 
-    func expiryDue(_ place: UnsafeMutablePointer<Connection>) {
+    func expiryDue(_ place: ConnectionRef) {
         guard place.pointee.session.state == .open, let identity = place.pointee.identity else { return }
         let access = place.pointee.server.takeUnretainedValue().access
         switch identity.expiry.tick(
@@ -43,7 +43,7 @@ extension Loop {
             if tellsPeer(place) { sendExpiry(place, ascii("expiring"), decimal(seconds)) }
             tellExpiry(.expiring, place, code: seconds)
         case .expired:
-            log(.info, "session", "the connection has expired", place, reason: "its time is over")
+            context.log(.info, "session", "the connection has expired", place, reason: "its time is over")
             let id = place.pointee.id
             if tellsPeer(place) { sendEvent(place, ascii("expired"), isAtOnce: false) }
             tellExpiry(.expired, place, code: 0)
@@ -53,7 +53,7 @@ extension Loop {
         }
     }
 
-    private func tellExpiry(_ type: EventType, _ place: UnsafeMutablePointer<Connection>, code: Int) {
+    private func tellExpiry(_ type: EventType, _ place: ConnectionRef, code: Int) {
         var event = pending(type, place)
         event.code = Int32(clamping: code)
         event.user = hub.user(of: place.pointee.slot).map { hub.userName($0) }
@@ -63,14 +63,14 @@ extension Loop {
     // MARK: Peers that take care of it themselves
 
     /// Whether the route has the event authenticate, and with it the notices.
-    private func tellsPeer(_ place: UnsafeMutablePointer<Connection>) -> Bool {
+    private func tellsPeer(_ place: ConnectionRef) -> Bool {
         guard place.pointee.speaker != nil, place.pointee.route >= 0 else { return false }
         let server = place.pointee.server.takeUnretainedValue()
         return server.routes[Int(place.pointee.route)].events.builtIns.contains(.authenticate)
     }
 
     private func sendExpiry(
-        _ place: UnsafeMutablePointer<Connection>, _ name: [UInt8], _ seconds: [UInt8]
+        _ place: ConnectionRef, _ name: [UInt8], _ seconds: [UInt8]
     ) {
         let text = place.pointee.server._withUnsafeGuaranteedRef { $0.events.text }
         var json: [UInt8] = []
@@ -83,7 +83,7 @@ extension Loop {
 
     /// {"type":"authenticate","data":{"token":"…"}}: the answer says for how many seconds it is good.
     func authenticateByEvent(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ event: ReceivedEvent
+        _ place: ConnectionRef, _ server: Server, _ event: ReceivedEvent
     ) {
         let bytes = event.bytes.span
         guard let tokens = server.access.tokens else { return answer(place, .unknownEvent) }
@@ -96,7 +96,7 @@ extension Loop {
         do throws(TokenFault) {
             principal = try Connections.Present(self, place).judge(token, tokens)
         } catch {
-            log(.info, "session", "a new token is refused", place, reason: error.sentence)
+            context.log(.info, "session", "a new token is refused", place, reason: error.sentence)
             return answer(place, error.isForbidden ? .tokenNotAllowed : .tokenRefused)
         }
         if renew(place, principal) != .ok { return answer(place, .tokenNotAllowed) }

@@ -16,7 +16,7 @@ enum Decision {
 
 extension Loop {
     func upgradeRequested(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
         _ upgrade: Upgrade
     ) {
         guard mayShakeHands(place, server) else { return }
@@ -27,7 +27,7 @@ extension Loop {
         setRoute(place, route)
         if !server.access.origins.allows(head, bytes.span) {
             let sentence: StaticString = "pages of this origin may not connect: see allowed_origins"
-            log(.warning, "handshake", "connection refused", place, reason: sentence)
+            context.log(.warning, "handshake", "connection refused", place, reason: sentence)
             return respondAndClose(place, 403, "pages of this origin may not connect", "")
         }
         do throws(AccessRefusal) {
@@ -56,7 +56,7 @@ extension Loop {
     // MARK: Asking the host
 
     private func askToConnect(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) {
         let exchange = exchange(of: place)
         exchange.isUpgrade = true
@@ -80,12 +80,12 @@ extension Loop {
     }
 
     /// The host's answer; inside of its CONNECT callback it is kept until that returns.
-    func decide(_ place: UnsafeMutablePointer<Connection>, _ decision: Decision) -> Status {
+    func decide(_ place: ConnectionRef, _ decision: Decision) -> Status {
         guard place.pointee.phase == .host, let exchange = place.pointee.exchange, exchange.isUpgrade else {
             return .state
         }
         guard case .none = exchange.decision, exchange.placeRequest == nil else { return .state }
-        if !isDispatching { events.updateTime() }
+        context.enter()
         let server = place.pointee.server.takeUnretainedValue()
         if server.state.load(ordering: .relaxed) == .draining {
             refuseDraining(place, server)
@@ -125,7 +125,7 @@ extension Loop {
         return isFound
     }
 
-    func applyDecision(_ place: UnsafeMutablePointer<Connection>) {
+    func applyDecision(_ place: ConnectionRef) {
         guard let exchange = place.pointee.exchange else { return }
         let decision = exchange.decision
         if case .none = decision { return }
@@ -147,7 +147,7 @@ extension Loop {
         }
     }
 
-    private func respondPlain(_ place: UnsafeMutablePointer<Connection>, _ status: Int, _ reason: [UInt8]) {
+    private func respondPlain(_ place: ConnectionRef, _ status: Int, _ reason: [UInt8]) {
         beginResponse(place, status, length: reason.count, exchange(of: place))
         text += ascii("Content-Type: text/plain; charset=utf-8\r\n\r\n")
         text += reason
@@ -158,7 +158,7 @@ extension Loop {
     /// Reads the kept head again and opens, or opens only to close with a code that browsers can read.
     /// `hasPlace`: the user's limit knows the connection already.
     func reopen(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ exchange: Exchange, user: ByteString?,
+        _ place: ConnectionRef, _ server: Server, _ exchange: Exchange, user: ByteString?,
         subprotocol: [UInt8]?, rejection: (code: UInt16, reason: [UInt8])?, hasPlace: Bool
     ) {
         let bytes = exchange.head
@@ -175,7 +175,7 @@ extension Loop {
     }
 
     private func openToClose(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
         _ upgrade: Upgrade, _ rejection: (code: UInt16, reason: [UInt8])
     ) {
         _ = writeHandshake(place, server, bytes, upgrade, subprotocol: nil, fields: [])
@@ -188,7 +188,7 @@ extension Loop {
     // MARK: Opening
 
     private func open(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
         _ upgrade: Upgrade, user: ByteString?, subprotocol: [UInt8]?, hasPlace: Bool
     ) {
         let routeIndex = Int(place.pointee.route)
@@ -232,7 +232,7 @@ extension Loop {
 
     /// The connection is open from now on. `text` has what the request said.
     func beginSession(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, user: ByteString?,
+        _ place: ConnectionRef, _ server: Server, user: ByteString?,
         subprotocol chosen: [UInt8], room: ByteString?
     ) {
         let slot = place.pointee.slot
@@ -285,7 +285,7 @@ extension Loop {
 
     /// The compression was agreed on before.
     private func setDialect(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ dialect: Dialect
+        _ place: ConnectionRef, _ server: Server, _ dialect: Dialect
     ) {
         if dialect == .raw { return }
         let slot = place.pointee.slot
@@ -296,7 +296,7 @@ extension Loop {
 
     /// `fields` are lines of the response. Returns the subprotocol chosen, empty: none.
     private func writeHandshake(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>,
         _ upgrade: Upgrade, subprotocol: [UInt8]?, fields: [UInt8]
     ) -> [UInt8] {
         var digest: (UInt64, UInt64, UInt32) = (0, 0, 0)

@@ -26,7 +26,7 @@ extension Loop {
         }
     }
 
-    private func sessionDue(_ place: UnsafeMutablePointer<Connection>) {
+    private func sessionDue(_ place: ConnectionRef) {
         if place.pointee.identity != nil {
             let id = place.pointee.id
             expiryDue(place)
@@ -48,7 +48,7 @@ extension Loop {
             sendPing(place, number)
             place.pointee.compression?.releaseIdle()
         case .pingTimedOut:
-            log(.warning, "session", "the peer is gone", place, reason: "nothing came after a ping")
+            context.log(.warning, "session", "the peer is gone", place, reason: "nothing came after a ping")
             place.pointee.counters.add(.staleRemoved)
             if place.pointee.isClient { client(of: place).endError = .pingTimeout }
             if stopMessages(place) {
@@ -58,35 +58,36 @@ extension Loop {
             end(place, code: CloseCode.internalError.rawValue, reason: ascii("ping timeout"), flags: 0)
             return release(place)
         case .closeTimedOut:
-            log(.info, "session", "the peer did not answer the close", place, reason: "close_timeout is over")
+            context.log(
+                .info, "session", "the peer did not answer the close", place, reason: "close_timeout is over")
             end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: 0)
             return release(place)
         }
         setDeadline(place, openDeadline(place))
     }
 
-    private func sendPing(_ place: UnsafeMutablePointer<Connection>, _ number: UInt64) {
+    private func sendPing(_ place: ConnectionRef, _ number: UInt64) {
         withUnsafeBytes(of: number.bigEndian) { payload in
             let payload = payload.assumingMemoryBound(to: UInt8.self)
             hub.appendAlways(encode(place, .ping, payload), to: place.pointee.slot)
         }
-        noteQueued()
+        context.ensureTurn()
     }
 
     /// Asks at once whether the peer is there, instead of after `ping_interval`.
-    func ping(_ place: UnsafeMutablePointer<Connection>) {
+    func ping(_ place: ConnectionRef) {
         let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
         sendPing(place, place.pointee.session.ping(now: now, nanoseconds: Clock.monotonicNanoseconds()))
         setDeadline(place, place.pointee.session.deadline(limits.pointee))
     }
 
-    private func requestOverdue(_ place: UnsafeMutablePointer<Connection>) {
+    private func requestOverdue(_ place: ConnectionRef) {
         let isIdle = place.pointee.exchange?.head.isEmpty ?? true
         if !(place.pointee.exchange?.leftover.isEmpty ?? true) { return release(place) }
         if isIdle, hub.waitingBytes(place.pointee.slot) > 0 { return finish(place, lingers: false) }
         if isIdle, place.pointee.exchange != nil { return release(place) }
         let isShakingHands = place.pointee.tls?.isHandshakeComplete == false
-        log(
+        context.log(
             .info, isShakingHands ? "tls" : "handshake",
             isShakingHands ? "the TLS handshake took too long" : "the request took too long", place,
             reason: "handshake_timeout is over")
@@ -98,7 +99,7 @@ extension Loop {
         respondAndClose(place, 408, "the request took too long", "")
     }
 
-    private func answerOverdue(_ place: UnsafeMutablePointer<Connection>) {
+    private func answerOverdue(_ place: ConnectionRef) {
         if place.pointee.exchange?.isHeldBack ?? false { return applyDecision(place) }
         if let exchange = place.pointee.exchange, let request = exchange.placeRequest {
             return lookForPlace(place, exchange, request)
@@ -106,7 +107,7 @@ extension Loop {
         // A file that the peer does not read.
         if place.pointee.exchange?.file != nil { return release(place) }
         renewID(place)
-        log(
+        context.log(
             .warning, "http", "the host did not answer in time", place,
             reason: "open_timeout or http_timeout is over")
         respondAndClose(place, 503, "no answer in time", "Retry-After: 1\r\n")
@@ -115,12 +116,12 @@ extension Loop {
     // MARK: Stopping a server
 
     func stopServer(_ server: Server, reason: [UInt8], deadline: UInt64?) {
-        if !isDispatching { events.updateTime() }
+        context.enter()
         stopListening(server)
         expireAllDepartures(of: server)
         drains.removeAll { $0.server === server }
         stoppingServers.append((server, deadline ?? now + server.shutdownTimeout))
-        requestTurn()
+        context.requestTurn()
         forEachConnection(of: server) { place in
             switch place.pointee.phase {
             case .open:
@@ -185,7 +186,7 @@ extension Loop {
         updateKeeping()
     }
 
-    func forEachConnection(of server: Server, _ body: (UnsafeMutablePointer<Connection>) -> Void) {
+    func forEachConnection(of server: Server, _ body: (ConnectionRef) -> Void) {
         let wanted = Unmanaged.passUnretained(server).toOpaque()
         for index in 0..<connections.endIndex where connections.contains(UInt32(index)) {
             let place = connections.place(UInt32(index))

@@ -20,6 +20,7 @@ final class Loop: @unchecked Sendable {
     /// Which of the engine's loops.
     let index: Int
     let port: LoopPort
+    let context: LoopContext
     let events: EventLoop
     let hub: Hub
     var wheel: TimingWheel
@@ -87,20 +88,13 @@ final class Loop: @unchecked Sendable {
     private var probeDue: UInt64 = 0
     /// One for each server that has had any.
     var departures: [DepartureQueue] = []
-    /// True while the loop is calling us; else a call comes from host code on this thread and must ask for a
-    /// turn.
-    var isDispatching = false
     var isStopRequested = false
-    /// Calls into the host that have not returned: while there are any, the engine is not to be ended or run.
-    var callbackDepth = 0
     /// Whether events without a callback are fetched by the host.
     let hasPoller: Bool
     /// How many loops the engine has.
     let loopCount: Int
     var pendingEvents = PendingEvents()
     var isEmittingPending = false
-    var pendingLogs: [PendingLog] = []
-    var skippedLogs = 0
     /// Connections whose write failed, and whose writes are done while they are not open WebSockets. What
     /// that means for them waits for the end of the turn, so that a write never ends a connection that
     /// somebody is working on.
@@ -128,11 +122,8 @@ final class Loop: @unchecked Sendable {
     var brokerLinks: [BrokerLink] = []
     /// One of the servers that are served here belongs to a cluster.
     var isClustered = false
-    /// The engine is done with the loop.
-    var isRetired = false
     private var timerDue: UInt64?
     private var commands: [Command] = []
-    private var wallOfTurn: UInt64 = 0
 
     init(
         engine: Engine, index: Int, of loopCount: Int, hasPoller: Bool, port: LoopPort, events: EventLoop,
@@ -143,6 +134,7 @@ final class Loop: @unchecked Sendable {
         self.loopCount = loopCount
         self.hasPoller = hasPoller
         self.port = port
+        context = LoopContext(engine: engine, events: events)
         self.events = events
         hub = Hub(seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
         wheel = TimingWheel(granuleMilliseconds: granule, now: events.now)
@@ -207,11 +199,10 @@ final class Loop: @unchecked Sendable {
     @inline(__always)
     static func dispatch(_ owner: UnsafeMutableRawPointer, _ body: (Loop) -> Void) {
         Unmanaged<Loop>.fromOpaque(owner)._withUnsafeGuaranteedRef { loop in
-            let wasDispatching = loop.isDispatching
-            loop.isDispatching = true
-            if !wasDispatching { loop.meter.noteTurn(began: loop.events.now) }
+            let wasDispatching = loop.context.beginDispatch()
+            if !wasDispatching { loop.meter.noteTurn(began: loop.context.now) }
             body(loop)
-            loop.isDispatching = wasDispatching
+            loop.context.endDispatch(wasDispatching)
         }
     }
 
@@ -222,10 +213,10 @@ final class Loop: @unchecked Sendable {
         if !followUps.isEmpty { handleFollowUps() }
         settle()
         if !clusters.isEmpty { flushClusters() }
-        wallOfTurn = 0
+        context.forgetWallClock()
         events.turnStarted()
         freeReleased()
-        if !followUps.isEmpty || hasConclusions { requestTurn() }
+        if !followUps.isEmpty || hasConclusions { context.requestTurn() }
         armTimer()
         meter.endTurn()
         if isStopRequested {
@@ -244,7 +235,7 @@ final class Loop: @unchecked Sendable {
     }
 
     private var hasConclusions: Bool {
-        !brokenSlots.isEmpty || !emptiedSlots.isEmpty || !pendingLogs.isEmpty || !clients.listed.isEmpty
+        !brokenSlots.isEmpty || !emptiedSlots.isEmpty || context.hasLogs || !clients.listed.isEmpty
             || !batch.groups.isEmpty
     }
 
@@ -262,18 +253,8 @@ final class Loop: @unchecked Sendable {
         }
         if !batch.groups.isEmpty { tellChannels() }
         if !clients.listed.isEmpty { workOffClients() }
-        writeLogs()
+        context.writeLogs()
         if hub.hasDirty { flushAll() }
-    }
-
-    /// Something was queued. In a turn its end flushes; otherwise a turn is asked for.
-    @inline(__always)
-    func noteQueued() {
-        if !isDispatching { requestTurn() }
-    }
-
-    func requestTurn() {
-        if !isRetired { events.requestTurn() }
     }
 
     /// Writes before the turn's end if much has been queued, which bounds the arena. Only where nobody holds
@@ -304,16 +285,11 @@ final class Loop: @unchecked Sendable {
 
     // MARK: Time
 
-    @inline(__always) var now: UInt64 { events.now }
+    @inline(__always) var now: UInt64 { context.now }
 
-    /// Wall clock, read once a turn.
-    @inline(__always)
-    var wallMilliseconds: UInt64 {
-        if wallOfTurn == 0 { wallOfTurn = Clock.wallMilliseconds() }
-        return wallOfTurn
-    }
+    @inline(__always) var wallMilliseconds: UInt64 { context.wallMilliseconds }
 
-    func setDeadline(_ place: UnsafeMutablePointer<Connection>, _ due: UInt64?) {
+    func setDeadline(_ place: ConnectionRef, _ due: UInt64?) {
         guard let due else {
             wheel.remove(place.pointee.slot)
             return
@@ -377,7 +353,7 @@ final class Loop: @unchecked Sendable {
 
     /// The connection, if it has not ended.
     @inline(__always)
-    func place(of id: ConnectionID) -> UnsafeMutablePointer<Connection>? {
+    func place(of id: ConnectionID) -> ConnectionRef? {
         guard id.raw != 0, connections.contains(id.slot) else { return nil }
         let place = connections.place(id.slot)
         return place.pointee.id == id ? place : nil

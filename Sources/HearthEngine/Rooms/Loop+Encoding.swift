@@ -81,7 +81,7 @@ extension Loop {
     /// The frame for a connection whose messages are not plain. It must be queued, or the connection closed.
     func encode(
         _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>,
-        for place: UnsafeMutablePointer<Connection>
+        for place: ConnectionRef
     ) -> Segment {
         let settings = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.compression }
         guard payload.count >= settings.threshold, hub.acceptsMessages(place.pointee.slot),

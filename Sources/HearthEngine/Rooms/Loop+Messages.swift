@@ -13,14 +13,14 @@ extension Loop {
     /// A message of the host's for one connection of this loop.
     @inline(__always)
     func send(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) -> Int64 {
         if place.pointee.dialect == .json { return send(place, Outgoing(opcode, payload)) }
         return sendFrame(place, opcode, payload)
     }
 
     /// Queues a message for one connection in the form that it gets.
-    func send(_ place: UnsafeMutablePointer<Connection>, _ outgoing: Outgoing) -> Int64 {
+    func send(_ place: ConnectionRef, _ outgoing: Outgoing) -> Int64 {
         if place.pointee.phase != .open { return Int64(Status.gone.rawValue) }
         guard place.pointee.dialect == .json else {
             return outgoing.reachesRaw ? sendFrame(place, outgoing.opcode, outgoing.raw) : 0
@@ -36,14 +36,14 @@ extension Loop {
     /// Queues one frame with these bytes.
     @inline(__always)
     func sendFrame(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) -> Int64 {
         if place.pointee.phase != .open { return Int64(Status.gone.rawValue) }
         let slot = place.pointee.slot
         let isPlain = hub.group(of: slot) == .plain
         let frame = isPlain ? hub.encode(opcode, payload) : encode(opcode, payload, for: place)
         let result = hub.append(frame, to: slot)
-        noteQueued()
+        context.ensureTurn()
         switch result {
         case .queued: return 1
         case .flushFirst: return sendAfterFlush(place, frame)
@@ -55,7 +55,7 @@ extension Loop {
         }
     }
 
-    private func sendAfterFlush(_ place: UnsafeMutablePointer<Connection>, _ frame: Segment) -> Int64 {
+    private func sendAfterFlush(_ place: ConnectionRef, _ frame: Segment) -> Int64 {
         flush(place.pointee.slot)
         if place.pointee.phase != .open { return Int64(Status.gone.rawValue) }
         return retry(frame, to: place.pointee.slot) ? 1 : 0
@@ -92,7 +92,7 @@ extension Loop {
     /// A member's message to its rooms, without the host.
     @inline(__always)
     func relay(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) {
         if hub.roomsOfConnection(place.pointee.slot) == 0 { return }
         if opcode == .text, place.pointee.server._withUnsafeGuaranteedRef({ $0.speaksJSON }) {
@@ -102,7 +102,7 @@ extension Loop {
     }
 
     @_optimize(speed)
-    func relay(_ place: UnsafeMutablePointer<Connection>, _ outgoing: Outgoing) {
+    func relay(_ place: ConnectionRef, _ outgoing: Outgoing) {
         noteBroadcast(place.pointee.counters)
         if isClustered { forward(place, outgoing) }
         let slot = place.pointee.slot
@@ -118,7 +118,7 @@ extension Loop {
                     hub.publish($0, for: $1, room: room, exceptSlot: leftOut, exceptUser: nil)
                 }
             }
-            return noteQueued()
+            return context.ensureTurn()
         }
         var rooms: [UInt32] = []
         hub.forEachRoom(slot) {
@@ -137,7 +137,7 @@ extension Loop {
         for room in rooms where loopCount > 1 {
             server.postMessage(room: hub.roomName(room), outgoing, exception)
         }
-        noteQueued()
+        context.ensureTurn()
     }
 
     @inline(__always)
@@ -171,7 +171,7 @@ extension Loop {
                 $0, for: $1, room: room, exceptSlot: leftOut, exceptUser: leftOutUser,
                 isEphemeral: outgoing.isEphemeral)
         }
-        noteQueued()
+        context.ensureTurn()
         return count
     }
 
@@ -191,7 +191,7 @@ extension Loop {
             }
             return count
         }
-        noteQueued()
+        context.ensureTurn()
         return count
     }
 
@@ -211,7 +211,7 @@ extension Loop {
             }
             return count
         }
-        noteQueued()
+        context.ensureTurn()
         return count
     }
 

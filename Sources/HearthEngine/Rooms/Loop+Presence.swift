@@ -40,7 +40,7 @@ struct DepartureQueue {
 
 extension Loop {
     /// Says whose connection it is; nothing is told.
-    func assignUser(_ place: UnsafeMutablePointer<Connection>, _ name: ByteString?) {
+    func assignUser(_ place: ConnectionRef, _ name: ByteString?) {
         let slot = place.pointee.slot
         let old = hub.user(of: slot).map { hub.userName($0) }
         let isLast = isClustered && (hub.user(of: slot).map { hub.connectionCount(user: $0) == 1 } ?? false)
@@ -94,7 +94,7 @@ extension Loop {
             found = departures.count - 1
         }
         departures[found!].append(departure, due: now + server.presenceGrace)
-        noteQueued()
+        context.ensureTurn()
     }
 
     /// Users whose time is over leave their rooms.

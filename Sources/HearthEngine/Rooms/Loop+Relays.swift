@@ -19,7 +19,7 @@ extension Loop {
     /// Whether the message is nobody's but its one room's; then it is behind the others of the run.
     @inline(__always)
     func gathers(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>,
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>,
         _ run: inout RelayRun
     ) -> Bool {
         if place.pointee.relay == .none || place.pointee.emitsMessages || loopCount > 1 || isClustered {
@@ -30,7 +30,7 @@ extension Loop {
 
     @_optimize(speed)
     private func gather(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>,
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>,
         _ run: inout RelayRun
     ) -> Bool {
         let slot = place.pointee.slot
@@ -68,7 +68,7 @@ extension Loop {
         if !hub.overflowing.isEmpty {
             if count == 1 { _ = retryOverflowing(run.frames) } else { publishSingly(run.frames) }
         }
-        noteQueued()
+        context.ensureTurn()
     }
 
     /// Those whose outbox has no room for all of it get one message after the other, as far as it goes, and

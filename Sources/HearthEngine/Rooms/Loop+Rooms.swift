@@ -10,13 +10,13 @@ internal import Synchronization
 extension Loop {
     // MARK: Membership
 
-    func join(_ place: UnsafeMutablePointer<Connection>, _ name: ByteString) -> Status {
+    func join(_ place: ConnectionRef, _ name: ByteString) -> Status {
         join(place, name, isAnswered: false)
     }
 
     /// `isAnswered`: the peer asked for it by an event and gets one back.
     func join(
-        _ place: UnsafeMutablePointer<Connection>, _ name: ByteString, isAnswered: Bool
+        _ place: ConnectionRef, _ name: ByteString, isAnswered: Bool
     ) -> Status {
         guard place.pointee.phase == .open, place.pointee.session.state == .open else { return .gone }
         let slot = place.pointee.slot
@@ -42,7 +42,7 @@ extension Loop {
         return .ok
     }
 
-    func leave(_ place: UnsafeMutablePointer<Connection>, _ name: ByteString) -> Status {
+    func leave(_ place: ConnectionRef, _ name: ByteString) -> Status {
         guard place.pointee.phase == .open else { return .gone }
         let server = place.pointee.server._withUnsafeGuaranteedRef { $0.number }
         guard let room = hub.findRoom(server: server, name.bytes.span),
@@ -55,7 +55,7 @@ extension Loop {
     }
 
     /// isLost: it did not leave, its end came. Its user may come back.
-    func leaveRoom(_ place: UnsafeMutablePointer<Connection>, _ room: UInt32, isLost: Bool) {
+    func leaveRoom(_ place: ConnectionRef, _ room: UInt32, isLost: Bool) {
         let slot = place.pointee.slot
         let name = hub.roomName(room)
         let isLast = hub.memberCount(room) == 1
@@ -76,7 +76,7 @@ extension Loop {
         }
     }
 
-    func setUser(_ place: UnsafeMutablePointer<Connection>, _ name: ByteString?) -> Status {
+    func setUser(_ place: ConnectionRef, _ name: ByteString?) -> Status {
         guard place.pointee.phase == .open else { return .gone }
         let slot = place.pointee.slot
         let old = hub.user(of: slot).map { hub.userName($0) }
@@ -106,7 +106,7 @@ extension Loop {
     }
 
     private func tell(
-        _ type: EventType, _ place: UnsafeMutablePointer<Connection>, _ room: ByteString, _ user: ByteString?
+        _ type: EventType, _ place: ConnectionRef, _ room: ByteString, _ user: ByteString?
     ) {
         var event = pending(type, place)
         event.room = room
@@ -115,7 +115,7 @@ extension Loop {
     }
 
     private func tell(
-        _ type: EventType, _ place: UnsafeMutablePointer<Connection>, _ change: PresenceChange
+        _ type: EventType, _ place: ConnectionRef, _ change: PresenceChange
     ) {
         publishPresence(type, place.pointee.server.takeUnretainedValue(), change)
         var event = pending(type, place)

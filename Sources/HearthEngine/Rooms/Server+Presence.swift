@@ -12,7 +12,7 @@ extension Server {
     ) -> Status {
         if data.count > metadataMax { return .tooLarge }
         let loops = engine.currentLoops
-        for loop in loops where loop.port.isCurrent && !loop.isRetired {
+        for loop in loops where loop.port.isCurrent && !loop.context.isRetired {
             return loop.setPresence(self, user: user.span, Array(data))
         }
         guard withPresence({ $0.knows(user.span) }), let loop = loops.first else { return .notFound }

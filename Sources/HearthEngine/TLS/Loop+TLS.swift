@@ -9,7 +9,7 @@ internal import HearthWire
 
 extension Loop {
     /// Sealed bytes lie in `input`.
-    func receiveSealed(_ place: UnsafeMutablePointer<Connection>, _ count: Int) {
+    func receiveSealed(_ place: ConnectionRef, _ count: Int) {
         // What comes while a connection is ending is read so that it is gone, and not looked at.
         if place.pointee.phase == .finishing || (place.pointee.tls == nil && !beginTLS(place, count)) {
             return
@@ -39,11 +39,11 @@ extension Loop {
     private static var sealedBytesMax: Int { 2 * TLSBuffers.sealMax }
 
     /// The first bytes of a connection have come. False: they are not for TLS.
-    private func beginTLS(_ place: UnsafeMutablePointer<Connection>, _ count: Int) -> Bool {
+    private func beginTLS(_ place: ConnectionRef, _ count: Int) -> Bool {
         // RFC 8446 5.1: TLS begins with the number of a type, which is no letter. A method begins with one.
         if (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(input[0]) {
             place.pointee.isSealed = false
-            log(.info, "tls", "plain HTTP refused", place, reason: "this address speaks TLS")
+            context.log(.info, "tls", "plain HTTP refused", place, reason: "this address speaks TLS")
             respondAndClose(place, 400, "this address speaks TLS: use https:// or wss://", "")
             return false
         }
@@ -66,7 +66,7 @@ extension Loop {
     }
 
     /// The peer broke the rules of TLS, or we do not trust it. OpenSSL has said so to it by an alert.
-    private func tlsFailed(_ place: UnsafeMutablePointer<Connection>, _ sentence: [UInt8]) {
+    private func tlsFailed(_ place: ConnectionRef, _ sentence: [UInt8]) {
         let isOpened = place.pointee.tls?.isHandshakeComplete ?? false
         logTLS(place, isOpened ? "TLS broke" : "the TLS handshake failed", sentence)
         let slot = place.pointee.slot
@@ -84,10 +84,10 @@ extension Loop {
     }
 
     private func logTLS(
-        _ place: UnsafeMutablePointer<Connection>, _ message: StaticString, _ sentence: [UInt8]
+        _ place: ConnectionRef, _ message: StaticString, _ sentence: [UInt8]
     ) {
-        guard engine.log.wants(.info) else { return }
-        log(
+        guard context.logs(.info) else { return }
+        context.log(
             .info, "tls", message,
             LogFields().adding("peer", place.pointee.address.text).adding("connection", place.pointee.id.raw)
                 .adding("reason", sentence))
@@ -97,7 +97,7 @@ extension Loop {
 
     /// What `flush` does, for a connection with TLS. The outbox keeps what is sealed until the system has
     /// taken all of it, so what waits is counted as without TLS.
-    func flushSealed(_ place: UnsafeMutablePointer<Connection>) {
+    func flushSealed(_ place: ConnectionRef) {
         let slot = place.pointee.slot
         guard let stream = place.pointee.tls else { return hub.discardOutbox(slot) }
         while place.pointee.phase != .released {
@@ -114,7 +114,7 @@ extension Loop {
 
     /// What became of sealed bytes. Returns whether more can be written.
     private func settle(
-        _ place: UnsafeMutablePointer<Connection>, _ stream: TLSStream, _ flushed: TLSStream.Flushed
+        _ place: ConnectionRef, _ stream: TLSStream, _ flushed: TLSStream.Flushed
     ) -> Bool {
         let slot = place.pointee.slot
         switch flushed {
@@ -134,7 +134,7 @@ extension Loop {
 
     /// Seals all that waits for the connection, to be sent in one call with what waits for others. nil: it is
     /// to be flushed by itself.
-    func stageSealed(_ place: UnsafeMutablePointer<Connection>) -> Piece? {
+    func stageSealed(_ place: ConnectionRef) -> Piece? {
         let slot = place.pointee.slot
         let waiting = hub.waitingBytes(slot)
         guard let stream = place.pointee.tls, waiting > 0, waiting <= sealMax(place),
@@ -143,18 +143,18 @@ extension Loop {
         return stream.stage()
     }
 
-    func sealedSent(_ place: UnsafeMutablePointer<Connection>, _ piece: Piece, _ transfer: Transfer) {
+    func sealedSent(_ place: ConnectionRef, _ piece: Piece, _ transfer: Transfer) {
         guard let stream = place.pointee.tls else { return }
         _ = settle(place, stream, stream.settle(piece, transfer))
     }
 
     /// So much is sealed before the system has taken it. Of a client one record, which its server has whole
     /// or not at all: so it is known which messages a connection that breaks has carried.
-    private func sealMax(_ place: UnsafeMutablePointer<Connection>) -> Int {
+    private func sealMax(_ place: ConnectionRef) -> Int {
         place.pointee.isClient ? TLSBuffers.recordBytesMax : TLSBuffers.sealMax
     }
 
-    private func seal(_ place: UnsafeMutablePointer<Connection>, _ stream: TLSStream) -> Bool {
+    private func seal(_ place: ConnectionRef, _ stream: TLSStream) -> Bool {
         let slot = place.pointee.slot
         var left = sealMax(place)
         if let piece = hub.singlePiece(slot), piece.count <= left { return stream.seal(piece) }
@@ -170,7 +170,7 @@ extension Loop {
 
     /// TLS ends before the socket does, so that the peer can tell the end from a cut. False: that is still to
     /// be written, or cannot be any more.
-    func sayGoodbye(_ place: UnsafeMutablePointer<Connection>) -> Bool {
+    func sayGoodbye(_ place: ConnectionRef) -> Bool {
         guard let stream = place.pointee.tls else { return true }
         stream.close()
         switch stream.flush(to: place.pointee.descriptor) {

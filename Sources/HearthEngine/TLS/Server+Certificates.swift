@@ -88,9 +88,9 @@ extension Loop {
 
     /// The first loop of an engine says what is to be said of a server's certificates, and looks after them.
     func attendCertificates(of server: Server) {
-        guard let context = server.certificates.context else { return }
-        for sentence in context.warnings {
-            log(
+        guard let tls = server.certificates.context else { return }
+        for sentence in tls.warnings {
+            context.log(
                 .warning, "tls", "a certificate that peers will refuse",
                 LogFields().adding("reason", sentence))
         }
@@ -112,9 +112,9 @@ extension Loop {
             certificates.loadedStamps = stamps
             do throws(TLSFault) {
                 try certificates.load()
-                log(.info, "tls", "certificates reloaded, because their files changed", LogFields())
+                context.log(.info, "tls", "certificates reloaded, because their files changed", LogFields())
             } catch {
-                log(
+                context.log(
                     .error, "tls", "changed certificates cannot be used: the ones before stay",
                     LogFields().adding("reason", error.sentence))
             }

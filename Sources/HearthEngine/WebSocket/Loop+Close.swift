@@ -9,8 +9,8 @@ internal import Synchronization
 
 extension Loop {
     /// Begins the closing handshake.
-    func close(_ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8]) -> Status {
-        if !isDispatching { events.updateTime() }
+    func close(_ place: ConnectionRef, code: UInt16, reason: [UInt8]) -> Status {
+        context.enter()
         if place.pointee.dialect == .json, place.pointee.phase == .open, !place.pointee.isTooSlow {
             flushBatch(place)
         }
@@ -43,11 +43,12 @@ extension Loop {
     }
 
     /// An outbox is full and its policy closes: what waits is given up, as nobody reads it.
-    func closeTooSlow(_ place: UnsafeMutablePointer<Connection>) {
+    func closeTooSlow(_ place: ConnectionRef) {
         if place.pointee.isTooSlow { return }
         place.pointee.isTooSlow = true
         place.pointee.counters.add(.slowConsumersClosed)
-        log(.warning, "session", "closing a slow consumer", place, reason: "outbox_max_bytes is reached")
+        context.log(
+            .warning, "session", "closing a slow consumer", place, reason: "outbox_max_bytes is reached")
         hub.dropOldest(place.pointee.slot, untilBytes: 0)
         _ = close(place, code: CloseCode.slowConsumer, reason: ascii("slow consumer"))
     }
@@ -55,7 +56,7 @@ extension Loop {
     /// The peer began: echo its code (RFC 6455 5.5.1) and go. The server ends the TCP connection first
     /// (7.1.1).
     func closeReceived(
-        _ place: UnsafeMutablePointer<Connection>, _ code: CloseCode?, _ reason: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ code: CloseCode?, _ reason: UnsafeBufferPointer<UInt8>
     ) {
         let mayAnswer = stopMessages(place)
         if mayAnswer {
@@ -70,7 +71,7 @@ extension Loop {
     }
 
     /// The peer answered our close.
-    func closeAnswered(_ place: UnsafeMutablePointer<Connection>, _ code: CloseCode?) {
+    func closeAnswered(_ place: ConnectionRef, _ code: CloseCode?) {
         end(
             place, code: code?.rawValue ?? CloseCode.noStatus.rawValue, reason: [], flags: EngineEvent.isClean
         )
@@ -79,8 +80,8 @@ extension Loop {
     }
 
     /// The peer broke the protocol: say why by a code, and drop the transport (RFC 6455 7.1.7).
-    func protocolFailed(_ place: UnsafeMutablePointer<Connection>, _ error: WireError, sendsClose: Bool) {
-        log(.warning, "session", "protocol violation", place, reason: error.sentence)
+    func protocolFailed(_ place: ConnectionRef, _ error: WireError, sendsClose: Bool) {
+        context.log(.warning, "session", "protocol violation", place, reason: error.sentence)
         let mayWrite = stopMessages(place)
         if place.pointee.isClient {
             client(of: place).endError = error == .maskedFrame ? .maskedFrame : .protocolViolation
@@ -92,7 +93,7 @@ extension Loop {
 
     /// No message goes out any more. Returns whether a close frame may: not in the midst of a client's
     /// frame that was taken back.
-    func stopMessages(_ place: UnsafeMutablePointer<Connection>) -> Bool {
+    func stopMessages(_ place: ConnectionRef) -> Bool {
         let slot = place.pointee.slot
         // A client's that were sent before this end leave before it, as far as the system takes them.
         if place.pointee.isClient, hub.acceptsMessages(slot), !hub.isBlocked(slot) { flush(slot) }
@@ -100,7 +101,7 @@ extension Loop {
         return !place.pointee.isClient || takeBack(place)
     }
 
-    func sendClose(_ place: UnsafeMutablePointer<Connection>, _ code: UInt16, _ reason: [UInt8]) {
+    func sendClose(_ place: ConnectionRef, _ code: UInt16, _ reason: [UInt8]) {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 125) { body in
             body[0] = UInt8(code >> 8)
             body[1] = UInt8(code & 0xFF)
@@ -110,21 +111,21 @@ extension Loop {
         }
     }
 
-    func sendControl(_ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ body: [UInt8]) {
+    func sendControl(_ place: ConnectionRef, _ opcode: Opcode, _ body: [UInt8]) {
         body.withUnsafeBufferPointer { sendControl(place, opcode, $0) }
     }
 
     private func sendControl(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ body: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ body: UnsafeBufferPointer<UInt8>
     ) {
         hub.appendAlways(encode(place, opcode, body), to: place.pointee.slot)
-        noteQueued()
+        context.ensureTurn()
     }
 
     /// The host's connection ends: it leaves its rooms, and the host is told. The socket lives on until
     /// `finish` or
     /// `release`.
-    func end(_ place: UnsafeMutablePointer<Connection>, code: UInt16, reason: [UInt8], flags: UInt32) {
+    func end(_ place: ConnectionRef, code: UInt16, reason: [UInt8], flags: UInt32) {
         precondition(place.pointee.phase == .open, "ended twice")
         place.pointee.phase = .finishing
         place.pointee.isOpenFlag.store(false, ordering: .relaxed)
@@ -157,9 +158,9 @@ extension Loop {
     /// Writes what waits and closes the socket. With `lingers` the peer may still be sending: it is read
     /// until it stops, for a socket closed with unread bytes resets the connection and can take our last
     /// bytes with it.
-    func finish(_ place: UnsafeMutablePointer<Connection>, lingers: Bool) {
+    func finish(_ place: ConnectionRef, lingers: Bool) {
         if place.pointee.phase == .released { return }
-        if !isDispatching { events.updateTime() }
+        context.enter()
         place.pointee.phase = .finishing
         place.pointee.lingers = lingers
         place.pointee.deadline = now + place.pointee.endpoint._withUnsafeGuaranteedRef { $0.closeTimeout }

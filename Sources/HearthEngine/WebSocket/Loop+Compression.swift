@@ -10,7 +10,7 @@ extension Loop {
     /// Takes an offer of the request, if there is one to be taken. Returns the line of the response that says
     /// so, empty: none.
     func agreeOnCompression(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ server: Server, _ bytes: UnsafeBufferPointer<UInt8>
     ) -> [UInt8] {
         guard let settings = server.compression.deflate else { return [] }
         if let agent = head.value(of: "user-agent", in: bytes.span),
@@ -27,7 +27,7 @@ extension Loop {
     }
 
     /// The session has just begun: it takes and sends compressed messages, if that was agreed on.
-    func startCompression(_ place: UnsafeMutablePointer<Connection>) {
+    func startCompression(_ place: ConnectionRef) {
         guard let compression = place.pointee.compression else { return }
         place.pointee.session.decoder.takesCompressed = true
         hub.setGroup(place.pointee.slot, compression.group)
@@ -36,7 +36,7 @@ extension Loop {
     /// A compressed message has come.
     @inline(never)
     func deliverCompressed(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) {
         guard let compression = place.pointee.compression else { return }
         let bytesMax = place.pointee.endpoint._withUnsafeGuaranteedRef {

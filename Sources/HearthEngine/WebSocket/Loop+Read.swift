@@ -10,7 +10,7 @@ internal import Synchronization
 extension Loop {
     /// The socket can be read, or written, or both.
     @inline(__always)
-    func ready(_ place: UnsafeMutablePointer<Connection>, _ readiness: Readiness) {
+    func ready(_ place: ConnectionRef, _ readiness: Readiness) {
         if place.pointee.phase == .released { return }
         if readiness.contains(.broken) { return drainBroken(place) }
         // What is not watched for any more is not done, though it may be in the set's answer.
@@ -19,7 +19,7 @@ extension Loop {
     }
 
     /// The descriptor reports an error, and would again and again: read what came before, then end it.
-    private func drainBroken(_ place: UnsafeMutablePointer<Connection>) {
+    private func drainBroken(_ place: ConnectionRef) {
         setInterest(place, [])
         if place.pointee.phase == .connecting { return connectionDecided(place) }
         while place.pointee.phase != .released, Socket.hasInput(place.pointee.descriptor) {
@@ -36,7 +36,7 @@ extension Loop {
     }
 
     @_optimize(speed)
-    private func readable(_ place: UnsafeMutablePointer<Connection>) {
+    private func readable(_ place: ConnectionRef) {
         if place.pointee.phase.rawValue >= Phase.released.rawValue { return unreadable(place) }
         if engine.queue.isFull || place.pointee.isHeld { return pauseReading(place) }
         switch Socket.receive(place.pointee.descriptor, input, Self.inputBytes) {
@@ -53,7 +53,7 @@ extension Loop {
     /// Plain bytes, as they came or unsealed.
     @inline(__always)
     func received(
-        _ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int
+        _ place: ConnectionRef, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int
     ) {
         switch place.pointee.phase {
         case .open:
@@ -65,13 +65,13 @@ extension Loop {
         }
     }
 
-    private func unreadable(_ place: UnsafeMutablePointer<Connection>) {
+    private func unreadable(_ place: ConnectionRef) {
         if place.pointee.phase == .proxy { receiveProxyHeader(place) }
     }
 
     /// Bytes of an open WebSocket. They are unmasked where they lie.
     @_optimize(speed)
-    func feed(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
+    func feed(_ place: ConnectionRef, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
         let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
         place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
         var span = MutableSpan(_unsafeStart: bytes, count: count)
@@ -118,7 +118,7 @@ extension Loop {
     }
 
     /// Bytes that came with the request, before the WebSocket was open.
-    func feedLeftover(_ place: UnsafeMutablePointer<Connection>) {
+    func feedLeftover(_ place: ConnectionRef) {
         guard let exchange = place.pointee.exchange else { return }
         var bytes = exchange.leftover
         place.pointee.exchange = nil
@@ -129,7 +129,7 @@ extension Loop {
     /// Where the payload lies: in the bytes just read, or in the decoder, until the next call of `receive`.
     @inline(__always)
     private func content(
-        _ place: UnsafeMutablePointer<Connection>, _ body: Body, _ bytes: UnsafeMutablePointer<UInt8>
+        _ place: ConnectionRef, _ body: Body, _ bytes: UnsafeMutablePointer<UInt8>
     ) -> UnsafeBufferPointer<UInt8> {
         switch body {
         case .inPlace(let range):
@@ -141,7 +141,7 @@ extension Loop {
 
     @inline(__always)
     func deliver(
-        _ place: UnsafeMutablePointer<Connection>, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) {
         place.pointee.messagesReceived.increase()
         place.pointee.counters.add(.messagesReceived)
@@ -155,19 +155,18 @@ extension Loop {
         emitMessage(place, opcode, payload)
     }
 
-    private func answerPing(_ place: UnsafeMutablePointer<Connection>, _ payload: UnsafeBufferPointer<UInt8>)
-    {
+    private func answerPing(_ place: ConnectionRef, _ payload: UnsafeBufferPointer<UInt8>) {
         // A peer that pings and does not read gets no more pongs than its outbox may hold.
         let endpoint = place.pointee.endpoint
         let waiting = hub.waitingBytes(place.pointee.slot)
         if waiting > endpoint._withUnsafeGuaranteedRef({ $0.outboxBytesMax }) { return }
         hub.appendAlways(encode(place, .pong, payload), to: place.pointee.slot)
-        noteQueued()
+        context.ensureTurn()
     }
 
     // MARK: Backpressure from the host
 
-    private func pauseReading(_ place: UnsafeMutablePointer<Connection>) {
+    private func pauseReading(_ place: ConnectionRef) {
         setInterest(place, place.pointee.interest.subtracting(.readable))
         if !place.pointee.isHeld { pausedReaders.append(place.pointee.id) }
     }
@@ -185,7 +184,7 @@ extension Loop {
     // MARK: Ends
 
     /// The peer sends no more.
-    func inputEnded(_ place: UnsafeMutablePointer<Connection>) {
+    func inputEnded(_ place: ConnectionRef) {
         place.pointee.isInputEnded = true
         switch place.pointee.phase {
         case .open:
@@ -211,7 +210,7 @@ extension Loop {
     }
 
     /// The connection is broken: reset, timed out.
-    func transportFailed(_ place: UnsafeMutablePointer<Connection>) {
+    func transportFailed(_ place: ConnectionRef) {
         if place.pointee.phase == .released { return }
         if place.pointee.phase == .open {
             end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: EngineEvent.isByPeer)

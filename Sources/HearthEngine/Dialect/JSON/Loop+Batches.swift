@@ -11,11 +11,11 @@ extension Loop {
     /// Milliseconds by which such a deadline may be met late.
     static var eventGranule: UInt64 { 5 }
 
-    func setEventDeadline(_ place: UnsafeMutablePointer<Connection>) {
+    func setEventDeadline(_ place: ConnectionRef) {
         let slot = place.pointee.slot
         guard let due = place.pointee.speaker?.deadline else { return eventWheel.remove(slot) }
         eventWheel.set(slot, due: due)
-        if !isDispatching { requestTurn() }
+        context.ensureTurn()
     }
 
     func eventDeadlineReached(_ slot: UInt32) {
@@ -33,7 +33,7 @@ extension Loop {
 
     /// Adds an event to what leaves at the end of the window, which the first one opens.
     func addToBatch(
-        _ place: UnsafeMutablePointer<Connection>, _ json: UnsafeBufferPointer<UInt8>
+        _ place: ConnectionRef, _ json: UnsafeBufferPointer<UInt8>
     ) -> Int64 {
         guard let speaker = place.pointee.speaker, hub.acceptsMessages(place.pointee.slot) else {
             return Int64(Status.gone.rawValue)
@@ -43,7 +43,7 @@ extension Loop {
             flushBatch(place)
         }
         if speaker.batch.isEmpty {
-            if !isDispatching { events.updateTime() }
+            context.enter()
             speaker.batchDue = now + settings.batchInterval
             speaker.batch.append(UInt8(ascii: "["))
         } else {
@@ -60,7 +60,7 @@ extension Loop {
     }
 
     /// Queues what was collected, if anything was.
-    func flushBatch(_ place: UnsafeMutablePointer<Connection>) {
+    func flushBatch(_ place: ConnectionRef) {
         guard let speaker = place.pointee.speaker, !speaker.batch.isEmpty else { return }
         var batch = speaker.batch
         speaker.batch = []

@@ -8,7 +8,7 @@ internal import HearthWire
 
 extension Loop {
     func handle(
-        _ builtIn: BuiltIns, _ place: UnsafeMutablePointer<Connection>, _ server: Server,
+        _ builtIn: BuiltIns, _ place: ConnectionRef, _ server: Server,
         _ event: ReceivedEvent
     ) {
         // The host is not told of these: they have a token.
@@ -36,7 +36,7 @@ extension Loop {
     /// The room that the data names, or the envelope beside it, or else the only one of the connection. nil:
     /// there is none, and the peer was told so.
     private func room(
-        of event: ReceivedEvent, _ place: UnsafeMutablePointer<Connection>, _ server: Server
+        of event: ReceivedEvent, _ place: ConnectionRef, _ server: Server
     ) -> ByteString? {
         let bytes = event.bytes.span
         let value = Envelope.member(bytes, of: event.envelope.data, server.events.keys.room)
@@ -68,7 +68,7 @@ extension Loop {
 
     /// The room's number, if the connection is in it; else the peer is told that it is not.
     private func membership(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ room: ByteString
+        _ place: ConnectionRef, _ server: Server, _ room: ByteString
     )
         -> UInt32?
     {
@@ -84,7 +84,7 @@ extension Loop {
     // MARK: Join and leave
 
     private func joinByEvent(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ room: ByteString
+        _ place: ConnectionRef, _ server: Server, _ room: ByteString
     ) {
         guard server.routes[Int(place.pointee.route)].events.isOpen(room.bytes) else {
             return answer(place, .roomNotOpen)
@@ -96,7 +96,7 @@ extension Loop {
         }
     }
 
-    private func leaveByEvent(_ place: UnsafeMutablePointer<Connection>, _ room: ByteString) {
+    private func leaveByEvent(_ place: ConnectionRef, _ room: ByteString) {
         let id = place.pointee.id
         guard leave(place, room) == .ok else { return answer(place, .notInRoom) }
         if place.pointee.id == id { sendRoomEvent(place, ascii("leave"), room) { _, _ in } }
@@ -104,7 +104,7 @@ extension Loop {
 
     /// Sends an event about a room: its name, and what `body` adds.
     func sendRoomEvent(
-        _ place: UnsafeMutablePointer<Connection>, _ name: [UInt8], _ room: ByteString,
+        _ place: ConnectionRef, _ name: [UInt8], _ room: ByteString,
         _ body: (EventText, inout [UInt8]) -> Void
     ) {
         let text = place.pointee.server._withUnsafeGuaranteedRef { $0.events.text }
@@ -128,7 +128,7 @@ extension Loop {
     // MARK: Messages of rooms
 
     private func publishMessage(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ event: ReceivedEvent,
+        _ place: ConnectionRef, _ server: Server, _ event: ReceivedEvent,
         _ room: ByteString
     ) {
         let settings = server.events
@@ -195,7 +195,7 @@ extension Loop {
     }
 
     private func setTyping(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ room: ByteString, isTyping: Bool
+        _ place: ConnectionRef, _ server: Server, _ room: ByteString, isTyping: Bool
     ) {
         guard let speaker = place.pointee.speaker else { return }
         if !isTyping { return stopTyping(place, server, room) }
@@ -225,7 +225,7 @@ extension Loop {
     }
 
     /// The connection types there no more. Whoever else of its user does, does so still.
-    func stopTyping(_ place: UnsafeMutablePointer<Connection>, _ server: Server, _ room: ByteString) {
+    func stopTyping(_ place: ConnectionRef, _ server: Server, _ room: ByteString) {
         guard let speaker = place.pointee.speaker,
             let index = speaker.typing.firstIndex(where: { $0.room == room })
         else { return }
@@ -254,7 +254,7 @@ extension Loop {
 
     /// What a connection gets that has joined a room: the answer to its event, and who is there.
     func greet(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ room: ByteString, isAnswered: Bool
+        _ place: ConnectionRef, _ server: Server, _ room: ByteString, isAnswered: Bool
     ) {
         if isAnswered { sendRoomEvent(place, ascii("join"), room) { _, _ in } }
         if server.routes[Int(place.pointee.route)].events.builtIns.contains(.presence) {
@@ -264,7 +264,7 @@ extension Loop {
 
     /// Who is in the room, to one of its members.
     private func sendPresence(
-        _ place: UnsafeMutablePointer<Connection>, _ server: Server, _ room: ByteString
+        _ place: ConnectionRef, _ server: Server, _ room: ByteString
     ) {
         guard membership(place, server, room) != nil else { return }
         var users: [PresentUser] = []

@@ -23,7 +23,7 @@ extension Loop {
     private static var forgivenessMilliseconds: UInt64 { 10_000 }
     static var eventNameMax: Int { 255 }
 
-    func receiveEvent(_ place: UnsafeMutablePointer<Connection>, _ bytes: UnsafeBufferPointer<UInt8>) {
+    func receiveEvent(_ place: ConnectionRef, _ bytes: UnsafeBufferPointer<UInt8>) {
         let server = place.pointee.server.takeUnretainedValue()
         let settings = server.events
         if bytes.count > settings.sizeMax { return answer(place, .tooLarge) }
@@ -79,7 +79,7 @@ extension Loop {
 
     /// Tells the host.
     func emit(
-        _ place: UnsafeMutablePointer<Connection>, _ received: ReceivedEvent,
+        _ place: ConnectionRef, _ received: ReceivedEvent,
         _ data: UnsafeBufferPointer<UInt8>
     ) {
         var event = event(.message, place)
@@ -92,7 +92,7 @@ extension Loop {
     // MARK: Errors
 
     /// Says what is wrong, as long as the budget lasts.
-    func answer(_ place: UnsafeMutablePointer<Connection>, _ fault: EventFault) {
+    func answer(_ place: ConnectionRef, _ fault: EventFault) {
         guard place.pointee.phase == .open, let speaker = place.pointee.speaker else { return }
         let settings = place.pointee.server._withUnsafeGuaranteedRef { $0.events }
         let forgiven = speaker.errors == 0 ? 0 : (now - speaker.errorsSince) / Self.forgivenessMilliseconds
@@ -101,7 +101,7 @@ extension Loop {
             speaker.errors == 0 ? now : speaker.errorsSince + forgiven * Self.forgivenessMilliseconds
         speaker.errors += 1
         if speaker.errors > settings.errorBudget {
-            log(.warning, "session", "too many invalid messages", place, reason: fault.sentence)
+            context.log(.warning, "session", "too many invalid messages", place, reason: fault.sentence)
             _ = close(
                 place, code: CloseCode.invalidPayload.rawValue, reason: ascii("too many invalid messages"))
             return
@@ -123,7 +123,7 @@ extension Loop {
     // MARK: Sending
 
     /// Sends an event without data. `isAtOnce`: past the batch.
-    func sendEvent(_ place: UnsafeMutablePointer<Connection>, _ name: [UInt8], isAtOnce: Bool) {
+    func sendEvent(_ place: ConnectionRef, _ name: [UInt8], isAtOnce: Bool) {
         let settings = place.pointee.server._withUnsafeGuaranteedRef { $0.events }
         var json: [UInt8] = []
         _ = settings.text.write(name.span, data: [UInt8]().span, into: &json)
@@ -137,7 +137,7 @@ extension Loop {
     }
 
     /// A text of a raw connection, relayed where some speak JSON: for them it is the data of a message.
-    func relayText(_ place: UnsafeMutablePointer<Connection>, _ payload: UnsafeBufferPointer<UInt8>) {
+    func relayText(_ place: ConnectionRef, _ payload: UnsafeBufferPointer<UInt8>) {
         let settings = place.pointee.server._withUnsafeGuaranteedRef { $0.events }
         var json: [UInt8] = []
         if settings.keys.isFlat {
