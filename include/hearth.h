@@ -105,7 +105,7 @@ typedef enum hearth_error {
     HEARTH_ERR_THREAD = -8,            /* this function must be called on another thread */
     HEARTH_ERR_TOO_LARGE = -9,         /* longer than a limit allows */
     HEARTH_ERR_LIMIT = -10,            /* a named limit is reached: connections, rooms … */
-    HEARTH_ERR_QUEUE_FULL = -11,       /* outbox_max_bytes is reached and the policy keeps what is queued; a client's queue_max_… */
+    HEARTH_ERR_QUEUE_FULL = -11,       /* max_outbox_bytes is reached and the policy keeps what is queued; a client's queue_max_… */
     HEARTH_ERR_ADDRESS_IN_USE = -12,   /* another socket listens there */
     HEARTH_ERR_ADDRESS = -13,          /* not an address that this machine can listen on */
     HEARTH_ERR_PERMISSION = -14,       /* the system refuses it */
@@ -189,7 +189,7 @@ typedef enum hearth_event_type {
     /* The peer sends more than a rate_limit_… key allows: data = the key, "" where it has come back within
      * its rates; code = how many of its messages were dropped since the last such event, 0 for the first
      * one too many, which is a warning and was delivered. While messages are dropped one event comes each
-     * second. After rate_limit_drops_max the connection is closed with 4105. */
+     * second. After max_rate_limit_drops the connection is closed with 4105. */
     HEARTH_EVENT_LIMITED = 13,
     /* Send one message over the transport of a channel: opcode, data, path (the name of the channel) and
      * the connections to which it goes; connection is the first of them. See hearth_server_channel. */
@@ -237,9 +237,9 @@ typedef enum hearth_client_state {
 
 /* Why a message was dropped. */
 typedef enum hearth_drop_reason {
-    HEARTH_DROP_COUNT = 1,             /* queue_max_messages */
-    HEARTH_DROP_BYTES = 2,             /* queue_max_bytes */
-    HEARTH_DROP_AGE = 3,               /* queue_max_age */
+    HEARTH_DROP_COUNT = 1,             /* max_queue_messages */
+    HEARTH_DROP_BYTES = 2,             /* max_queue_bytes */
+    HEARTH_DROP_AGE = 3,               /* max_queue_age */
     HEARTH_DROP_CLEARED = 4,           /* hearth_client_queue_clear */
     HEARTH_DROP_CLOSED = 5,            /* the client was closed or freed, or gave up */
     HEARTH_DROP_LOST = 6               /* HEARTH_SEND_NO_QUEUE, and the connection broke before it had left */
@@ -439,9 +439,10 @@ HEARTH_API int hearth_config_set(hearth_config *config, const char *key, const c
 HEARTH_API int64_t hearth_config_get(hearth_config *config, const char *key, char *buffer, size_t capacity);
 
 /* Sets every key for which the environment has prefix + KEY IN UPPER CASE, e.g. with "WS_"
- * WS_PING_INTERVAL=30. Variables with the prefix that are no key are ignored.
+ * WS_PING_INTERVAL=30. Other variables with the prefix are ignored.
  * Thread: any; not while another thread changes the environment.
- * Returns: how many were set, or HEARTH_ERR_INVALID_VALUE for the first bad one
+ * Returns: how many were set, or for the first bad one HEARTH_ERR_INVALID_VALUE, or
+ * HEARTH_ERR_UNKNOWN_KEY if it has the words of a key in another order
  * (hearth_config_error names it); the good ones before it are set. Since: 0.1 */
 HEARTH_API int64_t hearth_config_load_env(hearth_config *config, const char *prefix);
 
@@ -515,7 +516,7 @@ HEARTH_API int hearth_engine_timeout(hearth_engine *engine);
  * first (0: not at all, -1: for ever). In a driven engine it runs one turn of the loop and
  * flushes what was sent since the last.
  * Memory: what the events point to is borrowed until the next hearth_engine_poll or
- * _poll_packed. While more events wait than `event_queue_max` or `event_queue_max_bytes`,
+ * _poll_packed. While more events wait than `max_event_queue` or `max_event_queue_bytes`,
  * the engine does not read from its sockets.
  * Thread: the driving one; started engine: any one at a time.
  * Returns: how many events were stored, or an error. Since: 0.1 */
@@ -597,7 +598,7 @@ HEARTH_API int hearth_server_route(hearth_server *server, const char *pattern, c
 
 /* Sets the callback that gets the server's events. Without one they wait for
  * hearth_engine_poll if the engine is started or driven (poll then, or reading stops at
- * event_queue_max); if it runs or is attached nobody could fetch them, and there are none. Thread: before hearth_server_start. Since: 0.1 */
+ * max_event_queue); if it runs or is attached nobody could fetch them, and there are none. Thread: before hearth_server_start. Since: 0.1 */
 HEARTH_API int hearth_server_on_event(hearth_server *server, hearth_event_fn callback, void *context);
 
 /* Listens on all addresses of the key `listen`: "HOST:PORT", "[::1]:PORT", "unix:/path",
@@ -674,7 +675,7 @@ HEARTH_API int64_t hearth_server_health(hearth_server *server, char *buffer, siz
  * was queued, or an error. With TEXT, data must be UTF-8 (HEARTH_ERR_INVALID).
  * With redis_url the servers of the other processes do the same, as for all messages to rooms and users; a
  * connection that is left out is one of this process, a user is left out in all. What is returned is about this
- * process. HEARTH_ERR_TOO_LARGE: more than broker_max_message, and nobody got it. Since: 0.1 */
+ * process. HEARTH_ERR_TOO_LARGE: more than max_broker_message, and nobody got it. Since: 0.1 */
 HEARTH_API int64_t hearth_server_broadcast(hearth_server *server, uint32_t opcode, const void *data, size_t length,
                                            const hearth_except *except);
 
@@ -741,7 +742,7 @@ HEARTH_API int hearth_client_close(hearth_client *client, int code, const char *
 /* Sends one message. While the client is not open it waits, as the keys queue_… allow, and goes out in
  * order when the client is open. Messages of one loop turn leave in one write. With TEXT, data must be UTF-8.
  * Returns: the number of the message, from 1 and always larger, which CLIENT_SENT or CLIENT_DROPPED will
- * name; or HEARTH_ERR_QUEUE_FULL at outbox_max_bytes, queue_max_messages or queue_max_bytes,
+ * name; or HEARTH_ERR_QUEUE_FULL at max_outbox_bytes, max_queue_messages or max_queue_bytes,
  * HEARTH_ERR_NOT_OPEN if it may not wait, HEARTH_ERR_STATE after CLOSED or GAVE_UP. Since: 0.1 */
 HEARTH_API int64_t hearth_client_send(hearth_client *client, uint32_t opcode, const void *data, size_t length,
                                       uint32_t flags);
@@ -844,7 +845,7 @@ HEARTH_API int64_t hearth_connection_scopes(hearth_connection connection, char *
 /* Says who a connection is, for a host that decides by itself: its user (NULL: the one that it has), its
  * scopes (words with spaces between, or NULL) and its claims (a JSON object as text, which is kept as it is,
  * or NULL). After its CONNECT event, before it is accepted, or while it is open; the expiry stays.
- * Returns: HEARTH_ERR_TOO_LARGE if scopes and claims have more bytes than jwt_max_size, HEARTH_ERR_STATE
+ * Returns: HEARTH_ERR_TOO_LARGE if scopes and claims have more bytes than max_jwt_size, HEARTH_ERR_STATE
  * after the answer to CONNECT. Since: 0.1 */
 HEARTH_API int hearth_connection_set_principal(hearth_connection connection, const char *user, const char *scopes,
                                                const char *claims);
@@ -905,7 +906,7 @@ HEARTH_API int hearth_connection_get_info(hearth_connection connection, hearth_c
  *
  * Options, comma-separated; NULL for none:
  *   acknowledge=on     at most 64 KiB, or one message, of each connection are in the host's hands until it
- *                      calls hearth_channel_sent; what waits behind is its outbox, with outbox_max_bytes
+ *                      calls hearth_channel_sent; what waits behind is its outbox, with max_outbox_bytes
  *                      and slow_consumer. Off: what was told is sent.
  *   liveness=on        a connection of which nothing was heard for ping_interval + ping_timeout ends with
  *                      1011, as a peer that answers no ping. hearth_channel_receive and _alive are signs of

@@ -66,11 +66,11 @@ public enum Delivery: Sendable, Equatable {
 
 /// Why a message was not sent.
 public enum DropReason: Int32, Error, Sendable {
-    /// `queueMaxMessages`, with `queueFull` set to drop the oldest.
+    /// `maxQueueMessages`, with `queueFull` set to drop the oldest.
     case count = 1
-    /// `queueMaxBytes`, likewise.
+    /// `maxQueueBytes`, likewise.
     case bytes = 2
-    /// `queueMaxAge`.
+    /// `maxQueueAge`.
     case age = 3
     /// `clearQueue()`.
     case cleared = 4

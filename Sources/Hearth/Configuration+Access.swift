@@ -55,7 +55,7 @@ extension Configuration {
                 ("jwt_audience", audiences?.joined(separator: ",")),
                 ("jwt_type", type),
                 ("jwt_leeway", leeway.map { "\($0.milliseconds)ms" }),
-                ("jwt_max_size", maxSize.map { "\($0)" }),
+                ("max_jwt_size", maxSize.map { "\($0)" }),
                 ("jwt_required_claims", requiredClaims?.joined(separator: ",")),
                 ("jwt_user_claim", userClaim),
                 ("jwt_scope_claims", scopeClaims?.joined(separator: ",")),

@@ -40,9 +40,9 @@ extension Configuration {
         add("reconnect_policy", reconnectPolicy?.rawValue)
         add("reconnect_on", reconnectOn)
         add("stop_on", stopOn)
-        add("queue_max_messages", queueMaxMessages)
-        add("queue_max_bytes", queueMaxBytes)
-        add("queue_max_age", queueMaxAge)
+        add("max_queue_messages", maxQueueMessages)
+        add("max_queue_bytes", maxQueueBytes)
+        add("max_queue_age", maxQueueAge)
         add("queue_full", queueFull?.rawValue)
         add("queue_flush_rate", queueFlushRate)
         return list

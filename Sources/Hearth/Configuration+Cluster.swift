@@ -16,17 +16,17 @@ extension Configuration {
         /// How long the channel of a room or user is kept after its last connection here.
         public var brokerLinger: Duration?
         /// The longest wait before another attempt to reach Redis.
-        public var brokerReconnectMax: Duration?
+        public var maxBrokerReconnect: Duration?
         /// Bytes of a message to other processes.
-        public var brokerMaxMessage: Int?
+        public var maxBrokerMessage: Int?
         /// Bytes that may wait for Redis.
-        public var brokerMaxOutput: Int?
+        public var maxBrokerOutput: Int?
         /// Rooms and users of this process that messages of others can be for.
-        public var brokerMaxChannels: Int?
+        public var maxBrokerChannels: Int?
         /// Other processes that are known at a time.
-        public var brokerMaxNodes: Int?
+        public var maxBrokerNodes: Int?
         /// Users of other processes, for each room and process, whose presence is known.
-        public var brokerMaxPresence: Int?
+        public var maxBrokerPresence: Int?
 
         public init() {}
 
@@ -39,12 +39,12 @@ extension Configuration {
                 ("node_lease", nodeLease.map { "\($0.milliseconds)ms" }),
                 ("broker_probe", brokerProbe.map { "\($0.milliseconds)ms" }),
                 ("broker_linger", brokerLinger.map { "\($0.milliseconds)ms" }),
-                ("broker_reconnect_max", brokerReconnectMax.map { "\($0.milliseconds)ms" }),
-                ("broker_max_message", brokerMaxMessage.map { "\($0)" }),
-                ("broker_max_output", brokerMaxOutput.map { "\($0)" }),
-                ("broker_max_channels", brokerMaxChannels.map { "\($0)" }),
-                ("broker_max_nodes", brokerMaxNodes.map { "\($0)" }),
-                ("broker_max_presence", brokerMaxPresence.map { "\($0)" }),
+                ("max_broker_reconnect", maxBrokerReconnect.map { "\($0.milliseconds)ms" }),
+                ("max_broker_message", maxBrokerMessage.map { "\($0)" }),
+                ("max_broker_output", maxBrokerOutput.map { "\($0)" }),
+                ("max_broker_channels", maxBrokerChannels.map { "\($0)" }),
+                ("max_broker_nodes", maxBrokerNodes.map { "\($0)" }),
+                ("max_broker_presence", maxBrokerPresence.map { "\($0)" }),
             ]
         }
     }

@@ -29,8 +29,8 @@ extension Configuration {
         public var typingTimeout: Duration?
         /// Zero: events leave at once.
         public var batchInterval: Duration?
-        public var batchMaxMessages: Int?
-        public var batchMaxBytes: Int?
+        public var maxBatchMessages: Int?
+        public var maxBatchBytes: Int?
 
         public init() {}
     }
@@ -45,9 +45,9 @@ extension Configuration.JSONDialect {
             ("json_events", events?.joined(separator: ",")),
         ]
         let numbers: [(String, Int?)] = [
-            ("json_max_size", maxSize), ("json_max_depth", maxDepth), ("json_max_event_name", maxEventName),
-            ("json_max_characters", maxCharacters), ("json_error_budget", errorBudget),
-            ("batch_max_messages", batchMaxMessages), ("batch_max_bytes", batchMaxBytes),
+            ("max_json_size", maxSize), ("max_json_depth", maxDepth), ("max_json_event_name", maxEventName),
+            ("max_json_characters", maxCharacters), ("json_error_budget", errorBudget),
+            ("max_batch_messages", maxBatchMessages), ("max_batch_bytes", maxBatchBytes),
         ]
         let durations = [("typing_timeout", typingTimeout), ("batch_interval", batchInterval)]
         return texts.compactMap { key, value in value.map { Configuration.Setting(key: key, value: $0) } }

@@ -43,8 +43,8 @@ extension Configuration {
         public var rateLimitHandshakes: Rate?
         public var rateLimitHandshakesPerUser: Rate?
         /// After so many dropped messages the connection is closed. Zero: never.
-        public var rateLimitDropsMax: Int?
-        public var rateLimitEntriesMax: Int?
+        public var maxRateLimitDrops: Int?
+        public var maxRateLimitEntries: Int?
         /// Networks, and "unix", separated by commas.
         public var trustedProxies: String?
         public var forwardedHeader: ForwardedHeader?
@@ -66,8 +66,8 @@ extension Configuration {
                 ("rate_limit_bytes_per_ip", rateLimitBytesPerIP?.text),
                 ("rate_limit_handshakes", rateLimitHandshakes?.text),
                 ("rate_limit_handshakes_per_user", rateLimitHandshakesPerUser?.text),
-                ("rate_limit_drops_max", rateLimitDropsMax.map { "\($0)" }),
-                ("rate_limit_entries_max", rateLimitEntriesMax.map { "\($0)" }),
+                ("max_rate_limit_drops", maxRateLimitDrops.map { "\($0)" }),
+                ("max_rate_limit_entries", maxRateLimitEntries.map { "\($0)" }),
                 ("trusted_proxies", trustedProxies),
                 ("forwarded_header", forwardedHeader?.rawValue),
                 ("proxy_protocol", proxyProtocol.map { $0 ? "on" : "off" }),

@@ -42,10 +42,10 @@ extension Configuration {
             [
                 ("tls_certificate", certificates.isEmpty ? nil : certificates.joined(separator: ",")),
                 ("tls_private_key", privateKeys.isEmpty ? nil : privateKeys.joined(separator: ",")),
-                ("tls_min_version", minVersion?.rawValue),
+                ("min_tls_version", minVersion?.rawValue),
                 ("tls_client_certificate", clientCertificate?.rawValue),
                 ("tls_client_ca_file", clientAuthorities),
-                ("tls_max_handshake_size", maxHandshakeSize.map { "\($0)" }),
+                ("max_tls_handshake_size", maxHandshakeSize.map { "\($0)" }),
                 ("tls_watch", watchesFiles.map { $0 ? "on" : "off" }),
                 ("tls_ca_file", authorities),
                 ("tls_client_certificate_file", ownCertificate),

@@ -4,7 +4,7 @@ internal import CHearth
 
 /// Settings of a server. They are checked when the server is made.
 public struct Configuration: Sendable {
-    /// What happens when `outboxMaxBytes` wait for one connection.
+    /// What happens when `maxOutboxBytes` wait for one connection.
     public enum SlowConsumer: String, Sendable {
         case close
         case dropOldest = "drop_oldest"
@@ -36,8 +36,8 @@ public struct Configuration: Sendable {
     public var threads: Int?
     public var logLevel: LogLevel?
     public var ioUring: IOUring?
-    public var eventQueueMax: Int?
-    public var eventQueueMaxBytes: Int?
+    public var maxEventQueue: Int?
+    public var maxEventQueueBytes: Int?
 
     public var handshakeTimeout: Duration?
     public var openTimeout: Duration?
@@ -59,7 +59,7 @@ public struct Configuration: Sendable {
     /// Parameter of the query by which clients say that they come back.
     public var reconnectParameter: String?
     /// A loop that was later than this in the last seconds makes the server degraded.
-    public var healthLagMax: Duration?
+    public var maxHealthLag: Duration?
 
     public var maxMessageSize: Int?
     public var maxFragments: Int?
@@ -72,11 +72,11 @@ public struct Configuration: Sendable {
     public var maxRoomName: Int?
     public var maxUserName: Int?
     public var maxMetadata: Int?
-    public var outboxMaxBytes: Int?
+    public var maxOutboxBytes: Int?
     public var slowConsumer: SlowConsumer?
     /// How long a user whose last connection was lost is still in its rooms. Zero: not at all.
     public var presenceGrace: Duration?
-    public var presenceGraceMax: Int?
+    public var maxPresenceGraceUsers: Int?
     public var limits = Limits()
     public var cluster = Cluster()
     /// Whether permessage-deflate is agreed on with peers that know it.
@@ -120,10 +120,10 @@ public struct Configuration: Sendable {
     public var reconnectOn: String?
     public var stopOn: String?
     /// Zero: no message waits for a connection.
-    public var queueMaxMessages: Int?
-    public var queueMaxBytes: Int?
+    public var maxQueueMessages: Int?
+    public var maxQueueBytes: Int?
     /// Zero: for ever.
-    public var queueMaxAge: Duration?
+    public var maxQueueAge: Duration?
     public var queueFull: QueueFull?
     /// Messages in a second of those that waited. Zero: as fast as it goes.
     public var queueFlushRate: Int?
@@ -177,8 +177,8 @@ extension Configuration {
         add("threads", threads)
         add("log_level", logLevel.map { "\($0)" })
         add("io_uring", ioUring?.rawValue)
-        add("event_queue_max", eventQueueMax)
-        add("event_queue_max_bytes", eventQueueMaxBytes)
+        add("max_event_queue", maxEventQueue)
+        add("max_event_queue_bytes", maxEventQueueBytes)
         add("handshake_timeout", handshakeTimeout)
         add("open_timeout", openTimeout)
         add("close_timeout", closeTimeout)
@@ -197,17 +197,17 @@ extension Configuration {
         add("max_room_name", maxRoomName)
         add("max_user_name", maxUserName)
         add("max_metadata", maxMetadata)
-        add("outbox_max_bytes", outboxMaxBytes)
+        add("max_outbox_bytes", maxOutboxBytes)
         add("slow_consumer", slowConsumer?.rawValue)
         add("shutdown_spread", shutdownSpread)
         add("drain_close_code", drainCloseCode?.rawValue)
         add("drain_retry", drainRetry)
         add("health_path", healthPath)
-        add("health_lag_max", healthLagMax)
+        add("max_health_lag", maxHealthLag)
         add("metrics_path", metricsPath)
         add("reconnect_parameter", reconnectParameter)
         add("presence_grace", presenceGrace)
-        add("presence_grace_max", presenceGraceMax)
+        add("max_presence_grace_users", maxPresenceGraceUsers)
         for (key, value) in limits.settings + tls.settings + tokens.settings + access.settings {
             add(key, value)
         }

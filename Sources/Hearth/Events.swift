@@ -1,7 +1,7 @@
 // The events of a server, one after the other.
 
 /// What happens in a server that has no handler. A consumer that is slow makes the engine's queue grow to
-/// `event_queue_max`, and then the sockets wait: memory stays bounded. An event goes to one consumer only.
+/// `max_event_queue`, and then the sockets wait: memory stays bounded. An event goes to one consumer only.
 public struct Events: AsyncSequence, Sendable {
     public typealias Element = Event
     public typealias Failure = Never

@@ -116,7 +116,7 @@ public final class Server: Sendable {
     // MARK: Running
 
     /// Listens and serves on threads of its own. Without a handler, `events` must be consumed: when
-    /// `event_queue_max` of them wait, the sockets wait too.
+    /// `max_event_queue` of them wait, the sockets wait too.
     public func start() throws(HearthError) {
         try phase.withLock { (phase) throws(HearthError) in
             guard phase == .idle else { throw HearthError(.state) }

@@ -61,7 +61,7 @@ extension Status {
         case .queueFull:
             (
                 "HEARTH_ERR_QUEUE_FULL",
-                "no more messages may wait: outbox_max_bytes or a key queue_max_… is reached"
+                "no more messages may wait: max_outbox_bytes or a key queue_max_… is reached"
             )
         case .addressInUse: ("HEARTH_ERR_ADDRESS_IN_USE", "another socket listens on that address")
         case .address: ("HEARTH_ERR_ADDRESS", "this machine cannot listen on that address")

@@ -24,7 +24,7 @@ package enum BrokerFault: UInt8, Sendable {
         case .refused: "the broker refuses a command"
         case .protocolBroken: "the broker does not speak RESP"
         case .deaf: "messages to itself do not come back from the broker"
-        case .overloaded: "more waits for the broker than broker_max_output"
+        case .overloaded: "more waits for the broker than max_broker_output"
         case .uncovered: "a part of the Redis Cluster's slots has no server"
         case .unknownMaster: "the sentinels do not know the name in redis_url"
         case .noSentinel: "the server that was asked for the master is no sentinel, or knows none"

@@ -46,7 +46,7 @@ enum TLSErrors {
     private static func sentence(ofReason reason: Int32) -> StaticString? {
         switch reason {
         case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_VERSION_TOO_LOW, SSL_R_NO_PROTOCOLS_AVAILABLE:
-            "the peer offers no version of TLS that tls_min_version allows"
+            "the peer offers no version of TLS that min_tls_version allows"
         case SSL_R_WRONG_VERSION_NUMBER, SSL_R_UNEXPECTED_MESSAGE, SSL_R_BAD_LENGTH:
             "the peer does not speak TLS, or not by its rules"
         case SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST: "the peer speaks plain HTTP"
@@ -55,7 +55,7 @@ enum TLSErrors {
         case SSL_R_NO_APPLICATION_PROTOCOL: "the peer does not offer the protocol http/1.1"
         case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
             "a record was changed, repeated or left out on its way"
-        case SSL_R_EXCESSIVE_MESSAGE_SIZE: "a message of the handshake is larger than tls_max_handshake_size"
+        case SSL_R_EXCESSIVE_MESSAGE_SIZE: "a message of the handshake is larger than max_tls_handshake_size"
         case SSL_R_EE_KEY_TOO_SMALL: "its key is too short to be safe"
         case SSL_R_CA_MD_TOO_WEAK, SSL_R_CA_KEY_TOO_SMALL: "its signature is too weak to be safe"
         default: nil

@@ -166,7 +166,7 @@ package final class TLSStream {
             return fail(fault.isEmpty ? TLSErrors.take() : fault)
         }
         if Int(handshakeBytes) > context.handshakeBytesMax {
-            fail(text("the handshake is longer than tls_max_handshake_size"))
+            fail(text("the handshake is longer than max_tls_handshake_size"))
         }
     }
 

@@ -30,7 +30,7 @@ package enum TokenFault: Error, CaseIterable, Sendable {
     package var sentence: StaticString {
         switch self {
         case .missing: "a token is required"
-        case .tooLarge: "the token is longer than jwt_max_size"
+        case .tooLarge: "the token is longer than max_jwt_size"
         case .notCompact: "the token is not three parts of base64url with dots between"
         case .badHeader: "the header of the token is not a JSON object with an algorithm"
         case .algorithmNotAllowed: "the algorithm of the token is not one of jwt_algorithms"

@@ -64,7 +64,7 @@ struct RedisBrokerTests {
         #expect(broker.confirmed == 1)
     }
 
-    @Test("takes no more than broker_max_output, with what has not left")
+    @Test("takes no more than max_broker_output, with what has not left")
     func bounds() throws {
         let broker = try broker()
         _ = opened(broker)

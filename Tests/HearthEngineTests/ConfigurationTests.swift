@@ -90,7 +90,7 @@ struct ConfigurationTests {
             ("1500B", 1500),
         ])
     func sizes(text: String, size: Int) throws {
-        #expect(try configuration("event_queue_max_bytes", text).size(.eventQueueMaxBytes) == size)
+        #expect(try configuration("max_event_queue_bytes", text).size(.maxEventQueueBytes) == size)
     }
 
     @Test(
@@ -144,10 +144,54 @@ struct ConfigurationTests {
             ("PING_INTERVAL", "unknown key \"PING_INTERVAL\": did you mean \"ping_interval\"?"),
             ("thread", "unknown key \"thread\": did you mean \"threads\"?"),
             ("max_mesage_size", "unknown key \"max_mesage_size\": did you mean \"max_message_size\"?"),
+            ("max_rooms", "unknown key \"max_rooms\": did you mean \"max_rooms_per_connection\"?"),
             ("colour", "unknown key \"colour\""), ("", "unknown key \"\""),
         ])
     func unknownKeys(key: String, sentence: String) {
         #expect(refusal(key, "1") == sentence)
+    }
+
+    @Test(
+        "a key with its words in another order is answered with the key",
+        arguments: [
+            ("event_queue_max_bytes", "max_event_queue_bytes"),
+            ("event_queue_max", "max_event_queue"),
+            ("outbox_max_bytes", "max_outbox_bytes"),
+            ("presence_grace_max", "max_presence_grace_users"),
+            ("rate_limit_drops_max", "max_rate_limit_drops"),
+            ("rate_limit_entries_max", "max_rate_limit_entries"),
+            ("health_lag_max", "max_health_lag"),
+            ("tls_min_version", "min_tls_version"),
+            ("tls_max_handshake_size", "max_tls_handshake_size"),
+            ("json_max_size", "max_json_size"),
+            ("json_max_depth", "max_json_depth"),
+            ("json_max_event_name", "max_json_event_name"),
+            ("json_max_characters", "max_json_characters"),
+            ("batch_max_messages", "max_batch_messages"),
+            ("batch_max_bytes", "max_batch_bytes"),
+            ("queue_max_messages", "max_queue_messages"),
+            ("queue_max_bytes", "max_queue_bytes"),
+            ("queue_max_age", "max_queue_age"),
+            ("jwt_max_size", "max_jwt_size"),
+            ("broker_reconnect_max", "max_broker_reconnect"),
+            ("broker_max_message", "max_broker_message"),
+            ("broker_max_output", "max_broker_output"),
+            ("broker_max_channels", "max_broker_channels"),
+            ("broker_max_nodes", "max_broker_nodes"),
+            ("broker_max_presence", "max_broker_presence"),
+            ("size_message_max", "max_message_size"),
+        ])
+    func otherOrder(given: String, key: String) {
+        #expect(refusal(given, "1") == "unknown key \"\(given)\": did you mean \"\(key)\"?")
+    }
+
+    @Test("a bound stands before what it bounds, but in the keys that users know from elsewhere")
+    func orderOfWords() {
+        let known = ["reconnect_max_attempts", "reconnect_backoff_max"]
+        for entry in ConfigurationKey.table where !known.contains("\(entry.name)") {
+            let words = "\(entry.name)".split(separator: "_").dropFirst()
+            #expect(!words.contains("max") && !words.contains("min"), "\(entry.name)")
+        }
     }
 
     @Test("sentences say what is allowed")

@@ -166,7 +166,7 @@ struct TLSStreamTests {
         }
     }
 
-    @Test("a handshake may have tls_max_handshake_size bytes and no more")
+    @Test("a handshake may have max_tls_handshake_size bytes and no more")
     func handshakeIsBounded() throws {
         var settings = serverSettings("localhost")
         settings.handshakeBytesMax = 4096

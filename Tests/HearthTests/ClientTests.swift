@@ -202,7 +202,7 @@ struct ClientTests {
 
     @Test("a receiver that is slow makes the server wait, and loses nothing")
     func backpressure() async throws {
-        let server = try Server(listen: "127.0.0.1:0") { $0.outboxMaxBytes = 64 << 20 }
+        let server = try Server(listen: "127.0.0.1:0") { $0.maxOutboxBytes = 64 << 20 }
         try server.onEvent { event in
             guard event.kind == .open else { return }
             for number in 0..<200 {

@@ -134,8 +134,8 @@ struct ConfigurationTests {
         all.threads = 1
         all.logLevel = .warning
         all.ioUring = .auto
-        all.eventQueueMax = 1000
-        all.eventQueueMaxBytes = 1 << 20
+        all.maxEventQueue = 1000
+        all.maxEventQueueBytes = 1 << 20
         all.handshakeTimeout = .seconds(1)
         all.openTimeout = .seconds(1)
         all.closeTimeout = .seconds(1)
@@ -154,7 +154,7 @@ struct ConfigurationTests {
         all.maxRoomName = 100
         all.maxUserName = 100
         all.maxMetadata = 100
-        all.outboxMaxBytes = 1 << 20
+        all.maxOutboxBytes = 1 << 20
         all.slowConsumer = .dropOldest
         all.shutdownSpread = .seconds(1)
         all.drainCloseCode = .serviceRestart
@@ -162,9 +162,9 @@ struct ConfigurationTests {
         all.healthPath = "/healthz"
         all.metricsPath = "/metrics"
         all.reconnectParameter = "again"
-        all.healthLagMax = .seconds(2)
+        all.maxHealthLag = .seconds(2)
         all.presenceGrace = .seconds(10)
-        all.presenceGraceMax = 7
+        all.maxPresenceGraceUsers = 7
         all.limits = limits
         all.compression = true
         all.compressionThreshold = 512
@@ -208,12 +208,12 @@ struct ConfigurationTests {
         cluster.nodeLease = .seconds(5)
         cluster.brokerProbe = .seconds(2)
         cluster.brokerLinger = .seconds(1)
-        cluster.brokerReconnectMax = .seconds(3)
-        cluster.brokerMaxMessage = 1 << 19
-        cluster.brokerMaxOutput = 1 << 20
-        cluster.brokerMaxChannels = 1000
-        cluster.brokerMaxNodes = 10
-        cluster.brokerMaxPresence = 1000
+        cluster.maxBrokerReconnect = .seconds(3)
+        cluster.maxBrokerMessage = 1 << 19
+        cluster.maxBrokerOutput = 1 << 20
+        cluster.maxBrokerChannels = 1000
+        cluster.maxBrokerNodes = 10
+        cluster.maxBrokerPresence = 1000
         return cluster
     }
 
@@ -235,8 +235,8 @@ struct ConfigurationTests {
         json.errorBudget = 3
         json.typingTimeout = .seconds(3)
         json.batchInterval = .milliseconds(100)
-        json.batchMaxMessages = 10
-        json.batchMaxBytes = 1000
+        json.maxBatchMessages = 10
+        json.maxBatchBytes = 1000
         return json
     }
 
@@ -254,8 +254,8 @@ struct ConfigurationTests {
         limits.rateLimitBytesPerIP = .init(1 << 20, per: .milliseconds(100))
         limits.rateLimitHandshakes = "10/s"
         limits.rateLimitHandshakesPerUser = "1 / 100ms"
-        limits.rateLimitDropsMax = 10
-        limits.rateLimitEntriesMax = 1000
+        limits.maxRateLimitDrops = 10
+        limits.maxRateLimitEntries = 1000
         limits.trustedProxies = "10.0.0.0/8, ::1, unix"
         limits.forwardedHeader = .forwarded
         limits.proxyProtocol = true
@@ -282,9 +282,9 @@ struct ConfigurationTests {
         all.reconnectPolicy = .fixed
         all.reconnectOn = "1008,4000-4099"
         all.stopOn = "503"
-        all.queueMaxMessages = 10
-        all.queueMaxBytes = 1000
-        all.queueMaxAge = .seconds(60)
+        all.maxQueueMessages = 10
+        all.maxQueueBytes = 1000
+        all.maxQueueAge = .seconds(60)
         all.queueFull = .dropOldest
         all.queueFlushRate = 100
     }

@@ -69,7 +69,7 @@ struct EventsTests {
 
     @Test("a queue that nobody takes from stops the reading, and everything comes once it is taken")
     func backpressure() async throws {
-        let server = try Server(listen: "127.0.0.1:0") { $0.eventQueueMax = 10 }
+        let server = try Server(listen: "127.0.0.1:0") { $0.maxEventQueue = 10 }
         try server.start()
         let client = try await Client.open(server.port, "/")
         let count = 500

@@ -212,7 +212,7 @@ struct ServerTests {
         let record = Record()
         let server = try Server(listen: "127.0.0.1:0") {
             $0.limits.rateLimitMessages = .init(2, per: .seconds(3600))
-            $0.limits.rateLimitDropsMax = 2
+            $0.limits.maxRateLimitDrops = 2
         }
         try server.onEvent { record.append($0.copy()) }
         try server.start()
@@ -234,7 +234,7 @@ struct ServerTests {
         let server = try Server(listen: "127.0.0.1:0") {
             $0.slowConsumer = .dropNewest
             $0.maxMessageSize = 64 * 1024
-            $0.outboxMaxBytes = 128 * 1024
+            $0.maxOutboxBytes = 128 * 1024
             $0.closeTimeout = .milliseconds(100)
         }
         try server.onEvent { event in

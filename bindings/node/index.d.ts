@@ -18,7 +18,7 @@ export interface ServerOptions {
   pingTimeout?: Setting;
   maxMessageSize?: Setting;
   maxConnections?: Setting;
-  outboxMaxBytes?: Setting;
+  maxOutboxBytes?: Setting;
   slowConsumer?: "close" | "drop_oldest" | "drop_newest" | "latest";
   compression?: boolean | "on" | "off";
   tlsCertificate?: string;
@@ -323,7 +323,7 @@ export interface ClientOptions {
   reconnectEnabled?: boolean;
   /** 0: for ever. */
   reconnectMaxAttempts?: number;
-  queueMaxMessages?: number;
+  maxQueueMessages?: number;
   /** Messages that `for await` may keep waiting; then the server waits. */
   maxQueueSize?: number;
   tlsCaFile?: string;

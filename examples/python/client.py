@@ -9,7 +9,7 @@ KEYS = {
     "reconnect_enabled": False,
     "compression": True,
     "max_message_size": "64MiB",
-    "outbox_max_bytes": "128MiB",
+    "max_outbox_bytes": "128MiB",
 }
 
 

@@ -40,7 +40,7 @@ final class SharedRate: @unchecked Sendable {
 
     /// nil: the key is off. No initializer, as one that fails leaves its object behind in Embedded Swift.
     static func of(_ configuration: Configuration, _ key: ConfigurationKey) -> SharedRate? {
-        let entriesMax = configuration.integer(.rateLimitEntriesMax)
+        let entriesMax = configuration.integer(.maxRateLimitEntries)
         return configuration.rate(key).map { SharedRate($0, key.entry.name, entriesMax: entriesMax) }
     }
 
@@ -79,7 +79,7 @@ final class RateLimits: @unchecked Sendable {
 
     /// Nil: nothing is limited.
     init?(_ configuration: Configuration) {
-        dropsMax = UInt32(clamping: configuration.integer(.rateLimitDropsMax))
+        dropsMax = UInt32(clamping: configuration.integer(.maxRateLimitDrops))
         messages = configuration.rate(.rateLimitMessages)
         bytes = configuration.rate(.rateLimitBytes)
         messagesOfUser = SharedRate.of(configuration, .rateLimitMessagesPerUser)

@@ -53,8 +53,8 @@ package final class Engine: @unchecked Sendable {
         self.configuration = configuration
         do throws(SystemError) {
             queue = try EventQueue(
-                countMax: configuration.integer(.eventQueueMax),
-                bytesMax: configuration.size(.eventQueueMaxBytes))
+                countMax: configuration.integer(.maxEventQueue),
+                bytesMax: configuration.size(.maxEventQueueBytes))
         } catch {
             throw SystemRefusal(sentence: ascii("no pipe for the event queue: ") + error.text)
         }

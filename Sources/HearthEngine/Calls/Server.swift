@@ -89,7 +89,7 @@ package final class Server: Endpoint, @unchecked Sendable {
 
     /// How long a user stays in a room after the last connection was lost, milliseconds.
     let presenceGrace: UInt64
-    let presenceGraceMax: Int
+    let presenceGraceUsersMax: Int
     /// What new connections with TLS begin with.
     let certificates: ServerCertificates
 
@@ -115,9 +115,9 @@ package final class Server: Endpoint, @unchecked Sendable {
         userNameMax = configuration.integer(.maxUserName)
         metadataMax = configuration.size(.maxMetadata)
         presenceGrace = configuration.milliseconds(.presenceGrace)
-        presenceGraceMax = configuration.integer(.presenceGraceMax)
+        presenceGraceUsersMax = configuration.integer(.maxPresenceGraceUsers)
         presence = Presence(
-            seed: (Crypto.randomUInt64(), Crypto.randomUInt64()), departingMax: presenceGraceMax)
+            seed: (Crypto.randomUInt64(), Crypto.randomUInt64()), departingMax: presenceGraceUsersMax)
         admission = Admission(configuration)
         rates = RateLimits(configuration)
         proxies = try TrustedProxies(configuration)
@@ -127,7 +127,7 @@ package final class Server: Endpoint, @unchecked Sendable {
         metricsPath = try Self.path(configuration, .metricsPath)
         hasPages = !healthPath.isEmpty || !metricsPath.isEmpty
         reconnectParameter = configuration.text(of: .reconnectParameter)
-        healthLagMax = configuration.milliseconds(.healthLagMax)
+        healthLagMax = configuration.milliseconds(.maxHealthLag)
         access = try ServerAccess(configuration)
         let rootText = configuration.text(of: .serverRoot)
         if rootText.isEmpty {

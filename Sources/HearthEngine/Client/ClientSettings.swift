@@ -58,8 +58,8 @@ final class ClientSettings {
             interval == 0
             ? nil
             : BatchLimits(
-                interval: interval, messagesMax: configuration.integer(.batchMaxMessages),
-                bytesMax: configuration.size(.batchMaxBytes))
+                interval: interval, messagesMax: configuration.integer(.maxBatchMessages),
+                bytesMax: configuration.size(.maxBatchBytes))
         limits = .allocate(capacity: 1)
         limits.initialize(to: Endpoint.limits(configuration, role: .client))
     }
@@ -84,17 +84,17 @@ final class ClientSettings {
         settings.authoritiesFile = configuration.text(of: .tlsAuthorities)
         settings.certificateFile = configuration.text(of: .tlsOwnCertificate)
         settings.privateKeyFile = configuration.text(of: .tlsOwnKey)
-        settings.minVersion = configuration.choice(.tlsMinVersion) == 1 ? .tls13 : .tls12
+        settings.minVersion = configuration.choice(.minTLSVersion) == 1 ? .tls13 : .tls12
         settings.verifies = !configuration.flag(.tlsInsecure)
-        settings.handshakeBytesMax = configuration.size(.tlsMaxHandshakeSize)
+        settings.handshakeBytesMax = configuration.size(.maxTLSHandshakeSize)
         return settings
     }
 
     private static func queue(_ configuration: Configuration) -> QueueLimits {
         QueueLimits(
-            messagesMax: configuration.integer(.queueMaxMessages),
-            bytesMax: configuration.size(.queueMaxBytes),
-            ageMax: configuration.milliseconds(.queueMaxAge),
+            messagesMax: configuration.integer(.maxQueueMessages),
+            bytesMax: configuration.size(.maxQueueBytes),
+            ageMax: configuration.milliseconds(.maxQueueAge),
             dropsOldest: configuration.choice(.queueFull) == 1,
             ratePerSecond: configuration.integer(.queueFlushRate))
     }

@@ -136,7 +136,7 @@ final class BrokerLink {
         _ bytes: UnsafePointer<UInt8>, _ count: Int, _ loop: Loop
     ) -> (fault: BrokerFault, text: [UInt8])? {
         if !reader.feed(bytes, count) {
-            return (.protocolBroken, ascii("a reply is larger than broker_max_message allows"))
+            return (.protocolBroken, ascii("a reply is larger than max_broker_message allows"))
         }
         while phase == .open {
             switch reader.next() {

@@ -145,10 +145,10 @@ final class Cluster: @unchecked Sendable {
         settings.lease = configuration.milliseconds(.nodeLease)
         settings.probe = configuration.milliseconds(.brokerProbe)
         settings.linger = configuration.milliseconds(.brokerLinger)
-        settings.messageBytesMax = configuration.size(.brokerMaxMessage)
-        settings.channelsMax = configuration.integer(.brokerMaxChannels)
-        settings.nodesMax = configuration.integer(.brokerMaxNodes)
-        settings.presenceMax = configuration.integer(.brokerMaxPresence)
+        settings.messageBytesMax = configuration.size(.maxBrokerMessage)
+        settings.channelsMax = configuration.integer(.maxBrokerChannels)
+        settings.nodesMax = configuration.integer(.maxBrokerNodes)
+        settings.presenceMax = configuration.integer(.maxBrokerPresence)
         authorities = configuration.text(of: .redisAuthorities)
         nodeNumber = Crypto.randomUInt64()
         if settings.nodeName.isEmpty { settings.nodeName = ClusterNode<RedisRouter>.hexadecimal(nodeNumber) }
@@ -157,7 +157,7 @@ final class Cluster: @unchecked Sendable {
         let terms = RedisTerms(
             url, prefix: settings.prefix,
             proposal: ClusterSecret(Crypto.randomUInt64(), Crypto.randomUInt64()),
-            outputBytesMax: configuration.size(.brokerMaxOutput), countsPlaces: userConnectionsMax > 0)
+            outputBytesMax: configuration.size(.maxBrokerOutput), countsPlaces: userConnectionsMax > 0)
         // Counts of one and the same process never go back, whatever the clock does: it is read once.
         node = ClusterNode(
             settings, RedisRouter(terms), number: nodeNumber, epoch: Clock.wallMilliseconds() << 20,
@@ -165,7 +165,7 @@ final class Cluster: @unchecked Sendable {
         reconnectSettings.attemptsMax = 0
         reconnectSettings.floor = 20
         reconnectSettings.base = 250
-        reconnectSettings.max = max(configuration.milliseconds(.brokerReconnectMax), 20)
+        reconnectSettings.max = max(configuration.milliseconds(.maxBrokerReconnect), 20)
         reconnectSettings.stable = 5000
     }
 

@@ -24,7 +24,7 @@ extension Cluster {
             ),
             (
                 .tooLarge, "too_large", "hearth_broker_too_large_total",
-                "Messages of peers beyond broker_max_message, not forwarded."
+                "Messages of peers beyond max_broker_message, not forwarded."
             ),
             (.received, "received", "hearth_broker_received_total", "Messages of other processes."),
             (
@@ -41,7 +41,7 @@ extension Cluster {
             ),
             (
                 .channelsRefused, "channels_refused", "hearth_broker_channels_refused_total",
-                "Rooms and users beyond broker_max_channels."
+                "Rooms and users beyond max_broker_channels."
             ),
             (
                 .placesRefused, "places_refused", "hearth_cluster_places_refused_total",

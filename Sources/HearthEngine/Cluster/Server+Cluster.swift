@@ -36,7 +36,7 @@ extension Server {
         guard let cluster, count > cluster.settings.messageBytesMax else { return nil }
         return Int64(
             engine.fail(
-                .tooLarge, ascii("a message to other processes has at most broker_max_message bytes")
+                .tooLarge, ascii("a message to other processes has at most max_broker_message bytes")
             ).rawValue)
     }
 

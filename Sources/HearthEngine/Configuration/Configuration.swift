@@ -39,8 +39,8 @@ package struct Configuration {
         }
     }
 
-    /// Takes one entry of the environment. True if its name is the prefix and a key in upper case; other
-    /// names are nobody's error.
+    /// Takes one entry of the environment. True if its name is the prefix and a key in upper case. A key
+    /// with its words in another order is an error; other names are left alone.
     package mutating func load(
         environmentEntry name: [UInt8], value: [UInt8], prefix: [UInt8]
     ) throws(ConfigurationFault) -> Bool {
@@ -48,8 +48,10 @@ package struct Configuration {
         let rest = name[prefix.count...]
         guard !rest.contains(where: { (0x61...0x7A).contains($0) }) else { return false }
         let lowered = rest.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
-        guard let key = ConfigurationKey.named(lowered) else { return false }
+        let key = ConfigurationKey.named(lowered)
+        guard key != nil || ConfigurationFault.isReordered(lowered) else { return false }
         do throws(ConfigurationFault) {
+            guard let key else { throw .unknownKey(lowered) }
             try set(key, value)
         } catch {
             throw error.inVariable(name)

@@ -16,12 +16,18 @@ package struct ConfigurationFault: Error {
         var sentence = Sentence()
         sentence.add("unknown key ")
         sentence.quote(name)
-        if let nearest = nearestKey(to: name) {
+        if let nearest = keyOfWords(name) ?? nearestKey(to: name) {
             sentence.add(": did you mean \"")
             sentence.add(nearest.entry.name)
             sentence.add("\"?")
         }
         return ConfigurationFault(kind: .unknownKey, sentence: sentence.bytes)
+    }
+
+    /// Whether `name` is a key with its words in another order.
+    static func isReordered(_ name: [UInt8]) -> Bool {
+        guard let key = keyOfWords(name) else { return false }
+        return key.entry.name.bytes.count == name.count
     }
 
     /// `rule` completes the sentence that begins with the key and the value.
@@ -87,6 +93,23 @@ enum ValueFault: Error {
     case notURL(URLFault)
     case notChoice(StaticString)
     case outOfRange
+}
+
+/// The key that has all words of `name`, in whatever order, and the fewest others; nil if none has.
+private func keyOfWords(_ name: [UInt8]) -> ConfigurationKey? {
+    guard name.count <= 64 else { return nil }
+    let words = name.split(separator: UInt8(ascii: "_"))
+    guard words.count > 1 else { return nil }
+    var found: ConfigurationKey?
+    var fewest = Int.max
+    for entry in ConfigurationKey.table {
+        let others = entry.name.bytes.split(separator: UInt8(ascii: "_"))
+        if others.count < fewest, words.allSatisfy({ others.contains($0) }) {
+            found = entry.key
+            fewest = others.count
+        }
+    }
+    return found
 }
 
 /// The key that differs least from `name`, nil if none is near enough to be meant.

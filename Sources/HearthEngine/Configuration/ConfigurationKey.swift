@@ -3,8 +3,8 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case threads
     case logLevel
     case ioUring
-    case eventQueueMax
-    case eventQueueMaxBytes
+    case maxEventQueue
+    case maxEventQueueBytes
     case listen
     case serverRoot
     case handshakeTimeout
@@ -24,13 +24,13 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case maxRoomName
     case maxUserName
     case maxMetadata
-    case outboxMaxBytes
+    case maxOutboxBytes
     case slowConsumer
     case shutdownTimeout
     case listenBacklog
     case ipv6Only
     case presenceGrace
-    case presenceGraceMax
+    case maxPresenceGraceUsers
     case maxConnectionsPerUser
     case maxConnectionsPerIP
     case userLimitPolicy
@@ -43,8 +43,8 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case rateLimitBytesPerIP
     case rateLimitHandshakes
     case rateLimitHandshakesPerUser
-    case rateLimitDropsMax
-    case rateLimitEntriesMax
+    case maxRateLimitDrops
+    case maxRateLimitEntries
     case trustedProxies
     case forwardedHeader
     case proxyProtocol
@@ -52,7 +52,7 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case drainCloseCode
     case drainRetry
     case healthPath
-    case healthLagMax
+    case maxHealthLag
     case metricsPath
     case reconnectParameter
     case compression
@@ -62,10 +62,10 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case compressionLevel
     case tlsCertificate
     case tlsPrivateKey
-    case tlsMinVersion
+    case minTLSVersion
     case tlsClientCertificate
     case tlsClientAuthorities
-    case tlsMaxHandshakeSize
+    case maxTLSHandshakeSize
     case tlsWatch
     case jsonEventKey
     case jsonDataKey
@@ -76,15 +76,15 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case jsonTextKey
     case jsonErrors
     case jsonEvents
-    case jsonMaxSize
-    case jsonMaxDepth
-    case jsonMaxEventName
-    case jsonMaxCharacters
+    case maxJSONSize
+    case maxJSONDepth
+    case maxJSONEventName
+    case maxJSONCharacters
     case jsonErrorBudget
     case typingTimeout
     case batchInterval
-    case batchMaxMessages
-    case batchMaxBytes
+    case maxBatchMessages
+    case maxBatchBytes
     case url
     case headers
     case subprotocols
@@ -104,9 +104,9 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case reconnectPolicy
     case reconnectOn
     case stopOn
-    case queueMaxMessages
-    case queueMaxBytes
-    case queueMaxAge
+    case maxQueueMessages
+    case maxQueueBytes
+    case maxQueueAge
     case queueFull
     case queueFlushRate
     case tlsAuthorities
@@ -128,7 +128,7 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case jwtAudiences
     case jwtType
     case jwtLeeway
-    case jwtMaxSize
+    case maxJWTSize
     case jwtRequiredClaims
     case jwtUserClaim
     case jwtScopeClaims
@@ -147,12 +147,12 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case nodeLease
     case brokerProbe
     case brokerLinger
-    case brokerReconnectMax
-    case brokerMaxMessage
-    case brokerMaxOutput
-    case brokerMaxChannels
-    case brokerMaxNodes
-    case brokerMaxPresence
+    case maxBrokerReconnect
+    case maxBrokerMessage
+    case maxBrokerOutput
+    case maxBrokerChannels
+    case maxBrokerNodes
+    case maxBrokerPresence
 
     /// The key of that name, nil if there is none.
     package static func named(_ name: [UInt8]) -> ConfigurationKey? {

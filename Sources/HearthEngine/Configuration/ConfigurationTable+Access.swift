@@ -44,7 +44,7 @@ extension ConfigurationKey {
             .jwtLeeway, "jwt_leeway", .durationOrOff, standard: "30s", from: "0", to: "24h", .server,
             "How far the clock of who signs tokens may be off."),
         ConfigurationEntry(
-            .jwtMaxSize, "jwt_max_size", .size, standard: "8KiB", from: "256", to: "64KiB", .server,
+            .maxJWTSize, "max_jwt_size", .size, standard: "8KiB", from: "256", to: "64KiB", .server,
             "Bytes of a token; longer ones are refused unread."),
         ConfigurationEntry(
             .jwtRequiredClaims, "jwt_required_claims", .list, standard: "exp", .server,

@@ -65,14 +65,14 @@ extension ConfigurationKey {
             .stopOn, "stop_on", .codes, standard: "", .client,
             "Close codes and HTTP statuses after which a client does not connect again."),
         ConfigurationEntry(
-            .queueMaxMessages, "queue_max_messages", .integer, standard: "1000", from: "0", to: "1000000000",
+            .maxQueueMessages, "max_queue_messages", .integer, standard: "1000", from: "0", to: "1000000000",
             .client,
             "Messages that may wait while a client is not open. 0: none may."),
         ConfigurationEntry(
-            .queueMaxBytes, "queue_max_bytes", .size, standard: "1MiB", from: "0", to: "1GiB", .client,
+            .maxQueueBytes, "max_queue_bytes", .size, standard: "1MiB", from: "0", to: "1GiB", .client,
             "Bytes of messages that may wait while a client is not open."),
         ConfigurationEntry(
-            .queueMaxAge, "queue_max_age", .durationOrOff, standard: "5min", from: "0", to: "24h", .client,
+            .maxQueueAge, "max_queue_age", .durationOrOff, standard: "5min", from: "0", to: "24h", .client,
             "How long a message may wait while a client is not open. 0: for ever."),
         ConfigurationEntry(
             .queueFull, "queue_full", .choice("refuse|drop_oldest"), standard: "refuse", .client,

@@ -24,27 +24,27 @@ extension ConfigurationKey {
             .brokerLinger, "broker_linger", .duration, standard: "5s", from: "0", to: "1h", .server,
             "How long the channel of a room or user is kept after its last connection here."),
         ConfigurationEntry(
-            .brokerReconnectMax, "broker_reconnect_max", .duration, standard: "5s", from: "10ms", to: "1h",
+            .maxBrokerReconnect, "max_broker_reconnect", .duration, standard: "5s", from: "10ms", to: "1h",
             .server,
             "The longest wait before another attempt to reach Redis."),
         ConfigurationEntry(
-            .brokerMaxMessage, "broker_max_message", .size, standard: "1MiB", from: "1KiB", to: "8MiB",
+            .maxBrokerMessage, "max_broker_message", .size, standard: "1MiB", from: "1KiB", to: "8MiB",
             .server,
             "Bytes of a message to other processes; Redis itself drops listeners for which 32 MB wait."),
         ConfigurationEntry(
-            .brokerMaxOutput, "broker_max_output", .size, standard: "16MiB", from: "64KiB", to: "1GiB",
+            .maxBrokerOutput, "max_broker_output", .size, standard: "16MiB", from: "64KiB", to: "1GiB",
             .server,
             "Bytes that may wait for Redis; further messages are not forwarded, and counted."),
         ConfigurationEntry(
-            .brokerMaxChannels, "broker_max_channels", .integer, standard: "1000000", from: "16",
+            .maxBrokerChannels, "max_broker_channels", .integer, standard: "1000000", from: "16",
             to: "1000000000", .server,
             "Rooms and users of this process that messages of other processes can be for."),
         ConfigurationEntry(
-            .brokerMaxNodes, "broker_max_nodes", .integer, standard: "1000", from: "2", to: "100000",
+            .maxBrokerNodes, "max_broker_nodes", .integer, standard: "1000", from: "2", to: "100000",
             .server,
             "Other processes that are known at a time."),
         ConfigurationEntry(
-            .brokerMaxPresence, "broker_max_presence", .integer, standard: "1000000", from: "16",
+            .maxBrokerPresence, "max_broker_presence", .integer, standard: "1000000", from: "16",
             to: "1000000000", .server,
             "Users of other processes, for each room and process, whose presence is known."),
     ]

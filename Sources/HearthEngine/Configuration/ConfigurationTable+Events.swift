@@ -29,16 +29,16 @@ extension ConfigurationKey {
             .jsonEvents, "json_events", .list, standard: "*", .server,
             "Names of the events that the host takes, by commas; others are answered with an error. *: all."),
         ConfigurationEntry(
-            .jsonMaxSize, "json_max_size", .size, standard: "1MiB", from: "2", to: "1GiB", .server,
+            .maxJSONSize, "max_json_size", .size, standard: "1MiB", from: "2", to: "1GiB", .server,
             "Bytes of one JSON message; more are answered with an error."),
         ConfigurationEntry(
-            .jsonMaxDepth, "json_max_depth", .integer, standard: "32", from: "1", to: "64", .server,
+            .maxJSONDepth, "max_json_depth", .integer, standard: "32", from: "1", to: "64", .server,
             "Arrays and objects inside of each other in a JSON message; more are answered with an error."),
         ConfigurationEntry(
-            .jsonMaxEventName, "json_max_event_name", .size, standard: "64", from: "1", to: "255", .server,
+            .maxJSONEventName, "max_json_event_name", .size, standard: "64", from: "1", to: "255", .server,
             "Bytes of the name of an event that a peer sends."),
         ConfigurationEntry(
-            .jsonMaxCharacters, "json_max_characters", .integerOrOff, standard: "2000", from: "0",
+            .maxJSONCharacters, "max_json_characters", .integerOrOff, standard: "2000", from: "0",
             to: "1000000000", .server,
             "Characters of the text of a room's message; more are answered with an error. 0: no limit."),
         ConfigurationEntry(
@@ -54,11 +54,11 @@ extension ConfigurationKey {
             "How long events for a JSON connection, or a client's messages, are collected into an array."
         ),
         ConfigurationEntry(
-            .batchMaxMessages, "batch_max_messages", .integer, standard: "100", from: "1", to: "1000000",
+            .maxBatchMessages, "max_batch_messages", .integer, standard: "100", from: "1", to: "1000000",
             .serverAndClient,
             "So many collected events or messages leave before the time is over."),
         ConfigurationEntry(
-            .batchMaxBytes, "batch_max_bytes", .size, standard: "64KiB", from: "1", to: "1GiB",
+            .maxBatchBytes, "max_batch_bytes", .size, standard: "64KiB", from: "1", to: "1GiB",
             .serverAndClient,
             "So many bytes of collected events or messages leave before the time is over."),
     ]

@@ -42,11 +42,11 @@ extension ConfigurationKey {
             .rateLimitHandshakesPerUser, "rate_limit_handshakes_per_user", .rate, standard: "off", .server,
             "Opening handshakes of one user; more are closed with code 4105."),
         ConfigurationEntry(
-            .rateLimitDropsMax, "rate_limit_drops_max", .integerOrOff, standard: "100", from: "0",
+            .maxRateLimitDrops, "max_rate_limit_drops", .integerOrOff, standard: "100", from: "0",
             to: "1000000000", .server,
             "After so many dropped messages the connection is closed with code 4105. 0: never."),
         ConfigurationEntry(
-            .rateLimitEntriesMax, "rate_limit_entries_max", .integer, standard: "65536", from: "64",
+            .maxRateLimitEntries, "max_rate_limit_entries", .integer, standard: "65536", from: "64",
             to: "16777216", .server,
             "Users and addresses whose rate is remembered, for each rate; 16 bytes each."),
         ConfigurationEntry(

@@ -14,7 +14,7 @@ extension ConfigurationKey {
             .healthPath, "health_path", .text, standard: "", .server,
             "Path that answers whether the server is well: 200 if it is, 503 if not. Empty: none."),
         ConfigurationEntry(
-            .healthLagMax, "health_lag_max", .duration, standard: "1s", from: "1ms", to: "24h", .server,
+            .maxHealthLag, "max_health_lag", .duration, standard: "1s", from: "1ms", to: "24h", .server,
             "A loop that was later than this in the last seconds makes the server degraded."),
         ConfigurationEntry(
             .metricsPath, "metrics_path", .text, standard: "", .server,

@@ -8,7 +8,7 @@ extension ConfigurationKey {
             .tlsPrivateKey, "tls_private_key", .list, standard: "", .server,
             "PEM files with the keys, in the order of tls_certificate. Empty: they are in its files."),
         ConfigurationEntry(
-            .tlsMinVersion, "tls_min_version", .choice("1.2|1.3"), standard: "1.2", .serverAndClient,
+            .minTLSVersion, "min_tls_version", .choice("1.2|1.3"), standard: "1.2", .serverAndClient,
             "Peers that do not speak this version of TLS or a later one are refused."),
         ConfigurationEntry(
             .tlsClientCertificate, "tls_client_certificate", .choice("off|optional|required"),
@@ -18,7 +18,7 @@ extension ConfigurationKey {
             .tlsClientAuthorities, "tls_client_ca_file", .text, standard: "", .server,
             "PEM file with the authorities that sign clients' certificates."),
         ConfigurationEntry(
-            .tlsMaxHandshakeSize, "tls_max_handshake_size", .size, standard: "64KiB", from: "4KiB",
+            .maxTLSHandshakeSize, "max_tls_handshake_size", .size, standard: "64KiB", from: "4KiB",
             to: "1MiB", .serverAndClient,
             "Bytes that a peer may send before the TLS handshake is complete."),
         ConfigurationEntry(

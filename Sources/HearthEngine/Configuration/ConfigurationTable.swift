@@ -14,11 +14,11 @@ extension ConfigurationKey {
             .ioUring, "io_uring", .choice("auto|on|off"), standard: "auto", .engine,
             "Whether io_uring sends what a loop turn queued, where the kernel allows it. on: fail without."),
         ConfigurationEntry(
-            .eventQueueMax, "event_queue_max", .integer, standard: "65536", from: "1", to: "1000000000",
+            .maxEventQueue, "max_event_queue", .integer, standard: "65536", from: "1", to: "1000000000",
             .engine,
             "How many events may wait for the host before sockets are no longer read."),
         ConfigurationEntry(
-            .eventQueueMaxBytes, "event_queue_max_bytes", .size, standard: "64MiB", from: "1KiB", to: "1TiB",
+            .maxEventQueueBytes, "max_event_queue_bytes", .size, standard: "64MiB", from: "1KiB", to: "1TiB",
             .engine,
             "How many bytes of events may wait for the host before sockets are no longer read."),
         ConfigurationEntry(
@@ -93,13 +93,13 @@ extension ConfigurationKey {
             .maxMetadata, "max_metadata", .size, standard: "4KiB", from: "0", to: "16MiB", .server,
             "Bytes that the host may keep with a connection."),
         ConfigurationEntry(
-            .outboxMaxBytes, "outbox_max_bytes", .size, standard: "1MiB", from: "1KiB", to: "1GiB",
+            .maxOutboxBytes, "max_outbox_bytes", .size, standard: "1MiB", from: "1KiB", to: "1GiB",
             .serverAndClient,
             "Bytes that may wait to be sent to one connection; then slow_consumer decides."),
         ConfigurationEntry(
             .slowConsumer, "slow_consumer", .choice("close|drop_oldest|drop_newest|latest"),
             standard: "close", .server,
-            "What happens at outbox_max_bytes: the connection is closed, or messages are dropped."),
+            "What happens at max_outbox_bytes: the connection is closed, or messages are dropped."),
         ConfigurationEntry(
             .shutdownTimeout, "shutdown_timeout", .duration, standard: "30s", from: "0", to: "24h", .server,
             "After this time a stopping server cuts what is still open. 0: at once."),
@@ -113,7 +113,7 @@ extension ConfigurationKey {
             .presenceGrace, "presence_grace", .durationOrOff, standard: "0", from: "0", to: "24h", .server,
             "How long a user whose last connection was lost is still in its rooms. 0: not at all."),
         ConfigurationEntry(
-            .presenceGraceMax, "presence_grace_max", .integer, standard: "100000", from: "0",
+            .maxPresenceGraceUsers, "max_presence_grace_users", .integer, standard: "100000", from: "0",
             to: "1000000000", .server,
             "Users, once for each room, that may be kept by presence_grace; further ones leave at once."),
     ]

@@ -67,7 +67,7 @@ package class Endpoint: @unchecked Sendable {
         openTimeout = configuration.milliseconds(.openTimeout)
         closeTimeout = configuration.milliseconds(.closeTimeout)
         // One message of the greatest size fits into an empty outbox, frame header included.
-        outboxBytesMax = min(max(configuration.size(.outboxMaxBytes), messageMax + 14), Int(Int32.max))
+        outboxBytesMax = min(max(configuration.size(.maxOutboxBytes), messageMax + 14), Int(Int32.max))
         policy = SlowConsumerPolicy(rawValue: UInt8(configuration.choice(.slowConsumer))) ?? .close
         compression = CompressionSettings(configuration, policy)
     }

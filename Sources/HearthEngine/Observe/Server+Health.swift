@@ -58,7 +58,7 @@ extension Server {
             lag = max(lag, loop.meter.recentLag(now: now))
             isPaused = isPaused || loop.meter.isAcceptPaused
         }
-        if lag > healthLagMax { reasons.append("a loop is later than health_lag_max") }
+        if lag > healthLagMax { reasons.append("a loop is later than max_health_lag") }
         if isPaused { reasons.append("accepting is paused, as the process has no descriptor left") }
         let isFull = connectionsMax > 0 && count >= connectionsMax
         if isFull { reasons.append("max_connections is reached") }

@@ -68,7 +68,7 @@ extension Loop {
     ) -> PresenceChange? {
         let waits =
             isLost && server.presenceGrace > 0 && server.state.load(ordering: .relaxed) == .started
-            && departureCount(server) < server.presenceGraceMax
+            && departureCount(server) < server.presenceGraceUsersMax
         let result = server.withPresence {
             $0.leave(room: room.bytes.span, user: user.bytes.span, isKept: waits)
         }

@@ -17,11 +17,11 @@ final class ServerCertificates: @unchecked Sendable {
         var settings = TLSServerSettings()
         settings.certificateFiles = configuration.list(.tlsCertificate)
         settings.privateKeyFiles = configuration.list(.tlsPrivateKey)
-        settings.minVersion = TLSVersion(rawValue: configuration.choice(.tlsMinVersion)) ?? .tls12
+        settings.minVersion = TLSVersion(rawValue: configuration.choice(.minTLSVersion)) ?? .tls12
         settings.clientCertificates =
             ClientCertificates(rawValue: configuration.choice(.tlsClientCertificate)) ?? .off
         settings.clientAuthoritiesFile = configuration.text(of: .tlsClientAuthorities)
-        settings.handshakeBytesMax = configuration.size(.tlsMaxHandshakeSize)
+        settings.handshakeBytesMax = configuration.size(.maxTLSHandshakeSize)
         self.settings = settings
         isWatched = configuration.flag(.tlsWatch)
     }

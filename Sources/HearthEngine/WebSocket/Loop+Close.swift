@@ -48,7 +48,7 @@ extension Loop {
         place.pointee.isTooSlow = true
         place.pointee.counters.add(.slowConsumersClosed)
         context.log(
-            .warning, "session", "closing a slow consumer", place, reason: "outbox_max_bytes is reached")
+            .warning, "session", "closing a slow consumer", place, reason: "max_outbox_bytes is reached")
         hub.dropOldest(place.pointee.slot, untilBytes: 0)
         _ = close(place, code: CloseCode.slowConsumer, reason: ascii("slow consumer"))
     }

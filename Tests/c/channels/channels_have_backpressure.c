@@ -1,5 +1,5 @@
 /* A channel that acknowledges has at most 64 KiB of each connection in its hands; what waits behind counts
- * against outbox_max_bytes, and the policy decides. The same where the host fetches no events.
+ * against max_outbox_bytes, and the policy decides. The same where the host fetches no events.
  * Variants: acknowledged unfetched too_slow */
 #include "driven.h"
 
@@ -28,7 +28,7 @@ static void check_unfetched(void) {
     hearth_connection connection;
     hearth_channel_peer peer = {.size = sizeof peer, .path = "/"};
     size_t sends = 0;
-    struct world *world = world_new("event_queue_max=4 slow_consumer=drop_newest outbox_max_bytes=100KiB "
+    struct world *world = world_new("max_event_queue=4 slow_consumer=drop_newest max_outbox_bytes=100KiB "
                                     "max_message_size=10KiB");
     CHECK_NUMBER(hearth_server_channel(world->server, "bot", NULL, NULL, NULL, NULL), HEARTH_OK);
     CHECK_NUMBER(hearth_server_start(world->server), HEARTH_OK);
@@ -59,8 +59,8 @@ int main(int count, char **arguments) {
     hearth_connection connection;
     hearth_channel_peer peer = {.size = sizeof peer, .path = "/"};
     struct world *world =
-        world_new(is_closing ? "outbox_max_bytes=100KiB max_message_size=10KiB close_timeout=30s"
-                             : "slow_consumer=drop_oldest outbox_max_bytes=100KiB max_message_size=10KiB");
+        world_new(is_closing ? "max_outbox_bytes=100KiB max_message_size=10KiB close_timeout=30s"
+                             : "slow_consumer=drop_oldest max_outbox_bytes=100KiB max_message_size=10KiB");
     CHECK_NUMBER(hearth_server_channel(world->server, "bot", "acknowledge=on", carry, NULL, NULL), HEARTH_OK);
     world_drive(world);
     CHECK_NUMBER(hearth_server_connect_channel(world->server, "bot", &peer, &connection), HEARTH_OK);

@@ -102,7 +102,7 @@ int main(void) {
     CHECK(pthread_create(&thread, NULL, proxy, &listener) == 0);
     snprintf(url, sizeof url, "wss://localhost:%d/", port);
     struct link *link =
-        link_new(0, url, "tls_ca_file=" TLS_FOLDER "/ca.pem outbox_max_bytes=64MiB reconnect_max_attempts=0");
+        link_new(0, url, "tls_ca_file=" TLS_FOLDER "/ca.pem max_outbox_bytes=64MiB reconnect_max_attempts=0");
     link->on_event = on_event;
     link_start(link);
     link_wait(link, HEARTH_CLIENT_OPEN, 2);

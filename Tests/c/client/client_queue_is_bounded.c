@@ -18,7 +18,7 @@ static struct link *waiting(const char *settings, int port) {
 }
 
 static void bounds(int port) {
-    struct link *link = waiting("queue_max_messages=3 queue_max_bytes=10 reconnect_max_attempts=0", port);
+    struct link *link = waiting("max_queue_messages=3 max_queue_bytes=10 reconnect_max_attempts=0", port);
     CHECK_NUMBER(link_send(link, "12345678"), 1);
     CHECK_NUMBER(link_send(link, "123"), HEARTH_ERR_QUEUE_FULL);
     CHECK(link_send(link, "1") > 0);
@@ -38,7 +38,7 @@ static void bounds(int port) {
 }
 
 static void oldest(int port) {
-    struct link *link = waiting("queue_max_messages=3 queue_full=drop_oldest reconnect_max_attempts=0", port);
+    struct link *link = waiting("max_queue_messages=3 queue_full=drop_oldest reconnect_max_attempts=0", port);
     for (int i = 0; i < 7; i++) {
         CHECK_NUMBER(link_send(link, "x"), i + 1);
         link_count(link, 0, 0);
@@ -50,7 +50,7 @@ static void oldest(int port) {
 }
 
 static void age(int port) {
-    struct link *link = waiting("queue_max_age=100ms reconnect_max_attempts=0", port);
+    struct link *link = waiting("max_queue_age=100ms reconnect_max_attempts=0", port);
     CHECK_NUMBER(link_send(link, "a"), 1);
     CHECK_NUMBER(link_send(link, "b"), 2);
     expect_drops(link, 2, 1, HEARTH_DROP_AGE);
@@ -58,7 +58,7 @@ static void age(int port) {
 }
 
 static void none(int port) {
-    struct link *link = waiting("queue_max_messages=0 reconnect_max_attempts=0", port);
+    struct link *link = waiting("max_queue_messages=0 reconnect_max_attempts=0", port);
     CHECK_NUMBER(link_send(link, "a"), HEARTH_ERR_NOT_OPEN);
     link_free(link);
 }
@@ -85,7 +85,7 @@ static void rate_and_batches(void) {
     link_free(link);
     close(fd);
 
-    link = link_new(port, NULL, "batch_interval=30ms batch_max_messages=3 json_ping=on");
+    link = link_new(port, NULL, "batch_interval=30ms max_batch_messages=3 json_ping=on");
     CHECK(link_send(link, "{\"n\":0}") > 0);
     link_start(link);
     fd = accept_open(listener);

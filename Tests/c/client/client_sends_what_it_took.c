@@ -46,9 +46,9 @@ static void expect_next(struct world *world, const hearth_event *event) {
 
 static void go_to_a_server(int are_waiting) {
     const char *settings = "compression=on compression_context_takeover=on compression_window_bits=9 "
-                           "compression_level=1 max_message_size=4KiB outbox_max_bytes=8KiB";
+                           "compression_level=1 max_message_size=4KiB max_outbox_bytes=8KiB";
     char own[300];
-    snprintf(own, sizeof own, "%s queue_max_messages=10000 queue_max_bytes=16MiB", settings);
+    snprintf(own, sizeof own, "%s max_queue_messages=10000 max_queue_bytes=16MiB", settings);
     struct world *world = world_new(settings);
     world->on_event = expect_next;
     struct link *link = link_new(world_start(world), NULL, own);
@@ -87,7 +87,7 @@ static void send_until_full(struct link *link, const hearth_event *event) {
 
 static void go_to_one_that_does_not_read(void) {
     int port = 0, listener = listen_anywhere(&port);
-    struct link *link = link_new(port, NULL, "max_message_size=4KiB outbox_max_bytes=16KiB sent_events=off");
+    struct link *link = link_new(port, NULL, "max_message_size=4KiB max_outbox_bytes=16KiB sent_events=off");
     hearth_client_info info = {.size = sizeof info};
     link->on_event = send_until_full;
     link_start(link);
@@ -116,7 +116,7 @@ static void send_when_reset(struct link *link, const hearth_event *event) {
 
 static void go_to_one_that_is_gone(void) {
     int port = 0, listener = listen_anywhere(&port);
-    struct link *link = link_new(port, NULL, "max_message_size=2KiB outbox_max_bytes=4KiB");
+    struct link *link = link_new(port, NULL, "max_message_size=2KiB max_outbox_bytes=4KiB");
     link->on_event = send_when_reset;
     link_start(link);
     reset(accept_open(listener));

@@ -64,7 +64,7 @@ static void exchange(struct link *link, size_t before) {
 int main(void) {
     struct world *world = start("localhost");
     struct link *link =
-        client(world, "localhost", "tls_ca_file=" TLS_FOLDER "/ca.pem outbox_max_bytes=64MiB");
+        client(world, "localhost", "tls_ca_file=" TLS_FOLDER "/ca.pem max_outbox_bytes=64MiB");
     char facts[512];
     link_start(link);
     link_wait(link, HEARTH_CLIENT_OPEN, 1);

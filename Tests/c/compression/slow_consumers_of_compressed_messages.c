@@ -1,4 +1,4 @@
-/* At outbox_max_bytes the policy decides about compressed messages as about others: whole ones are
+/* At max_outbox_bytes the policy decides about compressed messages as about others: whole ones are
  * dropped, and what arrives can be inflated.
  * Variants: drop_oldest drop_newest latest takeover */
 #include "deflate.h"
@@ -29,7 +29,7 @@ int main(int count, char **arguments) {
     CHECK(count == 2);
     int closes = strcmp(arguments[1], "takeover") == 0;
     snprintf(settings, sizeof settings,
-             "compression=on compression_context_takeover=%s outbox_max_bytes=64KiB slow_consumer=%s "
+             "compression=on compression_context_takeover=%s max_outbox_bytes=64KiB slow_consumer=%s "
              "max_message_size=4096",
              closes ? "on" : "off", closes ? "close" : arguments[1]);
     struct world *world = world_new(settings);

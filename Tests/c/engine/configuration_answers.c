@@ -29,6 +29,12 @@ int main(void) {
     CHECK_NUMBER(hearth_config_load_env(config, "WS_"), HEARTH_ERR_INVALID_VALUE);
     CHECK(hearth_config_error(config, text, sizeof text) > 0);
     CHECK(strstr(text, "WS_THREADS"));
+    unsetenv("WS_THREADS");
+    setenv("WS_OUTBOX_MAX_BYTES", "1MiB", 1);
+    CHECK_NUMBER(hearth_config_load_env(config, "WS_"), HEARTH_ERR_UNKNOWN_KEY);
+    CHECK(hearth_config_error(config, text, sizeof text) > 0);
+    CHECK_TEXT(text,
+               "WS_OUTBOX_MAX_BYTES: unknown key \"outbox_max_bytes\": did you mean \"max_outbox_bytes\"?");
     CHECK(strstr(hearth_config_describe(), "{\"key\":\"threads\",\"type\":\"integer\",\"default\":\"1\""));
     hearth_config_free(config);
     return 0;

@@ -208,8 +208,8 @@ static struct world *make_world(const char *root, const char *variant) {
     snprintf(settings, sizeof settings,
              "server_root=%s slow_consumer=%s ping_interval=50ms ping_timeout=100ms close_timeout=100ms "
              "open_timeout=150ms http_timeout=200ms keep_alive_timeout=200ms handshake_timeout=150ms "
-             "shutdown_timeout=200ms outbox_max_bytes=64KiB max_message_size=128KiB max_connections=50 "
-             "max_rooms_per_connection=5 event_queue_max=300 threads=2",
+             "shutdown_timeout=200ms max_outbox_bytes=64KiB max_message_size=128KiB max_connections=50 "
+             "max_rooms_per_connection=5 max_event_queue=300 threads=2",
              root, strcmp(variant, "threads") == 0 ? "close" : "drop_oldest");
     struct world *world = world_new(settings);
     world_route(world, "/r/{room}", "join=auto,relay=others");

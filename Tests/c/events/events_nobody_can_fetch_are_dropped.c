@@ -11,7 +11,7 @@ static void *run(void *engine) {
 }
 
 int main(void) {
-    struct world *world = world_new("event_queue_max=10");
+    struct world *world = world_new("max_event_queue=10");
     pthread_t thread;
     world_route(world, "/{room}", "join=auto,relay=all");
     CHECK_NUMBER(hearth_server_start(world->server), HEARTH_OK);

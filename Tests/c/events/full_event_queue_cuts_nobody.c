@@ -17,7 +17,7 @@ static void *answer_pings(void *context) {
 }
 
 int main(void) {
-    struct world *world = world_new("event_queue_max=4 ping_interval=200ms ping_timeout=600ms");
+    struct world *world = world_new("max_event_queue=4 ping_interval=200ms ping_timeout=600ms");
     hearth_event event = {0};
     pthread_t thread;
     int received = 0;

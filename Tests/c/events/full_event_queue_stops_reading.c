@@ -14,7 +14,7 @@ static void *send_further(void *fd) {
 }
 
 int main(void) {
-    struct world *world = world_new("event_queue_max=10");
+    struct world *world = world_new("max_event_queue=10");
     hearth_event events[64];
     int received = 0, sent = 0;
     pthread_t thread;

@@ -50,8 +50,8 @@ static void sleep_in_message(struct world *world, const hearth_event *event) {
 }
 
 static void a_late_loop_is_told(void) {
-    struct world *world = world_new("health_path=/healthz health_lag_max=50ms");
-    const char *late = "\"status\":\"degraded\",\"reasons\":[\"a loop is later than health_lag_max\"]";
+    struct world *world = world_new("health_path=/healthz max_health_lag=50ms");
+    const char *late = "\"status\":\"degraded\",\"reasons\":[\"a loop is later than max_health_lag\"]";
     char text[512] = "";
     world->on_event = sleep_in_message;
     int port = world_start(world);
@@ -81,7 +81,7 @@ static void unfetched_events_are_told(void) {
     hearth_config *config = hearth_config_new();
     char text[512];
     hearth_config_set(config, "listen", "127.0.0.1:0");
-    hearth_config_set(config, "event_queue_max", "1");
+    hearth_config_set(config, "max_event_queue", "1");
     hearth_engine *engine = hearth_engine_new(config);
     hearth_server *server = hearth_server_new(engine, config);
     CHECK(hearth_server_health(server, text, sizeof text) > 0);

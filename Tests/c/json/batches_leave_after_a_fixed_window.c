@@ -54,7 +54,7 @@ static void limits(void) {
     int fd;
     hearth_connection connection;
     struct world *world =
-        start("batch_interval=60s batch_max_messages=2 batch_max_bytes=48", &fd, &connection);
+        start("batch_interval=60s max_batch_messages=2 max_batch_bytes=48", &fd, &connection);
     hearth_connection_send_event(connection, "a", "1", 1);
     hearth_connection_send_event(connection, "a", "2", 1);
     expect_text(fd, "[{\"type\":\"a\",\"data\":1},{\"type\":\"a\",\"data\":2}]");

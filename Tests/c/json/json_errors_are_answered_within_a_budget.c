@@ -15,7 +15,7 @@ static void send_deep(int fd, int depth) {
 
 static void codes(void) {
     struct world *world =
-        world_new("json_events=chat json_max_depth=8 json_max_size=200 json_error_budget=1000");
+        world_new("json_events=chat max_json_depth=8 max_json_size=200 json_error_budget=1000");
     world_route(world, "/", "dialect=json,events=join+leave+message+typing,rooms=open:*+hall");
     int fd = client_open(world_start(world), "/");
     static const char *const wrong[][2] = {

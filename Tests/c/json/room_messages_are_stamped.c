@@ -31,7 +31,7 @@ static void expect_message(int fd, const char *user, const char *rest) {
 }
 
 static void stamps(void) {
-    struct world *world = world_new("json_max_characters=5");
+    struct world *world = world_new("max_json_characters=5");
     world->on_event = on_event;
     world_route(world, "/ws", "dialect=json,join=hall,events=message,event=on");
     world_route(world, "/quiet", "dialect=json,join=hall,events=message,echo=off");

@@ -24,7 +24,7 @@ static void flood(hearth_connection connection) {
 }
 
 static void drops_are_counted(void) {
-    const char *settings = "outbox_max_bytes=64KiB max_message_size=64000 slow_consumer=drop_newest";
+    const char *settings = "max_outbox_bytes=64KiB max_message_size=64000 slow_consumer=drop_newest";
     struct world *world = world_new(settings);
     int fd = client_open(world_start(world), "/");
     flood(world_wait(world, HEARTH_EVENT_OPEN, 1)->connection);
@@ -37,7 +37,7 @@ static void drops_are_counted(void) {
 }
 
 static void slow_ones_are_counted(void) {
-    struct world *world = world_new("outbox_max_bytes=64KiB max_message_size=64000");
+    struct world *world = world_new("max_outbox_bytes=64KiB max_message_size=64000");
     int fd = client_open(world_start(world), "/");
     flood(world_wait(world, HEARTH_EVENT_OPEN, 1)->connection);
     CHECK_NUMBER(stat(world, "slow_consumers_closed"), 1);

@@ -19,7 +19,7 @@ int main(int count, char **arguments) {
                                                          : "rate_limit_bytes";
     int is_bytes = strcmp(variant, "bytes") == 0;
     char settings[200];
-    snprintf(settings, sizeof settings, "%s=%s rate_limit_drops_max=4", key, is_bytes ? "50/h" : "5/h");
+    snprintf(settings, sizeof settings, "%s=%s max_rate_limit_drops=4", key, is_bytes ? "50/h" : "5/h");
     struct world *world = world_new(settings);
     world_route(world, "/", "accept=ask,join=all,relay=others,event=on");
     world->on_event = on_event;

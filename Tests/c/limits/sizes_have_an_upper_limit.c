@@ -3,7 +3,7 @@
 #include "world.h"
 
 int main(void) {
-    static const char *const keys[] = {"max_message_size", "max_body_size", "outbox_max_bytes"};
+    static const char *const keys[] = {"max_message_size", "max_body_size", "max_outbox_bytes"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         hearth_config *config = hearth_config_new();
         char value[32], kept[32];

@@ -1,4 +1,4 @@
-/* At outbox_max_bytes the policy decides: the connection is closed, or the oldest, the newest, or all but the
+/* At max_outbox_bytes the policy decides: the connection is closed, or the oldest, the newest, or all but the
  * latest messages are dropped and the host is told how many.
  * Variants: close drop_oldest drop_newest latest */
 #include "client.h"
@@ -61,7 +61,7 @@ static int read_flood(int fd, hearth_connection connection, int *last, int *is_c
 int main(int count, char **arguments) {
     char settings[100];
     CHECK(count == 2);
-    snprintf(settings, sizeof settings, "outbox_max_bytes=64KiB slow_consumer=%s", arguments[1]);
+    snprintf(settings, sizeof settings, "max_outbox_bytes=64KiB slow_consumer=%s", arguments[1]);
     struct world *world = world_new(settings);
     world->on_event = on_event;
     int fd = client_open(world_start(world), "/");

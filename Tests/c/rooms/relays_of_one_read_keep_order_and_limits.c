@@ -138,7 +138,7 @@ int main(int count, char **arguments) {
     char settings[200];
     CHECK(count == 2);
     const char *policy = strcmp(arguments[1], "order") == 0 ? "close" : arguments[1];
-    snprintf(settings, sizeof settings, "max_message_size=64KiB outbox_max_bytes=%s slow_consumer=%s",
+    snprintf(settings, sizeof settings, "max_message_size=64KiB max_outbox_bytes=%s slow_consumer=%s",
              strcmp(arguments[1], "order") == 0 ? "1MiB" : "64KiB", policy);
     struct world *world = world_new(settings);
     world->on_event = on_event;

@@ -70,7 +70,7 @@ static void leaving_is_no_loss(void) {
 }
 
 static void is_bounded(void) {
-    struct world *world = world_new("presence_grace=1h presence_grace_max=2");
+    struct world *world = world_new("presence_grace=1h max_presence_grace_users=2");
     world->on_event = accept_ann;
     world_route(world, "/{name}", "join=hall,accept=ask");
     int port = world_start(world);

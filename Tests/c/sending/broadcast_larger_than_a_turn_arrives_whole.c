@@ -11,7 +11,7 @@ static uint64_t waiting(hearth_connection connection) {
 }
 
 int main(void) {
-    struct world *world = world_new("slow_consumer=close outbox_max_bytes=1MiB");
+    struct world *world = world_new("slow_consumer=close max_outbox_bytes=1MiB");
     char *sent = malloc(large), *other = malloc(large), *received = malloc(large + head);
     CHECK(sent && other && received);
     memset(sent, 'x', large);

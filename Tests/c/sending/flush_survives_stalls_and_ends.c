@@ -56,7 +56,7 @@ int main(int count, char **arguments) {
     CHECK(count == 2);
     int is_ring = strcmp(arguments[1], "ring") == 0, is_threads = strcmp(arguments[1], "threads") == 0;
     char settings[200];
-    snprintf(settings, sizeof settings, "io_uring=%s threads=%d outbox_max_bytes=512MiB close_timeout=200ms",
+    snprintf(settings, sizeof settings, "io_uring=%s threads=%d max_outbox_bytes=512MiB close_timeout=200ms",
              is_ring || is_threads ? "auto" : "off", is_threads ? 2 : 1);
     struct world *world = world_new(settings);
     world->on_event = on_event;

@@ -197,7 +197,7 @@ int main(int count, char **arguments) {
     const char *variant = arguments[1];
     int is_late = is(variant, "late"), messages = is_late ? 24 : 8, present = members, fds[members];
     prepare(variant);
-    struct world *world = world_new("outbox_max_bytes=64MiB");
+    struct world *world = world_new("max_outbox_bytes=64MiB");
     world->on_event = on_event;
     world_route(world, "/member", "join=all");
     world_route(world, "/odd", "join=odd");

@@ -98,7 +98,7 @@ static inline void redis_wait_for_listeners(const struct redis *redis, const cha
 static inline struct world *node_new(const struct redis *redis, const char *name, const char *settings) {
     char all[1024];
     snprintf(all, sizeof all,
-             "redis_url=redis://127.0.0.1:%d node_id=%s broker_linger=200ms broker_reconnect_max=200ms %s",
+             "redis_url=redis://127.0.0.1:%d node_id=%s broker_linger=200ms max_broker_reconnect=200ms %s",
              redis->port, name, settings);
     return world_new(all);
 }

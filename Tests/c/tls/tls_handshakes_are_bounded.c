@@ -1,4 +1,4 @@
-/* A TLS handshake has handshake_timeout and tls_max_handshake_size: peers that say nothing, a byte at a time,
+/* A TLS handshake has handshake_timeout and max_tls_handshake_size: peers that say nothing, a byte at a time,
  * or too much are let go, 500 at once too, while others are served. */
 #define CLIENT_TLS
 #include "client.h"
@@ -44,7 +44,7 @@ int main(void) {
     static int waiting[peers];
     unsigned char hello[4096];
     struct world *world =
-        world_new("handshake_timeout=700ms close_timeout=300ms tls_max_handshake_size=8KiB");
+        world_new("handshake_timeout=700ms close_timeout=300ms max_tls_handshake_size=8KiB");
     world->on_event = echo;
     int port = world_start(world);
     size_t length = first_flight(hello, sizeof hello);

@@ -105,7 +105,7 @@ static void misbehave(int fd, const char *how) {
 
 int main(int count, char **arguments) {
     CHECK(count == 2);
-    struct world *world = world_new("outbox_max_bytes=64MiB close_timeout=300ms");
+    struct world *world = world_new("max_outbox_bytes=64MiB close_timeout=300ms");
     world->on_event = on_event;
     hearth_engine_on_log(world->engine, on_log, NULL);
     int port = world_start(world), good = client_open(port, "/");

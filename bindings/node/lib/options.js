@@ -24,6 +24,15 @@ function distance(from, to) {
   return row[to.length];
 }
 
+/** The known name that has all words of another, in whatever order, and the fewest others; or undefined. */
+function ofWords(name, known) {
+  const words = snake(name).split("_");
+  if (words.length < 2) return undefined;
+  const counted = known.map((candidate) => [candidate, snake(candidate).split("_")]);
+  const having = counted.filter(([, others]) => words.every((word) => others.includes(word)));
+  return having.sort(([, a], [, b]) => a.length - b.length)[0]?.[0];
+}
+
 /** The known name nearest to a misspelled one, or undefined. */
 function nearest(name, known) {
   let best;
@@ -36,7 +45,7 @@ function nearest(name, known) {
 }
 
 function unknownOption(name, known) {
-  const candidate = nearest(name, known);
+  const candidate = ofWords(name, known) ?? nearest(name, known);
   const hint = candidate ? `: did you mean "${candidate}"?` : "";
   return new HearthError("HEARTH_ERR_UNKNOWN_KEY", `unknown option "${name}"${hint}`);
 }

@@ -108,7 +108,7 @@ test("behind Node's HTTPS server the bytes go through it, in both directions and
   const web = https.createServer({
     cert: fs.readFileSync(file("localhost.pem")), key: fs.readFileSync(file("localhost.key")),
   });
-  const server = new Server({ trustedProxies: "unix", outboxMaxBytes: "64MiB", maxMessageSize: "8MiB" });
+  const server = new Server({ trustedProxies: "unix", maxOutboxBytes: "64MiB", maxMessageSize: "8MiB" });
   const closes = [];
   server.route("/{room}", { join: true }, (connection) => {
     connection.on("message", (data) => server.room(connection.path.room).broadcast(data));

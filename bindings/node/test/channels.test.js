@@ -60,7 +60,7 @@ test("handlers get what a channel receives, text and bytes, and answer over it",
 test("a channel that acknowledges is not given more than it can take", async () => {
   const sent = [];
   let channel;
-  await withServer({ slowConsumer: "drop_newest", outboxMaxBytes: "512KiB" }, (server) => {
+  await withServer({ slowConsumer: "drop_newest", maxOutboxBytes: "512KiB" }, (server) => {
     server.route("/");
     channel = server.channel("slow", { acknowledge: true }, (connections, data) => sent.push(data.length));
   }, async () => {

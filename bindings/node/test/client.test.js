@@ -67,7 +67,7 @@ test("what is sent while there is no server arrives in order when it is back", a
 });
 
 test("the queue is bounded, inspected and cleared, and tells what became of each message", async () => {
-  const client = new Client("ws://127.0.0.1:1/", { ...soon, reconnectMaxAttempts: 0, queueMaxMessages: 3 });
+  const client = new Client("ws://127.0.0.1:1/", { ...soon, reconnectMaxAttempts: 0, maxQueueMessages: 3 });
   const drops = [];
   client.on("drop", (id, reason) => drops.push([id, reason]));
   client.open().catch(() => {});
@@ -221,7 +221,7 @@ const flood = (server) => server.route("/", (connection) => {
 });
 
 test("the server waits while messages of an iteration are not taken, and none is lost", () =>
-  withServer({ outboxMaxBytes: "128MiB" }, flood, async (server, url) => {
+  withServer({ maxOutboxBytes: "128MiB" }, flood, async (server, url) => {
     const client = connect(url, { maxMessageSize: "2MiB", maxQueueSize: 4 });
     const messages = client[Symbol.asyncIterator]();
     assert.equal(parseInt((await messages.next()).value, 10), 0);
@@ -236,7 +236,7 @@ test("the server waits while messages of an iteration are not taken, and none is
   }));
 
 test("a client that is paused is sent nothing, until it goes on", () =>
-  withServer({ outboxMaxBytes: "128MiB" }, flood, async (server, url) => {
+  withServer({ maxOutboxBytes: "128MiB" }, flood, async (server, url) => {
     const client = connect(url, { maxMessageSize: "2MiB" }).pause();
     assert.equal(client.isPaused, true);
     let count = 0;

@@ -35,7 +35,7 @@ async function withRedis(body) {
   }
 }
 
-const settings = { nodeLease: 2, brokerProbe: "300ms", brokerReconnectMax: "200ms" };
+const settings = { nodeLease: 2, brokerProbe: "300ms", maxBrokerReconnect: "200ms" };
 
 function withNodes(url, body) {
   const route = (server) => server.route("/{user}/{room}", {

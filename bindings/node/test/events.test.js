@@ -72,7 +72,7 @@ test("the library handles events that the route names, with keys of one's own", 
   }));
 
 test("events are collected into arrays while batchInterval lasts", () =>
-  withServer({ batchInterval: "20ms", batchMaxMessages: 10 }, json, async (server, url) => {
+  withServer({ batchInterval: "20ms", maxBatchMessages: 10 }, json, async (server, url) => {
     const peer = await Peer.open(`${url}/r`);
     await until(() => server.connectionCount === 1);
     for (let number = 0; number < 15; number++) server.sendEvent("number", number);

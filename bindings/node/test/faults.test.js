@@ -21,6 +21,10 @@ test("a misspelled option is named with the one that was meant", () => {
     () => new Server({ ping_interval: 20 }),
     refused("HEARTH_ERR_UNKNOWN_KEY", /did you mean "pingInterval"/)
   );
+  assert.throws(
+    () => new Server({ outboxMaxBytes: 1024 }),
+    refused("HEARTH_ERR_UNKNOWN_KEY", /did you mean "maxOutboxBytes"/)
+  );
   const server = new Server({});
   assert.throws(
     () => server.route("/", { joins: true }),
@@ -205,7 +209,7 @@ test("an error handler that throws is an uncaught exception, not a crash", async
 });
 
 test("handlers may close everything while messages come", () =>
-  withServer({ outboxMaxBytes: "64MiB" }, (server) => server.route("/", (connection) => {
+  withServer({ maxOutboxBytes: "64MiB" }, (server) => server.route("/", (connection) => {
     connection.on("message", (data) => {
       if (data === "close") for (const one of server.connections) one.close(4000, "all");
       else server.broadcast(data);

@@ -117,7 +117,7 @@ test("metadata is kept with a connection, up to maxMetadata", () =>
   }));
 
 test("rates are told, then messages dropped, then the connection closed", () =>
-  withServer({ rateLimitMessages: "3/h", rateLimitDropsMax: 2 }, (server) => {
+  withServer({ rateLimitMessages: "3/h", maxRateLimitDrops: 2 }, (server) => {
     server.route("/", (connection) => {
       connection.on("message", (data) => server.emit("got", data));
       connection.on("limit", (key, dropped) => server.emit("limited", key, dropped));
@@ -153,7 +153,7 @@ test("a user has so many connections, and an address", async () => {
 });
 
 test("a slow consumer loses messages by the policy, and is told how many", () =>
-  withServer({ slowConsumer: "drop_newest", outboxMaxBytes: "64KiB" }, (server) => {
+  withServer({ slowConsumer: "drop_newest", maxOutboxBytes: "64KiB" }, (server) => {
     server.route("/", (connection) => connection.on("drop", (count) => server.emit("dropped", count)));
   }, async (server, url) => {
     let dropped = 0;

@@ -123,7 +123,7 @@ test("settings of the engine and the log come before the first server", async ()
 });
 
 test("timers, promises and sockets of Node go on beside thousands of messages", () =>
-  withServer({ outboxMaxBytes: "64MiB" }, (server) => {
+  withServer({ maxOutboxBytes: "64MiB" }, (server) => {
     server.route("/", (connection) => connection.on("message", (data) => connection.send(data)));
   }, async (server, url) => {
     const peers = await Promise.all(Array.from({ length: 20 }, () => Peer.open(url)));

@@ -26,7 +26,7 @@ test("an echo gives back text, binary, the empty message and large ones", () =>
   }));
 
 test("many messages of one turn arrive once and in order", () =>
-  withServer({ outboxMaxBytes: "64MiB" }, echo, async (server, url) => {
+  withServer({ maxOutboxBytes: "64MiB" }, echo, async (server, url) => {
     const peer = await Peer.open(`${url}/echo`);
     const count = 20000;
     for (let number = 0; number < count; number++) peer.send(`${number}`.padEnd(number % 300, "."));

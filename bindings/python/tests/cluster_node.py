@@ -8,7 +8,7 @@ from conftest import hearth
 SETTINGS = {
     "node_lease": "1s",
     "broker_probe": "300ms",
-    "broker_reconnect_max": "200ms",
+    "max_broker_reconnect": "200ms",
     "broker_linger": "200ms",
 }
 

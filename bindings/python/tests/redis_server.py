@@ -190,7 +190,7 @@ class Host:
             "health_path": "/health",
             "node_lease": "1s",
             "broker_probe": "300ms",
-            "broker_reconnect_max": "200ms",
+            "max_broker_reconnect": "200ms",
             "broker_linger": "200ms",
             **settings,
         }

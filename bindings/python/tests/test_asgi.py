@@ -81,7 +81,7 @@ async def test_messages_are_broadcast_to_everybody(library):
 
 @pytest.mark.parametrize("ws", ["websockets-sansio", "wsproto"])
 async def test_each_way_of_uvicorn_to_speak_websocket_will_do(library, ws):
-    app, manager = chat_application(outbox_max_bytes="8MiB")
+    app, manager = chat_application(max_outbox_bytes="8MiB")
     paths = "/chat/x/ann", "/chat/x/ben"
     async with serving(app, ws=ws) as port, joined(port, paths[0]) as ann, joined(port, paths[1]) as ben:
         await until(lambda: manager.connection_count == 2)
@@ -269,7 +269,7 @@ async def test_a_user_has_so_many_connections_of_an_application(library):
 
 async def test_rates_hold_for_messages_that_the_framework_receives(library):
     app = FastAPI()
-    manager = add_websocket_manager(app, rate_limit_messages="3/h", rate_limit_drops_max=2)
+    manager = add_websocket_manager(app, rate_limit_messages="3/h", max_rate_limit_drops=2)
     seen = []
 
     @app.websocket("/ws")
@@ -363,7 +363,7 @@ async def test_rooms_are_of_users_or_of_one_connection(library):
 
 async def test_a_peer_that_does_not_read_is_closed_and_holds_up_nobody(library):
     app = FastAPI()
-    manager = add_websocket_manager(app, outbox_max_bytes="256KiB", close_timeout=0.5)
+    manager = add_websocket_manager(app, max_outbox_bytes="256KiB", close_timeout=0.5)
     ended = []
     manager.on_disconnect(lambda user_id, websocket, code, reason: ended.append((user_id, code)))
 

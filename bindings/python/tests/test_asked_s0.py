@@ -73,7 +73,7 @@ async def test_s0_3_an_end_may_be_asked_for_twice_and_comes_once(new_server):
 
 
 async def test_s0_4_a_member_that_does_not_read_holds_up_nobody(new_server):
-    server = new_server(max_message_size="64KiB", outbox_max_bytes="64KiB")
+    server = new_server(max_message_size="64KiB", max_outbox_bytes="64KiB")
     server.route("/", join="hall")
     left = []
     server.on_left(lambda connection, room: left.append(connection))
@@ -223,7 +223,7 @@ async def test_s0_19_an_error_has_a_code_and_nothing_of_the_program(new_server):
 
 
 async def test_s0_21_messages_have_a_rate(new_server):
-    server = new_server(rate_limit_messages="2/h", rate_limit_drops_max=1)
+    server = new_server(rate_limit_messages="2/h", max_rate_limit_drops=1)
     told = []
     server.on_limited(lambda connection, key, dropped: told.append(key))
     async with server, peer(server) as talker:
@@ -269,7 +269,7 @@ async def test_s0_23_a_token_is_verified_whole(new_server):
     ("text", "code"), [("   ", "empty_message"), ("é" * 501, "message_too_long"), ("é" * 500, None)]
 )
 async def test_s0_24_a_text_is_neither_empty_nor_too_long(new_server, text, code):
-    server = events(new_server, "message", json_max_characters=500)
+    server = events(new_server, "message", max_json_characters=500)
     async with server, peer(server, "/?user=ann") as ann:
         await ann.send(json.dumps({"type": "message", "data": {"text": text}}))
         answer = await ann.receive_json()

@@ -78,7 +78,7 @@ async def test_one_message_to_ten_thousand_is_one_call(new_server):
 
 
 async def test_a_channel_that_acknowledges_is_not_given_more_than_it_can_take(new_server):
-    server, carrier = new_server(slow_consumer="drop_newest", outbox_max_bytes="64KiB"), Carrier()
+    server, carrier = new_server(slow_consumer="drop_newest", max_outbox_bytes="64KiB"), Carrier()
     channel = server.channel("bot", carrier, acknowledge=True)
     dropped = []
     server.on_dropped(lambda connection, count: dropped.append(count))

@@ -188,7 +188,7 @@ async def test_messages_wait_for_the_connection_and_can_be_looked_at(driven):
 
 
 async def test_the_queue_refuses_what_is_one_more_than_it_may_hold(driven):
-    keys = {"queue_max_messages": 2, "reconnect_backoff_base": "10s", "reconnect_floor": "10s"}
+    keys = {"max_queue_messages": 2, "reconnect_backoff_base": "10s", "reconnect_floor": "10s"}
     async with hearth.Client(f"ws://127.0.0.1:{faults.free_port()}/", driven=driven, **keys) as client:
         client.send("1")
         client.send("2")
@@ -268,7 +268,7 @@ async def test_async_for_over_connect_may_be_left(driven):
 
 
 async def test_a_slow_receiver_makes_the_server_wait(driven):
-    server = hearth.Server("127.0.0.1:0", outbox_max_bytes="64MiB")
+    server = hearth.Server("127.0.0.1:0", max_outbox_bytes="64MiB")
     sent = 0
 
     @server.route("/")

@@ -191,7 +191,7 @@ async def test_a_message_costs_redis_one_command_whatever_the_number_of_members(
 
 
 async def test_a_message_that_is_too_large_for_others_is_refused(redis):
-    async with nodes(redis, 1, broker_max_message="2KiB") as (server,):
+    async with nodes(redis, 1, max_broker_message="2KiB") as (server,):
         async with member(server, "ann") as ann:
             with pytest.raises(hearth.TooLargeError):
                 server.room("r").broadcast("x" * 4000)

@@ -109,7 +109,7 @@ async def test_dialects_and_compressions_mix_in_one_room(new_server, settings):
 
 
 async def test_messages_of_a_room_are_stamped_by_the_server(new_server):
-    server = new_server(json_max_characters=5)
+    server = new_server(max_json_characters=5)
     server.route("/", dialect="json", events=["join", "message"], rooms=["chat:*"])
     server.on_connect(lambda connection: connection.query["user"])
     async with server, peer(server, "/?user=ann") as ann, peer(server, "/?user=bob") as bob:

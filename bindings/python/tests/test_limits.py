@@ -46,7 +46,7 @@ async def test_an_address_has_so_many_connections(new_server):
 
 
 async def test_limited_tells_the_key_and_how_many(new_server):
-    server = new_server(rate_limit_messages="3/h", rate_limit_drops_max=2)
+    server = new_server(rate_limit_messages="3/h", max_rate_limit_drops=2)
     told, received = [], itertools.count(1)
     server.on_limited(lambda connection, key, dropped: told.append((key, dropped)))
     server.on_message(lambda connection, message: next(received))

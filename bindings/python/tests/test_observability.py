@@ -68,7 +68,7 @@ async def test_stats_have_closes_by_code(new_server):
 
 
 async def test_health_is_served_and_says_when_the_loop_is_held_up(new_server, mode):
-    server = new_server(health_path="/healthz", health_lag_max="200ms")
+    server = new_server(health_path="/healthz", max_health_lag="200ms")
 
     @server.on_message
     def hold_up(connection, message):
@@ -85,4 +85,4 @@ async def test_health_is_served_and_says_when_the_loop_is_held_up(new_server, mo
         await until(lambda: server.health()["status"] == "degraded")
         status, _, body = await fetch(server.port, "/healthz")
         assert status == 503
-        assert json.loads(body)["reasons"] == ["a loop is later than health_lag_max"]
+        assert json.loads(body)["reasons"] == ["a loop is later than max_health_lag"]

@@ -60,7 +60,7 @@ async def run(*command, stdin=b""):
 
 
 async def test_websockets_speaks_wss_in_messages_of_all_sizes(tls_server, certificates):
-    async with tls_server(max_message_size="2MiB", outbox_max_bytes="8MiB") as server:
+    async with tls_server(max_message_size="2MiB", max_outbox_bytes="8MiB") as server:
         url = f"wss://localhost:{server.port}/"
         async with connect(url, ssl=trust(certificates), max_size=None) as socket:
             sizes = [0, 1, 125, 126, 16384, 65535, 65536, 1 << 20]
@@ -71,7 +71,7 @@ async def test_websockets_speaks_wss_in_messages_of_all_sizes(tls_server, certif
 
 
 async def test_compressed_messages_pass_through_tls(tls_server, certificates):
-    server = tls_server(compression="on", max_message_size="2MiB", outbox_max_bytes="8MiB")
+    server = tls_server(compression="on", max_message_size="2MiB", max_outbox_bytes="8MiB")
     server.on_open(lambda connection: connection.join("all"))
     async with server:
         url = f"wss://localhost:{server.port}/"
@@ -241,8 +241,8 @@ async def test_openssl_is_refused_old_versions_and_weak_ciphers(tls_server, cert
             assert "Compression: NONE" in output and "Secure Renegotiation IS supported" in output
 
 
-async def test_openssl_is_refused_below_tls_min_version(tls_server, certificates):
-    async with tls_server(tls_min_version="1.3") as server:
+async def test_openssl_is_refused_below_min_tls_version(tls_server, certificates):
+    async with tls_server(min_tls_version="1.3") as server:
         client = OpenSSL(certificates, server.port)
         assert "Cipher is (NONE)" in await client("-tls1_2")
         assert "TLSv1.3, Cipher is TLS_" in await client()
@@ -305,7 +305,7 @@ async def test_node_speaks_wss(tls_server, certificates, tmp_path, monkeypatch):
 
 
 async def test_a_stalled_reader_costs_its_connection_and_no_other(tls_server, certificates):
-    async with tls_server(outbox_max_bytes="1MiB", slow_consumer="close") as server:
+    async with tls_server(max_outbox_bytes="1MiB", slow_consumer="close") as server:
         context = trust(certificates)
         stalled_reader, stalled_writer = await asyncio.open_connection(
             "127.0.0.1", server.port, ssl=context, server_hostname="localhost", limit=1024

@@ -15,7 +15,7 @@ func connect(_ url: String) async throws -> Client {
         $0.reconnectEnabled = false
         $0.compression = true
         $0.maxMessageSize = 64 << 20
-        $0.outboxMaxBytes = 128 << 20
+        $0.maxOutboxBytes = 128 << 20
     }
 }
 

@@ -32,17 +32,17 @@ final class EventSettings: @unchecked Sendable {
         stampKeys = StampKeys(
             identifier: configuration.text(of: .jsonIDKey), user: configuration.text(of: .jsonUserKey),
             time: configuration.text(of: .jsonTimeKey), text: configuration.text(of: .jsonTextKey))
-        sizeMax = configuration.size(.jsonMaxSize)
-        depthMax = configuration.integer(.jsonMaxDepth)
-        nameMax = configuration.integer(.jsonMaxEventName)
-        charactersMax = configuration.integer(.jsonMaxCharacters)
+        sizeMax = configuration.size(.maxJSONSize)
+        depthMax = configuration.integer(.maxJSONDepth)
+        nameMax = configuration.integer(.maxJSONEventName)
+        charactersMax = configuration.integer(.maxJSONCharacters)
         errorBudget = configuration.integer(.jsonErrorBudget)
         errorsHaveData =
             configuration.choice(.jsonErrors) == 1 && !configuration.text(of: .jsonDataKey).isEmpty
         typingTimeout = configuration.milliseconds(.typingTimeout)
         batchInterval = configuration.milliseconds(.batchInterval)
-        batchMessagesMax = configuration.integer(.batchMaxMessages)
-        batchBytesMax = configuration.size(.batchMaxBytes)
+        batchMessagesMax = configuration.integer(.maxBatchMessages)
+        batchBytesMax = configuration.size(.maxBatchBytes)
         let names = configuration.list(.jsonEvents)
         self.names = names.contains([UInt8(ascii: "*")]) ? [] : names
     }

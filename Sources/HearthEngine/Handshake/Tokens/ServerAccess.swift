@@ -41,7 +41,7 @@ struct ServerAccess {
         rejection = RejectionStyle(rawValue: UInt8(configuration.choice(.rejection))) ?? .auto
         rejectDelay = configuration.milliseconds(.rejectDelay)
         closeCodes = CloseCodeProfile(rawValue: UInt8(configuration.choice(.closeCodes))) ?? .own
-        principalBytesMax = configuration.size(.jwtMaxSize)
+        principalBytesMax = configuration.size(.maxJWTSize)
         allowsUserChange = configuration.flag(.allowUserChange)
         noticeInterval = configuration.milliseconds(.expiryNoticeInterval)
         noticeWindow = configuration.milliseconds(.expiryNoticeWindow)

@@ -60,7 +60,7 @@ internal import Synchronization
             rules.leeway = Int64(configuration.milliseconds(.jwtLeeway))
             self.rules = rules
             self.sources = sources
-            bytesMax = configuration.size(.jwtMaxSize)
+            bytesMax = configuration.size(.maxJWTSize)
             interval = configuration.milliseconds(.jwtReloadInterval)
             // Before reading: what is written meanwhile is seen at the next look.
             stamps = sources.paths.map { FileStamp($0) }
