@@ -125,7 +125,7 @@ if isFuzzing {
     let names = [
         "ClientHandshake", "Cluster", "Configuration", "Envelope", "Extension", "Frames", "Handshake",
         "Inflate", "JSON",
-        "Positions", "Proxy",
+        "Positions", "Proxy", "SocketIO",
         "Tokens", "UTF8",
     ]
     for name in names {
