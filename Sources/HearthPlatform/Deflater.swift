@@ -14,11 +14,9 @@ package final class Deflater {
         stream.initialize(to: z_stream())
         // Beyond 6 it takes more memory and makes nothing of the usual length smaller.
         let memoryLevel = min(max(windowBits - 7, 2), 6)
+        // Where it fails, `deinit` frees what there is.
         let status = hearth_shim_deflate_init(stream, Int32(level), Int32(windowBits), Int32(memoryLevel))
-        if status != Z_OK {
-            stream.deallocate()
-            return nil
-        }
+        if status != Z_OK { return nil }
     }
 
     deinit {

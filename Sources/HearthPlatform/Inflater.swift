@@ -4,14 +4,15 @@ internal import CZlib
 
 package enum InflateResult: Equatable {
     case whole
-    /// It is larger than was allowed, or there is no memory for it.
+    /// It is larger than was allowed.
     case tooLarge
+    case noMemory
     /// The bytes are no deflated message.
     case invalid
 }
 
 package final class Inflater {
-    private enum Progress { case between, ended, tooLarge, invalid }
+    private enum Progress { case between, ended, tooLarge, noMemory, invalid }
 
     private let stream: UnsafeMutablePointer<z_stream>
 
@@ -19,10 +20,8 @@ package final class Inflater {
     package init?(windowBits: Int) {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
-        if hearth_shim_inflate_init(stream, Int32(max(windowBits, 9))) != Z_OK {
-            stream.deallocate()
-            return nil
-        }
+        // Where it fails, `deinit` frees what there is.
+        if hearth_shim_inflate_init(stream, Int32(max(windowBits, 9))) != Z_OK { return nil }
     }
 
     deinit {
@@ -53,6 +52,7 @@ package final class Inflater {
         switch progress {
         case .between, .ended: return .whole
         case .tooLarge: return .tooLarge
+        case .noMemory: return .noMemory
         case .invalid: return .invalid
         }
     }
@@ -64,7 +64,7 @@ package final class Inflater {
         stream.pointee.avail_in = UInt32(input.count)
         while true {
             let room = output.makeRoom(bytesMax: bytesMax + 1)
-            if room.isEmpty { return .tooLarge }
+            if room.isEmpty { return output.count > bytesMax ? .tooLarge : .noMemory }
             stream.pointee.next_out = room.baseAddress
             stream.pointee.avail_out = UInt32(room.count)
             let status = CZlib.inflate(stream, Z_SYNC_FLUSH)
@@ -78,6 +78,8 @@ package final class Inflater {
                 // RFC 7692 7.2.3.4: a block with BFINAL is like any other. The window stays.
                 inflateResetKeep(stream)
                 if stream.pointee.avail_in == 0 { return .ended }
+            case Z_MEM_ERROR:
+                return .noMemory
             default:
                 return .invalid
             }

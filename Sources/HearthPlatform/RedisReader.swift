@@ -20,7 +20,8 @@
             package let number: Int64
         }
 
-        private let reader: UnsafeMutablePointer<redisReader>
+        /// nil: there is no memory; all that is read is broken.
+        private let reader: UnsafeMutablePointer<redisReader>?
         private let owner: UnsafeMutablePointer<hearth_shim_redis_owner>
         /// More that is no whole reply is not kept.
         private let bytesMax: Int
@@ -39,8 +40,7 @@
             text = .allocate(capacity: capacity)
             owner = .allocate(capacity: 1)
             owner.initialize(to: hearth_shim_redis_owner())
-            guard let reader = hearth_shim_redis_reader(owner) else { preconditionFailure("no memory") }
-            self.reader = reader
+            reader = hearth_shim_redis_reader(owner)
             owner.pointee.owner = Unmanaged.passUnretained(self).toOpaque()
             owner.pointee.piece = { owner, kind, bytes, count, number in
                 guard let owner else { return }
@@ -51,14 +51,15 @@
         }
 
         deinit {
-            redisReaderFree(reader)
+            if let reader { redisReaderFree(reader) }
             owner.deallocate()
             text.deallocate()
         }
 
         /// Takes bytes over. False: more have come than one reply may have.
         package func feed(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-            if isBroken || reader.pointee.len - reader.pointee.pos + count > bytesMax { return false }
+            guard let reader, !isBroken else { return false }
+            if reader.pointee.len - reader.pointee.pos + count > bytesMax { return false }
             return bytes.withMemoryRebound(to: CChar.self, capacity: count) {
                 redisReaderFeed(reader, $0, count) == REDIS_OK
             }
@@ -71,6 +72,7 @@
                 pieces.removeAll(keepingCapacity: pieces.capacity <= 1024)
                 count = 0
             }
+            guard let reader, !isBroken else { return .broken }
             var reply: UnsafeMutableRawPointer?
             if redisReaderGetReply(reader, &reply) != REDIS_OK || isBroken { return .broken }
             isComplete = reply != nil

@@ -29,16 +29,12 @@ final class SocketSet {
 
     init() throws(SystemError) {
         descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
-        if descriptor < 0 {
-            let error = SystemError.last
-            events.deallocate()
-            found.deallocate()
-            throw error
-        }
+        // Where it fails, `deinit` frees what there is.
+        if descriptor < 0 { throw SystemError.last }
     }
 
     deinit {
-        Socket.close(descriptor)
+        if descriptor >= 0 { Socket.close(descriptor) }
         events.deallocate()
         found.deallocate()
     }

@@ -257,11 +257,18 @@ final class LoopThread {
     private var thread: Thread?
 
     init(_ loop: Loop) throws(SystemError) {
-        thread = try Thread(Unmanaged.passRetained(loop).toOpaque()) { context in
-            let loop = Unmanaged<Loop>.fromOpaque(context!).takeRetainedValue()
-            loop.port.owner.store(currentThread(), ordering: .relaxed)
-            loop.events.run()
-            loop.port.owner.store(0, ordering: .relaxed)
+        let held = Unmanaged.passRetained(loop)
+        do throws(SystemError) {
+            thread = try Thread(held.toOpaque()) { context in
+                guard let context else { return }
+                let loop = Unmanaged<Loop>.fromOpaque(context).takeRetainedValue()
+                loop.port.owner.store(currentThread(), ordering: .relaxed)
+                loop.events.run()
+                loop.port.owner.store(0, ordering: .relaxed)
+            }
+        } catch {
+            held.release()
+            throw error
         }
     }
 

@@ -47,10 +47,10 @@ final class Codecs {
             if compression.inflater == nil {
                 compression.inflater = Inflater(windowBits: compression.receivedWindowBits)
             }
-            return compression.inflater?.inflate(payload, into: inflated, bytesMax: bytesMax) ?? .tooLarge
+            return compression.inflater?.inflate(payload, into: inflated, bytesMax: bytesMax) ?? .noMemory
         }
         if inflater == nil { inflater = Inflater(windowBits: 15) }
-        guard let inflater else { return .tooLarge }
+        guard let inflater else { return .noMemory }
         inflater.reset()
         return inflater.inflate(payload, into: inflated, bytesMax: bytesMax)
     }

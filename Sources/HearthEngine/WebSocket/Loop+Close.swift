@@ -91,6 +91,20 @@ extension Loop {
         finish(place, lingers: true)
     }
 
+    /// There is no memory for what the connection needs now.
+    func memoryFailed(_ place: UnsafeMutablePointer<Connection>, _ reason: StaticString) {
+        if place.pointee.isClient { client(of: place).endError = .memory }
+        fail(place, .internalError, reason)
+    }
+
+    /// Sends a close, tells the program and drops the transport.
+    func fail(_ place: UnsafeMutablePointer<Connection>, _ code: CloseCode, _ reason: StaticString) {
+        context.log(.warning, "session", "closing a connection", place, reason: reason)
+        if stopMessages(place) { sendClose(place, code.rawValue, ascii(reason)) }
+        end(place, code: code.rawValue, reason: ascii(reason), flags: 0)
+        finish(place, lingers: true)
+    }
+
     /// No message goes out any more. Returns whether a close frame may: not in the midst of a client's
     /// frame that was taken back.
     func stopMessages(_ place: ConnectionRef) -> Bool {

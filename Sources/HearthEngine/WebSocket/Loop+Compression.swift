@@ -47,6 +47,7 @@ extension Loop {
         switch result {
         case .tooLarge: return protocolFailed(place, .messageTooLarge, sendsClose: true)
         case .invalid: return protocolFailed(place, .invalidDeflate, sendsClose: true)
+        case .noMemory: return memoryFailed(place, "no memory to inflate a message")
         case .whole: break
         }
         let inflated = codecs.inflatedBytes
