@@ -1,9 +1,14 @@
-"""Checks the rules of the tree that a compiler does not know. Prints one line for each rule."""
+"""Checks the rules of the tree that a compiler does not know. Prints one line for each rule.
+
+--rooms: prints which room of HearthEngine names which instead.
+"""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import rooms
 
 ROOT = Path(__file__).resolve().parent.parent
 LINE_MAX = 110
@@ -93,6 +98,10 @@ def long_files(all_files: list[Path]) -> list[str]:
         for path in all_files
         if path.suffix in LINE_SUFFIXES and len(lines(path)) > FILE_MAX
     ]
+
+
+def broken_rooms(all_files: list[Path]) -> list[str]:
+    return rooms.broken_rooms()
 
 
 SWIFT_FUNCTION = re.compile(
@@ -197,6 +206,7 @@ def unformatted_swift(all_files: list[Path]) -> list[str]:
 
 RULES = [
     broken_walls,
+    broken_rooms,
     foreign_libraries,
     long_lines,
     long_files,
@@ -209,6 +219,9 @@ RULES = [
 
 
 def main() -> int:
+    if sys.argv[1:] == ["--rooms"]:
+        print(rooms.matrix())
+        return 0
     all_files = files()
     failed = 0
     for rule in RULES:
