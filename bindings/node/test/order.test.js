@@ -88,7 +88,7 @@ test("a session that iterates its messages holds up no events", () =>
     await peer.close();
   }));
 
-test("too many events behind a handler that does not end close the connection with 1013, and no other", () => {
+test("too many events behind a handler that does not end close its connection with 1013", () => {
   const never = gate();
   let handled = 0;
   return withServer({}, (server) => server.route("/", (connection) => {

@@ -56,7 +56,8 @@ test("both entries export the same, and index.d.ts declares it", async () => {
 
 test("the generated files are what the header and the key table say", () => {
   const root = path.join(__dirname, "../../..");
-  const done = spawnSync("python3", [path.join(root, "tools/generate_node.py"), "--check"], { encoding: "utf8" });
+  const command = [path.join(root, "tools/generate_node.py"), "--check"];
+  const done = spawnSync("python3", command, { encoding: "utf8" });
   assert.equal(done.status, 0, done.stdout + done.stderr);
 });
 
