@@ -522,13 +522,28 @@ HEARTH_API int hearth_engine_timeout(hearth_engine *engine);
  * Returns: how many events were stored, or an error. Since: 0.1 */
 HEARTH_API int64_t hearth_engine_poll(hearth_engine *engine, hearth_event *events, size_t capacity, int timeout_ms);
 
-/* The same with the events packed into one block, for languages in which a struct costs
- * more than bytes. Each event is a record of 64 bytes, little-endian, followed by its
- * strings in the order below (not NUL-terminated) and zeros up to a multiple of 8:
- *     uint32 record size with strings and padding, uint16 type, uint16 flags,
- *     uint64 connection, uint32 server (hearth_server_number), int32 code,
- *     uint32 opcode, int32 route, uint32 length of data, room, user, path,
- *     uint32 length of info, uint32 length of event_name, uint64 time_ms
+/* The head of an event in a block of hearth_engine_poll_packed: 64 bytes, little-endian. */
+typedef struct hearth_packed_event {
+    uint32_t size;                     /* of the whole record, with strings and padding */
+    uint16_t type;                     /* hearth_event_type */
+    uint16_t flags;
+    uint64_t connection;
+    uint32_t server;                   /* hearth_server_number */
+    int32_t code;
+    uint32_t opcode;
+    int32_t route;
+    uint32_t data_length;
+    uint32_t room_length;
+    uint32_t user_length;
+    uint32_t path_length;
+    uint32_t info_length;
+    uint32_t event_name_length;
+    uint64_t time_ms;
+} hearth_packed_event;
+
+/* The same with the events packed into one block, for languages in which a struct costs more than bytes.
+ * Each event is a hearth_packed_event, followed by its strings in the order of their lengths (not
+ * NUL-terminated) and zeros up to a multiple of 8.
  * `info` holds, for CONNECT, OPEN and HTTP_REQUEST, five uint32 lengths and then the five
  * parts: method, query, address, headers, captures (the last two as lists of name NUL value NUL);
  * for USER_JOINED, USER_LEFT and PRESENCE_UPDATED it is the uint64 presence_version; for CHANNEL_SEND

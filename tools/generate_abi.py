@@ -30,6 +30,7 @@ SCALARS = {
     "hearth_connection": "c_uint64",
 }
 
+STRUCT_LETTERS = {"uint16_t": "H", "int32_t": "i", "uint32_t": "I", "uint64_t": "Q"}
 
 CALLBACK = r"typedef ([\w ]+)\(\*(\w+)\)\((.*?)\);"
 
@@ -164,7 +165,8 @@ def render_abi(header: Header) -> str:
         "from __future__ import annotations",
         "",
         "from ctypes import CDLL, CFUNCTYPE, POINTER, Structure",
-        "from ctypes import c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p",
+        "from ctypes import c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint16, c_uint32, c_uint64",
+        "from ctypes import c_void_p",
         "from typing import Any, Callable, Dict, Final, Tuple",
         "",
         f'VERSION: Final = "{header.version}"',
@@ -182,7 +184,11 @@ def render_abi(header: Header) -> str:
     for name, (result, parameters) in header.callbacks.items():
         types = [python_type(result, header), *(python_type(kind, header) for kind in parameters)]
         out += wrapped_call("", f"{name} = CFUNCTYPE(", types, ")")
-    out += ["", "", "# The result and the parameters of each function."]
+    out += ["", "", "# The fields of hearth_packed_event, with letters of the struct module."]
+    out += ["PACKED_EVENT: Final = ("]
+    for field, kind in header.structs["hearth_packed_event"]:
+        out += [f'    ("{field}", "{STRUCT_LETTERS[kind]}"),']
+    out += [")", "", "# The result and the parameters of each function."]
     out += ["_SIGNATURES: Dict[str, Tuple[Any, ...]] = {"]
     for name, (result, parameters) in header.functions.items():
         types = [python_type(result, header)] + [python_type(kind, header) for kind in parameters]
@@ -227,7 +233,9 @@ def render_errors(header: Header) -> str:
         '    name: str = ""',
     ]
     for value in errors:
-        comment = value.comment[:1].upper() + value.comment[1:]
+        # A sentence that begins with a key keeps its spelling.
+        is_key = "_" in value.comment.split(" ")[0]
+        comment = value.comment if is_key else value.comment[:1].upper() + value.comment[1:]
         out += [
             "",
             "",

@@ -1,14 +1,10 @@
-"""Checks the rules of the tree that a compiler does not know. Prints one line for each rule.
+"""Checks the rules of the tree that a compiler does not know. Prints one line for each rule."""
 
---rooms: prints which room of HearthEngine names which instead.
-"""
-
+import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
-
-import rooms
 
 ROOT = Path(__file__).resolve().parent.parent
 LINE_MAX = 110
@@ -45,6 +41,30 @@ WALLS = {
     "HearthABI": {"CHearth", "HearthBytes", "HearthPlatform", "HearthEngine"},
     "Hearth": {"CHearth", "HearthABI"},
 }
+# The modules of the Python package, bottom up: each may import those of the lines above its own, also
+# only for their types.
+PYTHON_LAYERS = (
+    ("_abi", "_background", "_options", "_outcome", "errors"),
+    ("_arguments", "_library", "_urls"),
+    ("_engine", "_records"),
+    ("_pump",),
+    ("_runtime",),
+    ("message",),
+    ("_inbox", "request", "client_state"),
+    ("connection",),
+    ("presence",),
+    ("room", "channel"),
+    ("_calls", "_lanes", "_routes"),
+    ("_dispatch", "_clients"),
+    ("server", "client"),
+    ("connecting",),
+    ("sync", "asgi.errors", "asgi.models", "asgi.config"),
+    ("asgi.socket", "asgi.client"),
+    ("asgi._entry",),
+    ("asgi.manager",),
+    ("asgi.integration",),
+    ("__init__", "asgi.__init__"),
+)
 SYSTEM_IMPORTS = {"Synchronization", "Glibc", "Darwin", "Musl"}
 IMPORT = re.compile(
     r"^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:(?:public|package|internal|private|fileprivate)\s+)?import\s+(\w+)"
@@ -82,6 +102,35 @@ def broken_walls(all_files: list[Path]) -> list[str]:
     return found
 
 
+def python_layers(all_files: list[Path]) -> list[str]:
+    package = ROOT / "bindings/python/hearth"
+    level = {module: number for number, modules in enumerate(PYTHON_LAYERS) for module in modules}
+    found = []
+    for path in all_files:
+        if path.suffix != ".py" or not path.is_relative_to(package):
+            continue
+        name = ".".join(path.relative_to(package).with_suffix("").parts)
+        if name not in level:
+            found.append(f"{place(path, 1)}: {name} has no place in PYTHON_LAYERS of tools/tidy.py")
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for module in imported(node, name):
+                if module in level and level[module] >= level[name]:
+                    found.append(f"{place(path, node.lineno)}: {name} may not import {module}")
+    return found
+
+
+def imported(node: ast.AST, importer: str) -> list[str]:
+    """The modules of the package that an import of one of them names."""
+    if isinstance(node, ast.Import):
+        return [alias.name.removeprefix("hearth.") for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    here = importer.split(".")[: -node.level] if node.level else []
+    base = ".".join([*here, *(node.module or "").split(".")]).strip(".").removeprefix("hearth.")
+    return [base, *(f"{base}.{alias.name}".strip(".") for alias in node.names)]
+
+
 def long_lines(all_files: list[Path]) -> list[str]:
     return [
         f"{place(path, number)}: {len(line)} characters, at most {LINE_MAX}"
@@ -98,10 +147,6 @@ def long_files(all_files: list[Path]) -> list[str]:
         for path in all_files
         if path.suffix in LINE_SUFFIXES and len(lines(path)) > FILE_MAX
     ]
-
-
-def broken_rooms(all_files: list[Path]) -> list[str]:
-    return rooms.broken_rooms()
 
 
 SWIFT_FUNCTION = re.compile(
@@ -206,7 +251,7 @@ def unformatted_swift(all_files: list[Path]) -> list[str]:
 
 RULES = [
     broken_walls,
-    broken_rooms,
+    python_layers,
     foreign_libraries,
     long_lines,
     long_files,
@@ -219,9 +264,6 @@ RULES = [
 
 
 def main() -> int:
-    if sys.argv[1:] == ["--rooms"]:
-        print(rooms.matrix())
-        return 0
     all_files = files()
     failed = 0
     for rule in RULES:

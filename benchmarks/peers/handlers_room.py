@@ -30,7 +30,7 @@ async def echo(connection):
 
 @server.route("/room/{room}", join="auto")
 async def talk(connection):
-    room = server.room(connection.path["room"])
+    room = server.room(connection.captures["room"])
     async for message in connection:
         room.broadcast(message)
 

@@ -127,8 +127,6 @@ extension Loop {
             drain(client)
             if close(place, code: code, reason: reason) == .ok { return }
         }
-        // At once, as the answer to it may come in this turn.
-        abandonAttempt(client)
         client.ending = PlannedEnding(ClientEnding(state: .closed, code: Int32(code), text: reason))
         client.duties.remove(.starts)
         list(client, .ends)

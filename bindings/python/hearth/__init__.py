@@ -12,18 +12,20 @@
     server.run()
 """
 
+from ._abi import VERSION as __version__
 from ._library import LibraryNotFoundError, version
+from ._routes import RouteOptions, Template
 from .channel import Channel
-from .client import Client
+from .client import Client, ConnectOptions
 from .client_state import ClientInfo, ClientState, ClosedError, DroppedError, DropReason, Sent, StateChange
 from .connecting import connect
 from .connection import Connection, ConnectionInfo, Principal, Reject
 from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
 from .message import Message
-from .presence import Presence, PresenceChange, PresenceKind, PresentUser
+from .presence import Presence, PresenceKind, PresentUser
 from .request import Headers, Request, Response
-from .room import Room
+from .room import PresenceChange, Room
 from .server import Server
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "ClientInfo",
     "ClientState",
     "ClosedError",
+    "ConnectOptions",
     "Connection",
     "ConnectionInfo",
     "DropReason",
@@ -48,9 +51,12 @@ __all__ = [
     "Request",
     "Response",
     "Room",
+    "RouteOptions",
     "Sent",
     "Server",
     "StateChange",
+    "Template",
+    "__version__",
     "connect",
     "version",
 ]

@@ -5,49 +5,24 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import logging
-import struct
-from typing import TYPE_CHECKING, ClassVar, Dict, Set, Tuple
+from typing import ClassVar, Dict, Protocol, Set, Tuple
 
 from . import _abi
 from ._engine import Configuration, Engine
 from ._library import raise_error
 from ._pump import Pump
+from ._records import CLIENT_BASE, CLIENT_MESSAGE_RECORD, RECORD_SIZE, ClientRecord
 from .message import Message
-
-if TYPE_CHECKING:
-    from .client import Client
 
 logger = logging.getLogger("hearth")
 
-# The record of include/hearth.h, hearth_engine_poll_packed. A message needs only some of its fields.
-_RECORD = struct.Struct("<IHHQIiIiIIIIIIQ")
-_MESSAGE_RECORD = struct.Struct("<IH10xI4xI4xI")
-_RECORD_SIZE = _RECORD.size
-# What is added to the number of a client, in the place of a server's.
-_CLIENT = 0x80000000
 
+class Receiver(Protocol):
+    """A client, as its engine sees it."""
 
-class ClientRecord:
-    """One event of a client, other than a message."""
+    def _put(self, item: Message) -> None: ...
 
-    __slots__ = (
-        "kind", "flags", "message", "code", "state", "status", "error", "attempt", "delay_ms", "data", "path",
-        "info",
-    )  # fmt: skip
-
-    def __init__(self, view: memoryview, offset: int) -> None:
-        (_, self.kind, self.flags, self.message, _, self.code, opcode, self.error,
-         data, room, user, path, info, _, _) = _RECORD.unpack_from(view, offset)  # fmt: skip
-        self.state = opcode & 0xFFFF
-        self.status = opcode >> 16
-        self.attempt = self.message >> 32
-        self.delay_ms = self.message & 0xFFFFFFFF
-        start = offset + _RECORD_SIZE
-        self.data = bytes(view[start : start + data])
-        start += data + room + user
-        self.path = str(view[start : start + path], "utf-8", "replace")
-        start += path
-        self.info = bytes(view[start : start + info])
+    def _event(self, record: ClientRecord) -> None: ...
 
 
 class ClientEngine:
@@ -61,8 +36,8 @@ class ClientEngine:
         self._engine = Engine(Configuration({}), serves=False)
         self.functions = self._engine.functions
         self.bare_send = self._engine.library.bare_client_send
-        self._clients: Dict[int, "Client"] = {}
-        self._users: Set["Client"] = set()
+        self._clients: Dict[int, Receiver] = {}
+        self._users: Set[Receiver] = set()
         try:
             if driven:
                 self._engine.log_to(logger)
@@ -85,7 +60,7 @@ class ClientEngine:
             engine = cls._engines[loop, driven] = ClientEngine(loop, driven)
         return engine
 
-    def add(self, client: "Client", configuration: Configuration) -> ctypes.c_void_p:
+    def add(self, client: Receiver, configuration: Configuration) -> ctypes.c_void_p:
         """Makes the library's client. Until `release` its events go to the object."""
         self._users.add(client)
         handle = self.functions.client_new(self._engine.handle, configuration.handle)
@@ -95,7 +70,7 @@ class ClientEngine:
         self._clients[number] = client
         return ctypes.c_void_p(handle)
 
-    def release(self, client: "Client") -> None:
+    def release(self, client: Receiver) -> None:
         self._users.discard(client)
         for number in [number for number, other in self._clients.items() if other is client]:
             del self._clients[number]
@@ -116,14 +91,14 @@ class ClientEngine:
     def _deliver(self, view: memoryview, length: int) -> None:
         """Handles a block of packed events."""
         clients = self._clients
-        unpack = _MESSAGE_RECORD.unpack_from
+        unpack = CLIENT_MESSAGE_RECORD.unpack_from
         offset = 0
         while offset < length:
             size, kind, number, opcode, data_length = unpack(view, offset)
-            client = clients.get(number - _CLIENT)
+            client = clients.get(number - CLIENT_BASE)
             if client is not None:
                 if kind == _abi.EVENT_MESSAGE:
-                    start = offset + _RECORD_SIZE
+                    start = offset + RECORD_SIZE
                     client._put(Message(view[start : start + data_length].tobytes(), opcode))
                 else:
                     try:

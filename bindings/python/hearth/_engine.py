@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import datetime
+import json
 import logging
+import math
 import os
-from typing import Any, Callable, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Mapping, Optional
 
 from . import _abi
-from ._library import Library, c_string, check, load, raise_error, read_text
-
-Value = Union[str, int, float, datetime.timedelta, "os.PathLike[str]", Sequence[str]]
+from ._arguments import a_text
+from ._library import Library, check, load, raise_error, read_text
+from .errors import InvalidValueError
 
 _LEVELS = {
     _abi.LOG_DEBUG: logging.DEBUG,
@@ -21,21 +23,48 @@ _LEVELS = {
 }
 
 
-def value_text(value: Any) -> str:
+# What an error says that a key takes, by the type that hearth_config_describe gives for it.
+_TAKES = {
+    "duration": "seconds as a number, a str such as '500ms', or a timedelta",
+    "size": "bytes as an int, or a str such as '64KiB'",
+    "integer": "an int",
+    "fraction": "a float",
+    "flag": "a bool",
+    "rate": "a str such as '10/s'",
+    "list": "a list of str, or a str",
+    "codes": "a list of close codes",
+}
+
+
+def _value_text(key: str, value: Any) -> str:
     """A value as configuration text: numbers are seconds or bytes, bools on or off, lists have commas."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, datetime.timedelta):
         value = value.total_seconds()
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         return f"{value:.6f}".rstrip("0").rstrip(".")
     if isinstance(value, (str, int)):
         return str(value)
-    if isinstance(value, (list, tuple)):
-        return ",".join(value_text(item) for item in value)
+    if isinstance(value, (list, tuple)) and all(isinstance(item, (str, int, os.PathLike)) for item in value):
+        return ",".join(_value_text(key, item) for item in value)
     if isinstance(value, os.PathLike):
         return str(os.fspath(value))
-    raise TypeError(f"a configuration value is not {type(value).__name__}")
+    words = _takes(key)
+    if words is None:
+        return ""  # The library says which key is nearest.
+    error = InvalidValueError if isinstance(value, float) else TypeError
+    raise error(f"{key} takes {words}, not {value!r}")
+
+
+def _takes(key: str) -> Optional[str]:
+    """What a key takes, in words. None: there is no such key."""
+    for entry in json.loads(load().quick.config_describe()):
+        if entry["key"] == key:
+            if "values" in entry:
+                return " or ".join(repr(value) for value in entry["values"])
+            return _TAKES.get(entry["type"], "a str")
+    return None
 
 
 class Configuration:
@@ -50,15 +79,15 @@ class Configuration:
         for key, value in values.items():
             self.set(key, value)
         if environment_prefix is not None:
-            prefix = c_string(environment_prefix)
+            prefix = a_text("environment_prefix", environment_prefix)
             self._check(self._functions.config_load_env(self.handle, prefix))
 
     def set(self, key: str, value: Any) -> None:
-        text = c_string(value_text(value))
-        self._check(self._functions.config_set(self.handle, c_string(key), text))
+        name, text = a_text("key", key), a_text(key, _value_text(key, value))
+        self._check(self._functions.config_set(self.handle, name, text))
 
     def get(self, key: str) -> str:
-        return read_text(self._functions.config_get, self.handle, c_string(key))
+        return read_text(self._functions.config_get, self.handle, a_text("key", key))
 
     def error(self) -> str:
         return read_text(self._functions.config_error, self.handle)

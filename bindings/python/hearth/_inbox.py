@@ -68,12 +68,13 @@ class Gate:
 class Inbox:
     """The messages that wait for a session, bounded in number and bytes. Awaiting it gives the next one."""
 
-    __slots__ = ("messages", "size", "is_ended", "messages_max", "bytes_max", "gate")
+    __slots__ = ("messages", "size", "is_ended", "is_discarded", "messages_max", "bytes_max", "gate")
 
     def __init__(self, messages_max: int, bytes_max: int) -> None:
         self.messages: Deque[Message] = collections.deque()
         self.size = 0
         self.is_ended = False
+        self.is_discarded = False
         self.messages_max = messages_max
         self.bytes_max = bytes_max
         self.gate = Gate(asyncio.get_running_loop())
@@ -97,9 +98,10 @@ class Inbox:
 
     def discard(self) -> None:
         """Takes no more messages and forgets those that wait."""
-        self.is_ended = True
+        self.is_discarded = True
         self.messages.clear()
         self.size = 0
+        self.end()
 
     def __await__(self) -> Generator[Gate, None, Message]:
         """The next message. StopAsyncIteration: the connection ended and there will be none."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import functools
-import operator
 import os
 import pathlib
 import sys
 from typing import Any, Callable, Iterator, List, NoReturn, Optional, Tuple
 
 from . import _abi
-from .errors import BY_CODE, HearthError, InvalidError
+from .errors import BY_CODE, HearthError
 
 _FILE_NAME = "libhearth.dylib" if sys.platform == "darwin" else "libhearth.so"
 
@@ -106,28 +105,6 @@ def check(result: int) -> int:
 
 
 # ------------------------------------------------------------------ values in and out
-
-
-def c_string(text: str) -> bytes:
-    """A name or reason as the library takes it: UTF-8 without NUL."""
-    if not isinstance(text, str):
-        raise TypeError(f"expected str, got {type(text).__name__}")
-    encoded = text.encode()
-    if b"\0" in encoded:
-        raise InvalidError(f"{text!r} contains a NUL character")
-    return encoded
-
-
-def c_number(number: int) -> int:
-    """A number as a C int takes it; ctypes alone would cut off what does not fit."""
-    value = operator.index(number)
-    if not -(2**31) <= value < 2**31:
-        raise InvalidError(f"{value} is out of range")
-    return value
-
-
-def optional_c_string(text: Optional[str]) -> Optional[bytes]:
-    return None if text is None else c_string(text)
 
 
 def read_bytes(function: Callable[..., int], *arguments: Any) -> bytes:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Iterable, List, Optional, Tuple
 
 from . import _abi
-from ._library import c_number, c_string, check, optional_c_string
+from ._arguments import a_function, a_number, a_text, a_text_or_none
+from ._engine import Engine
+from ._library import check
+from ._runtime import Runtime
 from .connection import Connection
+from .errors import GoneError
 from .message import Message, Sendable, payload_of
-
-if TYPE_CHECKING:
-    from ._engine import Engine
-    from .server import Server
 
 # The functions of the C interface that a program in Python does not need: it gets events instead.
 _NOTHING = _abi.hearth_event_fn()
@@ -29,16 +29,19 @@ class Channel:
     connections that get the same. When the library closes one, its on_close says so.
     """
 
-    def __init__(self, server: "Server", name: str, send: Carrier, acknowledge: bool, liveness: bool) -> None:
+    def __init__(
+        self, runtime: Runtime, name: str, send: Carrier, acknowledge: bool, liveness: bool
+    ) -> None:
         self.name = name
-        self.send = send
-        self._server = server
+        self.send = a_function("send", send)
+        self._key = a_text("name", name)
+        self._runtime = runtime
         self._options = f"acknowledge={'on' if acknowledge else 'off'},liveness={'on' if liveness else 'off'}"
 
-    def _register(self, engine: "Engine") -> None:
+    def _register(self, engine: Engine) -> None:
         register = engine.functions.server_channel
-        options = c_string(self._options)
-        engine.check(register(engine.server, c_string(self.name), options, _NOTHING, _UNCHECKED, None))
+        options = self._options.encode()
+        engine.check(register(engine.server, self._key, options, _NOTHING, _UNCHECKED, None))
 
     def connect(
         self,
@@ -52,48 +55,60 @@ class Channel:
         subprotocol: Optional[str] = None,
     ) -> Connection:
         """A connection begins, on the route that the path matches; on_open is called soon. on_connect is
-        not: who connects has decided. To be called where the server was started."""
-        server = self._server
+        not: who connects has decided. To be called where the server was started.
+
+        Raises: StateError unless the server runs, NotFoundError if no route matches, LimitError where a limit
+        leaves no place, InvalidError for what no request may carry, TooLargeError."""
         peer = _abi.hearth_channel_peer(
             size=ctypes.sizeof(_abi.hearth_channel_peer),
-            recipient=c_string(recipient),
-            path=c_string(path),
-            query=c_string(query),
-            headers=c_string("".join(f"{name}: {value}\r\n" for name, value in headers)),
-            user=optional_c_string(user),
-            address=optional_c_string(address),
-            subprotocol=optional_c_string(subprotocol),
+            recipient=a_text("recipient", recipient),
+            path=a_text("path", path),
+            query=a_text("query", query),
+            headers=a_text("headers", "".join(f"{name}: {value}\r\n" for name, value in headers)),
+            user=a_text_or_none("user", user),
+            address=a_text_or_none("address", address),
+            subprotocol=a_text_or_none("subprotocol", subprotocol),
         )
         ident = ctypes.c_uint64()
-        engine = server._running_engine()
+        runtime = self._runtime
+        engine = runtime.running_engine
         # It may wait for a thread of the engine, which may wait for Python's lock to log something.
         connect = engine.library.patient.server_connect_channel
-        engine.check(connect(engine.server, c_string(self.name), ctypes.byref(peer), ctypes.byref(ident)))
-        connection = server._announce(ident.value)
-        server._sent()
+        engine.check(connect(engine.server, self._key, ctypes.byref(peer), ctypes.byref(ident)))
+        connection: Connection = runtime.announce(ident.value)
+        runtime.wake()
         return connection
 
     def receive(self, connection: Connection, data: Sendable) -> None:
-        """A message came from the connection: QueueFullError means that the program does not keep up."""
+        """A message came from the connection.
+
+        Raises: QueueFullError when the program does not keep up, GoneError, TooLargeError."""
         opcode, payload = payload_of(data)
-        result = self._server._functions.channel_receive(connection.id, opcode, payload, len(payload))
-        self._server._sent()
-        check(result)
+        runtime = self._runtime
+        runtime.call(runtime.functions.channel_receive, connection.id, opcode, payload, len(payload))
 
     def sent(self, connection: Connection, size: int) -> None:
-        """The transport has let go of so many bytes, for acknowledge=True."""
-        check(self._server._functions.channel_sent(connection.id, size))
-        self._server._sent()
+        """The transport has let go of so many bytes, for acknowledge=True.
+
+        Raises: GoneError, InvalidError for more than it was given."""
+        function = self._runtime.functions.channel_sent
+        self._runtime.call(function, connection.id, a_number("size", size))
 
     def alive(self, connection: Connection) -> None:
-        """A sign of life, for liveness=True."""
-        check(self._server._functions.channel_alive(connection.id))
+        """A sign of life, for liveness=True.
+
+        Raises: GoneError."""
+        check(self._runtime.functions.channel_alive(connection.id))
 
     def closed(self, connection: Connection, code: int = 1006, reason: str = "") -> None:
-        """The transport has ended; on_close follows."""
-        result = self._server._functions.channel_closed(connection.id, c_number(code), c_string(reason))
-        self._server._sent()
-        check(result)
+        """The transport has ended; on_close follows. Nothing happens if it has ended already.
+
+        Raises: InvalidError for what is no close code."""
+        function = self._runtime.functions.channel_closed
+        try:
+            self._runtime.call(function, connection.id, a_number("code", code), a_text("reason", reason))
+        except GoneError:
+            pass
 
 
 def ids_of(info: bytes) -> Tuple[int, ...]:

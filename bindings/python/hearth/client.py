@@ -8,25 +8,28 @@ import ctypes
 import inspect
 import logging
 from typing import (
-    Any, AsyncIterator, Awaitable, Callable, Deque, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple,
-    Union,
+    TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Deque, Dict, List, Mapping, NoReturn, Optional,
+    Sequence, Tuple, Union,
 )  # fmt: skip
-from urllib.parse import urlencode
 
 from . import _abi
-from ._clients import ClientEngine, ClientRecord
-from ._engine import Configuration, Value
-from ._library import c_number, c_string, check, optional_c_string, raise_error, read_bytes, read_text
+from ._arguments import a_close_code, a_function, a_list_of_names, a_reason, a_text_or_none
+from ._clients import ClientEngine
+from ._engine import Configuration
+from ._library import check, raise_error, read_bytes, read_text
+from ._options import ClientOptions
+from ._records import ClientRecord
+from ._urls import HeaderFields, header_lines, with_query
 from .client_state import ClientInfo, ClientState, ClosedError, DropReason, Sent, StateChange
 from .connection import _SIZES, _SIZES_COUNT
-from .errors import BY_CODE, HearthError, InvalidError
+from .errors import BY_CODE, HearthError
 from .message import Message, Sendable, json_text, payload_of
 from .request import Head, Headers
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 logger = logging.getLogger("hearth")
-
-HeaderFields = Union[Mapping[str, str], Sequence[Tuple[str, str]]]
-
 
 class _Break:
     """Stands in an inbox where a connection ended."""
@@ -38,6 +41,17 @@ class _Break:
 
 
 Prepare = Callable[["Client"], Any]
+
+
+class ConnectOptions(ClientOptions, total=False):
+    """What Client and connect take: the keys of a client, and these."""
+
+    query: Optional[Mapping[str, Any]]
+    headers: Optional[HeaderFields]
+    subprotocols: Sequence[str]
+    prepare: Optional[Prepare]
+    driven: bool
+    environment_prefix: Optional[str]
 
 
 class Client:
@@ -65,12 +79,12 @@ class Client:
         prepare: Optional[Prepare] = None,
         driven: bool = True,
         environment_prefix: Optional[str] = None,
-        **configuration: Value,
+        **configuration: "Unpack[ClientOptions]",
     ) -> None:
-        if isinstance(subprotocols, str):
-            raise TypeError("subprotocols is a list of names")
+        """Raises: UrlError, UnknownKeyError, InvalidValueError and TypeError, which name what is wrong."""
+        a_list_of_names("subprotocols", subprotocols)
         self._configuration = Configuration(configuration, environment_prefix)
-        self._configuration.set("url", _with_query(url, query))
+        self._configuration.set("url", with_query(url, query))
         if headers:
             self._configuration.set("headers", header_lines(headers))
         if subprotocols:
@@ -100,7 +114,9 @@ class Client:
     # -------------------------------------------------------------- life
 
     def open(self) -> None:
-        """Begins to connect, in the running asyncio loop. Also possible again when it has ended."""
+        """Begins to connect, in the running asyncio loop. Also possible again when it has ended.
+
+        Raises: StateError if it is open or opening."""
         if self._engine is None:
             self._engine = ClientEngine.acquire(self._driven)
             try:
@@ -119,14 +135,16 @@ class Client:
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Ends it for good, after what was sent before, and waits for the end. Nothing happens if it has
-        ended already."""
+        ended already.
+
+        Raises: InvalidError for a code that a program may not send, or a reason of more than 123 bytes."""
+        close_code, text = a_close_code(code), a_reason(reason)
         engine = self._engine
         if engine is None:
             return
         try:
             if not self._change.state.is_final:
-                c_reason = c_string(reason) or None
-                result = engine.functions.client_close(self._handle, c_number(code), c_reason)
+                result = engine.functions.client_close(self._handle, close_code, text)
                 self._woken()
                 if result != _abi.ERR_STATE:
                     self._check(result)
@@ -176,7 +194,9 @@ class Client:
 
         While there is no connection the message waits, unless keep is False; then it is sent now or never.
         `await client.send(...)` waits until the system has it.
-        """
+
+        Raises: StateError before open and after close, NotOpenError with keep=False without a connection,
+        QueueFullError at the limits queue_..., TooLargeError, TypeError for what is no message."""
         if data.__class__ is str:
             opcode, payload = _abi.TEXT, data.encode()
         else:
@@ -198,16 +218,26 @@ class Client:
         return sent
 
     def send_json(self, value: Any, *, keep: bool = True) -> Sent:
+        """Sends a value as JSON in a text message, as send.
+
+        Raises: ValueError for NaN and infinities, TypeError for what JSON has no form for, and as send."""
         return self.send(json_text(value), keep=keep)
 
     def on_dropped(self, handler: Callable[[int, DropReason], Any]) -> Callable[[int, DropReason], Any]:
-        """handler(id, reason) is called for each message that was not sent and will not be."""
+        """handler(id, reason) is called for each message that was not sent and will not be.
+
+        Raises: TypeError for what is no function, ValueError if there is one already."""
+        if self._on_dropped is not None:
+            raise ValueError("on_dropped has a handler already")
+        a_function("on_dropped", handler)
         self._on_dropped = handler
         return handler
 
     @property
     def queue(self) -> List[Tuple[int, Message]]:
-        """The messages that wait for a connection, with their numbers, oldest first."""
+        """The messages that wait for a connection, with their numbers, oldest first.
+
+        Raises: StateError before open and after close."""
         engine = self._running
         found = []
         for ident in _read_numbers(engine.functions.client_queue, self._handle):
@@ -227,7 +257,9 @@ class Client:
         return found
 
     def clear_queue(self) -> int:
-        """Drops what waits for a connection. Answers how many messages that were."""
+        """Drops what waits for a connection. Answers how many messages that were.
+
+        Raises: StateError before open and after close."""
         result = self._running.functions.client_queue_clear(self._handle)
         self._woken()
         return self._check(result)
@@ -235,7 +267,9 @@ class Client:
     # -------------------------------------------------------------- receiving
 
     async def recv(self) -> Message:
-        """The next message. After the last one it raises: ClosedError, or why the client gave up."""
+        """The next message.
+
+        Raises: after the last one ClosedError, or why the client gave up."""
         while True:
             item = await self._next()
             if isinstance(item, Message):
@@ -243,6 +277,9 @@ class Client:
             self._raise_end(item.change)
 
     async def recv_json(self) -> Any:
+        """The next message, read as JSON.
+
+        Raises: ValueError if it is none, and as recv."""
         return (await self.recv()).json()
 
     def __aiter__(self) -> "Client":
@@ -314,6 +351,7 @@ class Client:
 
     @property
     def url(self) -> str:
+        """The address that it connects to."""
         engine = self._engine
         return self._url if engine is None else read_text(engine.functions.client_url, self._handle)
 
@@ -324,11 +362,14 @@ class Client:
 
     @property
     def is_connected(self) -> bool:
+        """Whether it is open now."""
         return self._change.state is ClientState.OPEN
 
     @property
     def latency(self) -> Optional[float]:
-        """The round trip of the last ping that was answered, in seconds; None before the first."""
+        """The round trip of the last ping that was answered, in seconds; None before the first.
+
+        Raises: StateError before open and after close."""
         return self.info.latency
 
     @property
@@ -348,6 +389,9 @@ class Client:
 
     @property
     def info(self) -> ClientInfo:
+        """Its counts and times.
+
+        Raises: StateError before open and after close."""
         info = _abi.hearth_client_info(size=ctypes.sizeof(_abi.hearth_client_info))
         check(self._running.functions.client_get_info(self._handle, ctypes.byref(info)))
         return ClientInfo(
@@ -379,14 +423,18 @@ class Client:
             self._watchers.remove(changes)
 
     async def wait_open(self) -> None:
-        """Waits until it is open; raises when it has ended instead."""
+        """Waits until it is open.
+
+        Raises: when it has ended instead, ClosedError or why it gave up."""
         settled = lambda change: change.state is ClientState.OPEN or change.state.is_final  # noqa: E731
         change = await self._wait_for(settled)
         if change.state is not ClientState.OPEN:
             self._raise_end(change)
 
     def poke(self) -> None:
-        """Says that the network may be back: an attempt that waits is made now."""
+        """Says that the network may be back: an attempt that waits is made now.
+
+        Raises: StateError before open and after close."""
         result = self._running.functions.client_poke(self._handle)
         self._woken()
         self._check(result)
@@ -402,9 +450,6 @@ class Client:
             await states.aclose()  # type: ignore[attr-defined]
 
     # -------------------------------------------------------------- events of the library
-
-    def _message(self, message: Message) -> None:
-        self._put(message)
 
     def _event(self, record: ClientRecord) -> None:
         if record.kind == _abi.EVENT_CLIENT_SENT:
@@ -481,7 +526,7 @@ class Client:
             engine = self._engine
             if engine is not None:
                 result = engine.functions.client_proceed(
-                    self._handle, optional_c_string(url), optional_c_string(lines)
+                    self._handle, a_text_or_none("url", url), a_text_or_none("headers", lines)
                 )
                 self._woken()
                 self._check(result)
@@ -495,7 +540,7 @@ class Client:
         engine = self._engine
         if engine is not None:
             text = encoded.decode(errors="ignore")
-            engine.functions.client_decline(self._handle, optional_c_string(text))
+            engine.functions.client_decline(self._handle, a_text_or_none("reason", text))
             self._woken()
 
     def _spawn(self, awaitable: Awaitable[None]) -> None:
@@ -525,26 +570,6 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client {self._url} {self._change.state.name.lower()}>"
-
-
-def _with_query(url: str, query: Optional[Mapping[str, Any]]) -> str:
-    if not query:
-        return url
-    scheme, _, rest = url.partition(":")
-    if scheme in ("unix", "ws+unix") and ":/" not in rest:
-        url += ":/"  # Where the path of the socket ends.
-    return url + ("&" if "?" in url else "?") + urlencode(query)
-
-
-def header_lines(headers: HeaderFields) -> str:
-    """Header fields as the library takes them. A line break in a value would be a field of its own."""
-    fields = headers.items() if isinstance(headers, Mapping) else headers
-    lines = []
-    for name, value in fields:
-        if any(character in f"{name}{value}" for character in "\r\n\0"):
-            raise InvalidError(f"the header {name!r} contains a line break")
-        lines.append(f"{name}: {value}\n")
-    return "".join(lines)
 
 
 def _error_of(code: int, status: int, sentence: str) -> HearthError:

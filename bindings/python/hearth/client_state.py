@@ -103,10 +103,12 @@ class Sent:
 
     @property
     def is_sent(self) -> bool:
+        """Whether the system has taken all of it."""
         return self._outcome is True
 
     @property
     def dropped(self) -> Optional[DropReason]:
+        """Why it will not be sent; None: it was, or may still be."""
         return self._outcome if isinstance(self._outcome, DropReason) else None
 
     def __await__(self) -> Generator[Any, None, int]:

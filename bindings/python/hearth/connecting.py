@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Generator
+from typing import TYPE_CHECKING, Any, AsyncIterator, Generator
 
-from .client import Client
+from .client import Client, ConnectOptions
 from .client_state import ClientState, ClosedError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class connect:  # noqa: N801 - a verb, as everybody calls it
@@ -23,8 +26,8 @@ class connect:  # noqa: N801 - a verb, as everybody calls it
     client gives up, and ends after a close with 1000.
     """
 
-    def __init__(self, url: str, **arguments: Any) -> None:
-        self._client = Client(url, **arguments)
+    def __init__(self, url: str, **options: "Unpack[ConnectOptions]") -> None:
+        self._client = Client(url, **options)
 
     async def _open(self) -> Client:
         client = self._client

@@ -86,7 +86,7 @@ class LimitError(HearthError):
 
 
 class QueueFullError(HearthError):
-    """Outbox_max_bytes is reached and the policy keeps what is queued; a client's queue_max_."""
+    """max_outbox_bytes is reached and the policy keeps what is queued; a client's queue_max_."""
 
     code = -11
     name = "HEARTH_ERR_QUEUE_FULL"

@@ -29,16 +29,21 @@ class Message:
 
     @property
     def is_text(self) -> bool:
+        """Whether it came as text."""
         return self.opcode == _TEXT
 
     @property
     def text(self) -> str:
-        """The payload as text. Binary is decoded too: UnicodeDecodeError if it is no UTF-8."""
+        """The payload as text; binary is decoded too.
+
+        Raises: UnicodeDecodeError if it is no UTF-8."""
         return self.data.decode()
 
     def json(self) -> Any:
-        """The payload read as JSON; raises ValueError if it is none."""
-        return json.loads(self.data)
+        """The payload read as JSON.
+
+        Raises: ValueError if it is none, or has a number of more digits than Python reads."""
+        return json_value(self.data)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -81,7 +86,7 @@ def payload_of(data: Sendable) -> Tuple[int, bytes]:
         return data.opcode, data.data
     if isinstance(data, (bytearray, memoryview)):
         return _BINARY, bytes(data)
-    raise TypeError(f"a message is str or bytes, not {type(data).__name__}; send_json sends other values")
+    raise TypeError(f"data takes str or bytes, not {type(data).__name__}; send_json sends other values")
 
 
 class _Nothing:
@@ -99,6 +104,21 @@ def event_data(value: Any) -> bytes:
     return b"" if value is NOTHING else json_text(value).encode()
 
 
+def _not_json(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+# Made once: json.dumps and json.loads make one for each call with options.
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_DECODE = json.JSONDecoder(parse_constant=_not_json).decode
+
+
 def json_text(value: Any) -> str:
-    """The compact JSON of a value."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """The compact JSON of a value. Raises ValueError for NaN and infinities, which JSON does not have."""
+    return _ENCODE(value)
+
+
+def json_value(text: Union[str, bytes]) -> Any:
+    """What a JSON text says. Raises ValueError if it is none; NaN and Infinity, which Python's own reader
+    takes, are none."""
+    return _DECODE(text if isinstance(text, str) else text.decode())

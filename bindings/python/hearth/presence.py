@@ -5,31 +5,20 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import enum
-from typing import TYPE_CHECKING, Dict, Iterator, Tuple
+from typing import Dict, Iterator, Tuple
 
 from . import _abi
 from ._library import check
-
-if TYPE_CHECKING:
-    from .connection import Connection
-    from .room import Room
+from ._runtime import Runtime
+from .connection import Connection
 
 
 class PresenceKind(enum.Enum):
+    """What changed about a user in a room."""
+
     JOINED = "joined"
     LEFT = "left"
     UPDATED = "updated"
-
-
-@dataclasses.dataclass(frozen=True)
-class PresenceChange:
-    """A user joined or left a room, or has other data. Changes of a room have versions that grow by one."""
-
-    room: "Room"
-    user: str
-    kind: PresenceKind
-    version: int
-    data: bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +27,7 @@ class PresentUser:
     on other processes."""
 
     name: str
-    connections: Tuple["Connection", ...]
+    connections: Tuple[Connection, ...]
     data: bytes
     joined_at_ms: int
 
@@ -51,24 +40,22 @@ class Presence:
     users: Dict[str, PresentUser]
 
 
-def read_presence(room: "Room") -> Presence:
-    server = room._server
+def read_presence(runtime: Runtime, room: bytes) -> Presence:
+    """The presence of a room of that name."""
     version = ctypes.c_uint64()
     size = 1024
     while True:
         words = (ctypes.c_uint64 * (size // 8))()
-        function = server._functions.room_presence
-        length = check(function(server._handle, room._key, ctypes.byref(version), words, size))
+        function = runtime.functions.room_presence
+        length = check(function(runtime.handle, room, ctypes.byref(version), words, size))
         if length <= size:
             break
         size = (length + 1024) & ~7
-    users = {
-        entry.name: entry for entry in _entries(room, memoryview(words).cast("B")[:length])
-    }
-    return Presence(version.value, users)
+    entries = _entries(runtime, memoryview(words).cast("B")[:length])
+    return Presence(version.value, {entry.name: entry for entry in entries})
 
 
-def _entries(room: "Room", view: memoryview) -> Iterator[PresentUser]:
+def _entries(runtime: Runtime, view: memoryview) -> Iterator[PresentUser]:
     offset = 0
     head_size = ctypes.sizeof(_abi.hearth_presence)
     while offset < len(view):
@@ -80,7 +67,7 @@ def _entries(room: "Room", view: memoryview) -> Iterator[PresentUser]:
         end += head.user_length + 1
         yield PresentUser(
             name,
-            tuple(room._server._connection(ident) for ident in ids),
+            tuple(runtime.connection(ident) for ident in ids),
             bytes(view[end : end + head.data_length]),
             head.joined_at_ms,
         )

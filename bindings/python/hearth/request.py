@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import struct
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 from urllib.parse import parse_qsl
 
-from .message import json_text
+from .message import json_text, json_value
 
 _LENGTHS = struct.Struct("<5I")
 
@@ -52,7 +51,7 @@ def _text(data: bytes) -> str:
 class Head:
     """The head of a request as the library hands it over; its parts are read when they are asked for."""
 
-    __slots__ = ("path", "_info", "_query", "_headers", "_captures")
+    __slots__ = ("path", "_info", "_query", "_headers", "_captures", "_cookies")
 
     def __init__(self, path: str, info: bytes) -> None:
         self.path = path
@@ -60,6 +59,7 @@ class Head:
         self._query: Optional[Dict[str, str]] = None
         self._headers: Optional[Headers] = None
         self._captures: Optional[Dict[str, str]] = None
+        self._cookies: Optional[Dict[str, str]] = None
 
     def _part(self, index: int) -> bytes:
         if len(self._info) < _LENGTHS.size:
@@ -98,19 +98,27 @@ class Head:
             self._captures = dict(_pairs(self._part(4)))
         return self._captures
 
+    @property
+    def cookies(self) -> Dict[str, str]:
+        if self._cookies is None:
+            values = [value for name, value in _pairs(self._part(3)) if name == "cookie"]
+            self._cookies = cookies_of(values)
+        return self._cookies
 
-class Path(str):
-    """The path of a request: text, and by name what stood in the places of {names} in the route's pattern."""
 
-    _head: Head
-
-    def __new__(cls, path: str, head: Head) -> "Path":
-        self = super().__new__(cls, path)
-        self._head = head
-        return self
-
-    def __getitem__(self, key: Any) -> str:
-        return self._head.captures[key] if isinstance(key, str) else super().__getitem__(key)
+def cookies_of(values: Iterable[str]) -> Dict[str, str]:
+    """The cookies in the values of Cookie headers (RFC 6265 4.2.1). What is no pair is passed over; of a
+    repeated name the first counts, as its path is the longest (5.4)."""
+    found: Dict[str, str] = {}
+    for value in values:
+        for pair in value.split(";"):
+            name, equals, content = pair.partition("=")
+            name, content = name.strip(" \t"), content.strip(" \t")
+            if len(content) >= 2 and content[0] == content[-1] == '"':
+                content = content[1:-1]
+            if equals and name:
+                found.setdefault(name, content)
+    return found
 
 
 class Request:
@@ -125,12 +133,13 @@ class Request:
 
     @property
     def method(self) -> str:
+        """Such as "GET"."""
         return self._head.method
 
     @property
-    def path(self) -> Path:
-        """The path. What stood in the place of {name} is also path["name"]."""
-        return Path(self._head.path, self._head)
+    def path(self) -> str:
+        """The path of the request."""
+        return self._head.path
 
     @property
     def captures(self) -> Dict[str, str]:
@@ -144,23 +153,36 @@ class Request:
 
     @property
     def query_string(self) -> str:
+        """The query as it came, without the question mark."""
         return self._head.query_string
 
     @property
     def headers(self) -> Headers:
+        """The headers of the request, looked up without regard to case."""
         return self._head.headers
 
     @property
+    def cookies(self) -> Dict[str, str]:
+        """The cookies of the request; of a repeated one, the first."""
+        return self._head.cookies
+
+    @property
     def address(self) -> str:
+        """The peer's address, such as "127.0.0.1:51234", or "unix"."""
         return self._head.address
 
     @property
     def text(self) -> str:
+        """The body as text.
+
+        Raises: UnicodeDecodeError if it is no UTF-8."""
         return self.body.decode()
 
     def json(self) -> Any:
-        """The body read as JSON; raises ValueError if it is none."""
-        return json.loads(self.body)
+        """The body read as JSON.
+
+        Raises: ValueError if it is none."""
+        return json_value(self.body)
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
@@ -187,7 +209,9 @@ class Response:
             self.headers["Content-Type"] = content_type
 
     def header_lines(self) -> bytes:
-        """The headers as the library takes them. A line break in one is refused: it would forge another."""
+        """The headers as the library takes them.
+
+        Raises: ValueError for a line break in one, which would forge another."""
         for name, value in self.headers.items():
             if any(character in name + value for character in "\r\n\0"):
                 raise ValueError(f"the header {name!r} contains a line break")

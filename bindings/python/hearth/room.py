@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any, List, Optional, Protocol, Union
+import dataclasses
+from typing import Any, List, Optional, Protocol, Union
 
 from . import _abi
-from ._library import c_string, check, read_ids, read_names
+from ._arguments import a_text
+from ._library import check, read_ids, read_names
+from ._runtime import Runtime
 from .connection import _SIZES, _SIZES_COUNT, Connection
 from .message import NOTHING, Message, Sendable, event_data, json_text, payload_of
-from .presence import Presence, read_presence
+from .presence import Presence, PresenceKind, read_presence
 
-if TYPE_CHECKING:
-    from .server import Server
 
 class HasID(Protocol):
     """A connection, of this module or of hearth.sync."""
@@ -31,76 +32,88 @@ def except_reference(except_: Except) -> Any:
         return None
     entry = _abi.hearth_except(size=ctypes.sizeof(_abi.hearth_except))
     if isinstance(except_, str):
-        entry.user = c_string(except_)
+        entry.user = a_text("except_", except_)
     elif hasattr(except_, "id"):
         entry.connection = except_.id
     else:
-        raise TypeError(f"who is left out is a connection or a user, not {type(except_).__name__}")
+        raise TypeError(f"except_ takes a connection or the name of a user, not {except_!r}")
     return ctypes.byref(entry)
 
 
 class Room:
     """A room of a server. It exists in the library while it has members; this object only names it."""
 
-    __slots__ = ("name", "_server", "_key")
+    __slots__ = ("name", "_runtime", "_key")
 
-    def __init__(self, server: "Server", name: str) -> None:
+    def __init__(self, runtime: Runtime, name: str) -> None:
+        self._key = a_text("name", name)
         self.name = name
-        self._server = server
-        self._key = c_string(name)
+        self._runtime = runtime
 
     def broadcast(self, data: Sendable, except_: Except = None) -> int:
-        """Sends to every member but the exception. Answers for how many it was queued."""
+        """Sends to every member but the exception. Answers for how many it was queued.
+
+        Raises: StateError unless the server runs, InvalidError for an empty name, TooLargeError."""
         if data.__class__ is Message:
             opcode, payload = data.opcode, data.data
         else:
             opcode, payload = payload_of(data)
-        server = self._server
-        engine = server._engine or server._running_engine()
+        runtime = self._runtime
+        engine = runtime.engine or runtime.running_engine
         length = len(payload)
         size = _SIZES[length] if length < _SIZES_COUNT else ctypes.c_size_t(length)
         left_out = None if except_ is None else except_reference(except_)
         result: int = engine.bare_room_broadcast(
             engine.bare_server, self._key, opcode, payload, size, left_out
         )
-        pump = server._pump
+        pump = runtime.pump
         if pump is not None and pump.idle:
             pump.wake()
         return result if result >= 0 else check(result)
 
     def broadcast_json(self, value: Any, except_: Except = None) -> int:
+        """Sends a value as JSON in a text message, as broadcast.
+
+        Raises: ValueError for NaN and infinities, TypeError for what JSON has no form for, as broadcast."""
         return self.broadcast(json_text(value), except_)
 
     def broadcast_event(self, name: str, data: Any = NOTHING, except_: Except = None) -> int:
         """Sends an event to every member but the exception, each in its dialect: see Connection.send_event.
-        Answers for how many it was queued."""
+        Answers for how many it was queued.
+
+        Raises: as broadcast_json."""
         payload = event_data(data)
-        server = self._server
-        result: int = server._functions.room_send_event(
-            server._handle, self._key, c_string(name), payload, len(payload), except_reference(except_)
-        )
-        server._sent()
-        return check(result)
+        runtime = self._runtime
+        function = runtime.functions.room_send_event
+        event, left_out = a_text("name", name), except_reference(except_)
+        return runtime.call(function, runtime.handle, self._key, event, payload, len(payload), left_out)
 
     @property
     def members(self) -> List[Connection]:
-        server = self._server
-        ids = read_ids(server._functions.room_members, server._handle, self._key)
-        return [server._connection(ident) for ident in ids]
+        """The connections in the room.
+
+        Raises: StateError unless the server runs."""
+        runtime = self._runtime
+        ids = read_ids(runtime.functions.room_members, runtime.handle, self._key)
+        return [runtime.connection(ident) for ident in ids]
 
     @property
     def users(self) -> List[str]:
-        """The users in the room, each once however many connections they have."""
-        return read_names(self._server._functions.room_users, self._server._handle, self._key)
+        """The users in the room, each once however many connections they have.
+
+        Raises: StateError unless the server runs."""
+        return read_names(self._runtime.functions.room_users, self._runtime.handle, self._key)
 
     def presence(self) -> Presence:
         """Who is in the room, by user, with a version: changes given to on_presence with a version up to it
-        are in it, those above it are not."""
-        return read_presence(self)
+        are in it, those above it are not.
+
+        Raises: StateError unless the server runs."""
+        return read_presence(self._runtime, self._key)
 
     def __len__(self) -> int:
         none: Optional[Any] = None
-        return check(self._server._functions.room_members(self._server._handle, self._key, none, 0))
+        return check(self._runtime.functions.room_members(self._runtime.handle, self._key, none, 0))
 
     def __bool__(self) -> bool:
         return True
@@ -111,10 +124,21 @@ class Room:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Room):
             return NotImplemented
-        return self._server is other._server and self.name == other.name
+        return self._runtime is other._runtime and self.name == other.name
 
     def __hash__(self) -> int:
         return hash(self.name)
 
     def __repr__(self) -> str:
         return f"<Room {self.name!r}>"
+
+
+@dataclasses.dataclass(frozen=True)
+class PresenceChange:
+    """A user joined or left a room, or has other data. Changes of a room have versions that grow by one."""
+
+    room: Room
+    user: str
+    kind: PresenceKind
+    version: int
+    data: bytes

@@ -22,44 +22,52 @@ import asyncio
 import contextlib
 import signal
 import threading
-from typing import Any, Callable, Dict, Iterator, List, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, Iterator, Optional, TypeVar
 
 from . import connection as _connection
 from . import server as _server
 from ._background import background
-from ._engine import Value
-from ._events import logger
+from ._calls import ServerCalls
+from ._dispatch import logger
+from ._routes import Program, RouteOptions
+from .channel import Carrier, Channel
 from .client import Client as AsyncClient
+from .client import ConnectOptions
 from .client_state import ClientInfo, ClientState, ClosedError, StateChange
 from .connecting import connect as _connect
 from .errors import GoneError
-from .message import NOTHING, Message, Sendable, json_text
+from .message import Message, Sendable, json_text
 from .request import Headers
-from .room import Except, Room
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import ServerOptions
 
 __all__ = ["Client", "Connection", "Server", "connect"]
 
 Session = Callable[["Connection"], Any]
 SessionT = TypeVar("SessionT", bound=Session)
-HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
 
 class Client:
     """A client whose calls wait. `connect` makes it; `close` ends it."""
 
-    def __init__(self, url: str, **arguments: Any) -> None:
+    def __init__(self, url: str, **options: "Unpack[ConnectOptions]") -> None:
+        """Raises: why the first attempt failed, and as hearth.Client."""
         self._client: Optional[AsyncClient] = None
         self._lock = threading.Lock()
         background.acquire()
         try:
-            self._client = background.run(_opened(url, arguments))
+            self._client = background.run(_opened(url, options))
         except BaseException:
             background.release()
             raise
 
     def send(self, data: Sendable, *, keep: bool = True, timeout: Optional[float] = None) -> int:
         """Sends text for str, binary for bytes, and waits until the system has it. Answers its number.
-        TimeoutError: it has not left yet; it leaves when it can."""
+
+        Raises: TimeoutError if it has not left yet, it leaves when it can; DroppedError; ClosedError."""
 
         async def send() -> int:
             return await self._open_client.send(data, keep=keep)
@@ -67,13 +75,21 @@ class Client:
         return background.run(send(), timeout)
 
     def send_json(self, value: Any, *, keep: bool = True, timeout: Optional[float] = None) -> int:
+        """Sends a value as JSON in a text message, as send.
+
+        Raises: ValueError for NaN and infinities, and as send."""
         return self.send(json_text(value), keep=keep, timeout=timeout)
 
     def recv(self, timeout: Optional[float] = None) -> Message:
-        """The next message. TimeoutError: none came in time, none is lost. ClosedError: none will come."""
+        """The next message.
+
+        Raises: TimeoutError if none came in time, none is lost; ClosedError if none will come."""
         return background.run(self._open_client.recv(), timeout)
 
     def recv_json(self, timeout: Optional[float] = None) -> Any:
+        """The next message, read as JSON.
+
+        Raises: ValueError if it is none, and as recv."""
         return self.recv(timeout).json()
 
     def __iter__(self) -> Iterator[Message]:
@@ -85,7 +101,9 @@ class Client:
                 return
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Closes, after what was sent, and waits for the end."""
+        """Closes, after what was sent, and waits for the end. Nothing happens if it is closed.
+
+        Raises: InvalidError for a code that a program may not send."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -102,15 +120,18 @@ class Client:
 
     @property
     def url(self) -> str:
+        """The address that it connects to."""
         return self._open_client.url
 
     @property
     def state(self) -> StateChange:
+        """What the client has come into last."""
         client = self._client
         return StateChange(ClientState.CLOSED) if client is None else client.state
 
     @property
     def is_connected(self) -> bool:
+        """Whether it is open now."""
         return self.state.state is ClientState.OPEN
 
     @property
@@ -120,14 +141,19 @@ class Client:
 
     @property
     def info(self) -> ClientInfo:
+        """Its counts and times.
+
+        Raises: ClosedError after close."""
         return self._open_client.info
 
     @property
     def subprotocol(self) -> Optional[str]:
+        """What the server chose, None: nothing."""
         return self._open_client.subprotocol
 
     @property
     def headers(self) -> Headers:
+        """Of the server's answer to the last handshake."""
         return self._open_client.headers
 
     @property
@@ -138,17 +164,19 @@ class Client:
         return client
 
 
-def connect(url: str, **arguments: Any) -> Client:
-    """Connects, and waits until the connection is open; takes what hearth.connect takes."""
-    return Client(url, **arguments)
+def connect(url: str, **options: "Unpack[ConnectOptions]") -> Client:
+    """Connects, and waits until the connection is open; takes what hearth.connect takes.
+
+    Raises: why the first attempt failed, and as hearth.Client."""
+    return Client(url, **options)
 
 
 class _EndError(Exception):
     """Stands for the end of an iteration, which a future cannot carry."""
 
 
-async def _opened(url: str, arguments: Dict[str, Any]) -> AsyncClient:
-    return await _connect(url, **arguments)
+async def _opened(url: str, options: ConnectOptions) -> AsyncClient:
+    return await _connect(url, **options)
 
 
 async def _next(client: AsyncClient) -> Message:
@@ -165,7 +193,9 @@ class Connection:
         self._connection = connection
 
     def receive(self, timeout: Optional[float] = None) -> Message:
-        """The next message. GoneError after the last, TimeoutError if none came in time."""
+        """The next message.
+
+        Raises: GoneError after the last, TimeoutError if none came in time."""
         return background.run(self._connection.receive(), timeout)
 
     def __iter__(self) -> Iterator[Message]:
@@ -177,10 +207,14 @@ class Connection:
             yield message
 
     def wait_closed(self, timeout: Optional[float] = None) -> None:
+        """Waits until the connection has ended.
+
+        Raises: TimeoutError."""
         background.run(self._connection.wait_closed(), timeout)
 
     @property
     def id(self) -> int:
+        """Its number, as in the library."""
         return self._connection.id
 
     def __getattr__(self, name: str) -> Any:
@@ -196,12 +230,13 @@ class Connection:
         return repr(self._connection)
 
 
-class Server:
+class Server(Program, ServerCalls):
     """A server whose sessions are plain functions, each in a thread of its own.
 
     It takes what hearth.Server takes. The engine has its own threads, so that heartbeats, relays and
-    broadcasts go on whatever Python does. Handlers of on_... run in one thread, one after the other.
-    sessions_max: who comes when so many sessions run is closed with 1013.
+    broadcasts go on whatever Python does. Handlers of http, on and on_... run in one thread, that of the event
+    loop: one that waits for long holds up the others, so they are short, or coroutine functions.
+    max_sessions: who comes when so many sessions run is closed with 1013.
     """
 
     def __init__(
@@ -209,24 +244,35 @@ class Server:
         listen: _server.Listen = None,
         *,
         driven: bool = False,
-        sessions_max: int = 1000,
+        max_sessions: int = 1000,
         environment_prefix: Optional[str] = None,
-        **configuration: Value,
+        **configuration: "Unpack[ServerOptions]",
     ) -> None:
+        """Raises: as hearth.Server."""
+        if max_sessions < 1:
+            raise ValueError(f"max_sessions takes a number from 1 on, not {max_sessions}")
         self._server = _server.Server(
             listen, driven=driven, environment_prefix=environment_prefix, **configuration
         )
-        self._places = threading.Semaphore(sessions_max)
+        self._runtime = self._server._runtime
+        self._routes = self._server._routes
+        self._handlers = self._server._handlers
+        self._vacancies = threading.Semaphore(max_sessions)
         self._ended = threading.Event()
         self._is_started = False
 
-    def route(self, pattern: str, **options: Any) -> Callable[[SessionT], SessionT]:
-        """Adds a route, with the options of hearth.Server.route. As a decorator it names the session."""
+    def _forbid_running(self) -> None:
+        self._server._forbid_running()
+
+    def route(self, pattern: str, **options: "Unpack[RouteOptions]") -> Callable[[SessionT], SessionT]:
+        """Adds a route, with the options of hearth.Server.route. As a decorator it names the session.
+
+        Raises: as hearth.Server.route; TypeError for a coroutine function."""
         decorate_async = self._server.route(pattern, **options)
 
         def decorate(session: SessionT) -> SessionT:
             if not callable(session) or asyncio.iscoroutinefunction(session):
-                raise TypeError("the session of a route of hearth.sync is a plain function")
+                raise TypeError(f"the session of a route of hearth.sync is a plain function, not {session!r}")
 
             async def run(connection: _connection.Connection) -> None:
                 await self._run_session(session, connection)
@@ -236,8 +282,16 @@ class Server:
 
         return decorate
 
+    def channel(
+        self, name: str, send: Carrier, *, acknowledge: bool = False, liveness: bool = False
+    ) -> Channel:
+        """Registers a transport that the program brings: see hearth.Server.channel.
+
+        Raises: as hearth.Server.channel."""
+        return self._server.channel(name, send, acknowledge=acknowledge, liveness=liveness)
+
     async def _run_session(self, session: Session, connection: _connection.Connection) -> None:
-        if not self._places.acquire(blocking=False):
+        if not self._vacancies.acquire(blocking=False):
             logger.warning("there are too many sessions: %r is closed", connection)
             connection.close(1013, "too many sessions")
             return
@@ -255,7 +309,7 @@ class Server:
             except BaseException as raised:
                 error = raised
             finally:
-                self._places.release()
+                self._vacancies.release()
                 with contextlib.suppress(RuntimeError):  # The loop is closed.
                     loop.call_soon_threadsafe(finish, error)
 
@@ -267,7 +321,9 @@ class Server:
     # -------------------------------------------------------------- life
 
     def start(self) -> None:
-        """Listens and serves from now on."""
+        """Listens and serves from now on.
+
+        Raises: RuntimeError if it runs, and as hearth.Server.start."""
         if self._is_started:
             raise RuntimeError("the server is running")
         background.acquire()
@@ -281,26 +337,29 @@ class Server:
 
     def stop(self, reason: Optional[str] = None, *, grace: float = 10.0) -> None:
         """Closes all connections with 1001 and waits for the sessions, at most grace seconds."""
-        if self._is_started:
-            self._is_started = False
-            self._ended.set()
-            try:
-                background.run(self._server.stop(reason, grace=grace))
-            finally:
-                background.release()
+        self._finish(self._server.stop(reason, grace=grace))
 
-    def drain(self, farewell: Optional[Sendable] = None, *, why: str = "draining") -> None:
+    def drain(
+        self, farewell: Optional[Sendable] = None, *, why: str = "draining", grace: float = 10.0
+    ) -> None:
         """Stops so that clients can go elsewhere: see hearth.Server.drain."""
-        if self._is_started:
-            self._is_started = False
+        self._finish(self._server.drain(farewell, why=why, grace=grace))
+
+    def _finish(self, ending: Coroutine[Any, Any, None]) -> None:
+        if not self._is_started:
+            ending.close()
+            return
+        self._is_started = False
+        try:
+            background.run(ending)
+        finally:
+            background.release()
             self._ended.set()
-            try:
-                background.run(self._server.drain(farewell, why=why))
-            finally:
-                background.release()
 
     def serve(self) -> None:
-        """Serves until SIGINT, SIGTERM or a `stop` in another thread."""
+        """Serves until SIGINT, SIGTERM, or a stop or drain in another thread has ended it.
+
+        Raises: as start."""
         if not self._is_started:
             self.start()
         try:
@@ -319,55 +378,19 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    # -------------------------------------------------------------- sending
+    # -------------------------------------------------------------- the cluster
 
-    def room(self, name: str) -> Room:
-        return self._server.room(name)
+    def ask_room(self, name: str, timeout: float = 1.0) -> Dict[str, Any]:
+        """Who is in a room, in all processes of the cluster: see hearth.Server.ask_room.
 
-    def broadcast(self, data: Sendable, except_: Except = None) -> int:
-        return self._server.broadcast(data, except_)
+        Raises: StateError unless the server runs, or when it stops meanwhile."""
+        return background.run(self._server.ask_room(name, timeout))
 
-    def broadcast_json(self, value: Any, except_: Except = None) -> int:
-        return self._server.broadcast_json(value, except_)
+    def ask_user(self, name: str, timeout: float = 1.0) -> Dict[str, Any]:
+        """How many connections a user has in all processes of the cluster, and its rooms, as ask_room.
 
-    def broadcast_event(self, name: str, data: Any = NOTHING, except_: Except = None) -> int:
-        return self._server.broadcast_event(name, data, except_)
-
-    def send_to_user(self, user: str, data: Sendable, except_: Except = None) -> int:
-        return self._server.send_to_user(user, data, except_)
-
-    def kick(self, user: str, code: int = 4505, reason: str = "") -> int:
-        return self._server.kick(user, code, reason)
-
-    # -------------------------------------------------------------- who and what is here
-
-    @property
-    def port(self) -> int:
-        return self._server.port
-
-    @property
-    def is_running(self) -> bool:
-        return self._server.is_running
-
-    @property
-    def connection_count(self) -> int:
-        return self._server.connection_count
-
-    @property
-    def connections(self) -> List[_connection.Connection]:
-        return self._server.connections
-
-    @property
-    def users(self) -> List[str]:
-        return self._server.users
-
-    @property
-    def rooms(self) -> List[str]:
-        return self._server.rooms
-
-    def __getattr__(self, name: str) -> Any:
-        """What waits for nothing is that of hearth.Server: http, on_connect, on_message, stats, ..."""
-        return getattr(self._server, name)
+        Raises: as ask_room."""
+        return background.run(self._server.ask_user(name, timeout))
 
 
 class _TerminatedError(BaseException):

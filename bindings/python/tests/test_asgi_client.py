@@ -46,7 +46,7 @@ def echo_server(new_server):
     @server.route("/close/{code}")
     async def close(connection):
         connection.send("before")
-        connection.close(int(connection.path["code"]), "because")
+        connection.close(int(connection.captures["code"]), "because")
 
     return server
 

@@ -23,7 +23,7 @@ def chat(new_server, **configuration):
 def events(new_server, *names, **configuration):
     """One room of the json dialect that handles the events of these names, users by query."""
     server = new_server(**configuration)
-    server.route("/", dialect="json", join="hall", events=names)
+    server.route("/", dialect="json", join=hearth.Template("hall"), events=names)
     server.on_connect(lambda connection: connection.query["user"])
     return server
 
@@ -62,7 +62,8 @@ async def test_s0_3_an_end_may_be_asked_for_twice_and_comes_once(new_server):
         await until(lambda: len(server.room("a")) == 1)
         connection = server.connections[0]
         connection.close(1000, "enough")
-        for call in (connection.close, lambda: connection.leave("a"), lambda: connection.send("x")):
+        connection.close(1001, "once more")
+        for call in (lambda: connection.leave("a"), lambda: connection.send("x")):
             with pytest.raises(hearth.HearthError):
                 call()
                 await until(lambda: "close" in seen)
@@ -74,7 +75,7 @@ async def test_s0_3_an_end_may_be_asked_for_twice_and_comes_once(new_server):
 
 async def test_s0_4_a_member_that_does_not_read_holds_up_nobody(new_server):
     server = new_server(max_message_size="64KiB", max_outbox_bytes="64KiB")
-    server.route("/", join="hall")
+    server.route("/", join=hearth.Template("hall"))
     left = []
     server.on_left(lambda connection, room: left.append(connection))
     async with server, bare_peer(server), peer(server) as reader:
@@ -150,7 +151,7 @@ async def test_s0_10_a_slow_answer_holds_up_nothing(new_server):
     server.route("/", dialect="json")
     go_on = asyncio.Event()
 
-    @server.on("think")
+    @server.on("think", concurrent=True)
     async def think(connection, data):
         await go_on.wait()
         connection.send_event("response", data)

@@ -176,7 +176,7 @@ async def test_s1_11_leaving_is_complete(new_server):
 
 async def test_s1_16_what_a_snapshot_repeats_is_known_by_its_id(new_server):
     server = new_server()
-    server.route("/", join="hall", dialect="json", events=["message"], event=True)
+    server.route("/", join=hearth.Template("hall"), dialect="json", events=["message"], event=True)
     kept, shown, unknown = [], {}, []
     server.on("message")(lambda connection, data: kept.append(data))
     server.on_open(lambda connection: connection.send_event("session_state", {"messages": kept}))

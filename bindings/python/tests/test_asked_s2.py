@@ -106,7 +106,7 @@ async def test_s2_9_rates_hold_for_a_user_over_all_connections(new_server):
 
 async def test_s2_10_the_id_of_a_message_is_made_once(new_server):
     server = new_server()
-    server.route("/", dialect="json", join="hall", events=["message"])
+    server.route("/", dialect="json", join=hearth.Template("hall"), events=["message"])
     async with server, peer(server) as one, peer(server) as two:
         await until(lambda: len(server.room("hall")) == 2)
         ids = []
@@ -120,7 +120,7 @@ async def test_s2_10_the_id_of_a_message_is_made_once(new_server):
 
 async def test_s2_11_typing_has_a_beginning_and_an_end(new_server):
     server = new_server(typing_timeout="1h")
-    server.route("/", dialect="json", join="hall", events=["typing", "message"])
+    server.route("/", dialect="json", join=hearth.Template("hall"), events=["typing", "message"])
     server.on_connect(lambda connection: connection.query["user"])
     async with server, peer(server, "/?user=ann") as ann, peer(server, "/?user=bob") as bob:
         await until(lambda: len(server.room("hall")) == 2)

@@ -161,7 +161,7 @@ async def test_s3_18_stopping_tells_closes_and_waits(new_server):
 
 async def test_s3_21_a_dashboard_and_large_messages(new_server):
     server = new_server(max_message_size="16MiB", ping_interval="30s")
-    server.route("/", join="dashboard")
+    server.route("/", join=hearth.Template("dashboard"))
     server.on_message(lambda connection, message: connection.send(str(len(message.data))))
     async with server, peer(server, "/", max_size=None) as client:
         await until(lambda: len(server.room("dashboard")) == 1)
@@ -215,8 +215,8 @@ async def test_s3_24_what_is_sent_is_no_sign_of_life(new_server):
 
 async def test_s4_1_streams_are_apart(new_server):
     server = new_server()
-    server.route("/admin/stream", join="admins")
-    server.route("/session/{id}/stream", join="session:{id}")
+    server.route("/admin/stream", join=hearth.Template("admins"))
+    server.route("/session/{id}/stream", join=hearth.Template("session:{id}"))
     async with server, peer(server, "/admin/stream") as admin, peer(server, "/session/7/stream") as session:
         await until(lambda: server.room_count == 2)
         assert server.room("admins").broadcast("for admins") == 1
@@ -238,7 +238,7 @@ async def test_s4_2_a_cookie_does_not_serve_other_pages(new_server):
 
 async def test_s4_3_who_comes_gets_what_there_is(new_server):
     server = new_server()
-    server.route("/", dialect="json", join="hall", events=["presence"])
+    server.route("/", dialect="json", join=hearth.Template("hall"), events=["presence"])
     server.on_connect(lambda connection: connection.query["user"])
     async with server, peer(server, "/?user=ann"), peer(server, "/?user=bob") as bob:
         snapshot = await bob.receive_json()
@@ -321,7 +321,7 @@ async def test_s4_9_a_room_may_empty_at_any_moment(new_server):
 
 async def test_s4_10_changes_of_who_is_there_are_events(new_server):
     server = new_server()
-    server.route("/", dialect="json", join="hall", events=["presence"])
+    server.route("/", dialect="json", join=hearth.Template("hall"), events=["presence"])
     server.on_connect(lambda connection: connection.query["user"])
     async with server, peer(server, "/?user=ann") as ann:
         versions = [(await ann.receive_json())["data"]["version"]]

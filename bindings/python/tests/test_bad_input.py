@@ -30,13 +30,14 @@ async def test_calls_after_the_server_stopped_are_errors(new_server):
         room = server.room("a")
     connection = kept[0]
     for call in (
-        lambda: connection.send("x"), lambda: connection.join("a"), connection.close, lambda: connection.info,
+        lambda: connection.send("x"), lambda: connection.join("a"), lambda: connection.info,
         lambda: room.broadcast("x"), lambda: server.broadcast("x"), lambda: server.kick("ann"),
         lambda: server.connections, lambda: connection.rooms,
     ):  # fmt: skip
         with pytest.raises((hearth.GoneError, hearth.StateError)):
             call()
     assert not connection.is_open
+    await connection.close()
     await connection.wait_closed()
     await server.stop()
 

@@ -234,7 +234,6 @@ async def test_calls_after_the_end_raise_gone(new_server):
         for call in (
             lambda: connection.send("x"),
             lambda: connection.send_json({}),
-            lambda: connection.close(),
             lambda: connection.join("x"),
             lambda: connection.leave("x"),
             lambda: connection.info,

@@ -11,7 +11,7 @@ import hearth
 
 async def test_an_event_is_handled_by_its_name(new_server):
     server = new_server()
-    server.route("/", dialect="json", join="hall")
+    server.route("/", dialect="json", join=hearth.Template("hall"))
     left_over = []
 
     @server.on("add")
@@ -38,7 +38,7 @@ async def test_an_event_is_handled_by_its_name(new_server):
 async def test_a_session_gets_events_with_their_names(new_server):
     server = new_server()
 
-    @server.route("/", dialect="json", join="hall")
+    @server.route("/", dialect="json", join=hearth.Template("hall"))
     async def session(connection):
         async for message in connection:
             connection.send_event("echo", {"event": message.event, "data": message.json()})
@@ -53,8 +53,8 @@ async def test_a_session_gets_events_with_their_names(new_server):
 
 async def test_an_event_reaches_each_member_in_its_dialect(new_server):
     server = new_server()
-    server.route("/json", dialect="json", join="hall")
-    server.route("/raw", join="hall")
+    server.route("/json", dialect="json", join=hearth.Template("hall"))
+    server.route("/raw", join=hearth.Template("hall"))
     server.on_connect(lambda connection: connection.query.get("user", True))
     async with server, peer(server, "/json?user=ann") as ann, peer(server, "/raw") as raw:
         hall = server.room("hall")
@@ -76,8 +76,8 @@ async def test_an_event_reaches_each_member_in_its_dialect(new_server):
 @pytest.mark.parametrize("settings", [{}, {"batch_interval": "10ms"}, {"compression_context_takeover": "on"}])
 async def test_dialects_and_compressions_mix_in_one_room(new_server, settings):
     server = new_server(compression="on", compression_threshold=64, **settings)
-    server.route("/json", dialect="json", join="hall", relay="others")
-    server.route("/raw", join="hall", relay="others")
+    server.route("/json", dialect="json", join=hearth.Template("hall"), relay="others")
+    server.route("/raw", join=hearth.Template("hall"), relay="others")
     paths = ["/json", "/raw", "/json", "/raw", "/json", "/raw"]
     offers = [None, None, "deflate", "deflate", None, "deflate"]
     async with contextlib.AsyncExitStack() as stack:
@@ -142,7 +142,7 @@ async def test_errors_are_answered_until_the_budget_is_used_up(new_server):
 
 async def test_events_leave_in_batches(new_server):
     server = new_server(batch_interval="20ms")
-    server.route("/", dialect="json", join="hall")
+    server.route("/", dialect="json", join=hearth.Template("hall"))
     async with server, peer(server) as client:
         await until(lambda: len(server.room("hall")) == 1)
         for number in range(3):
@@ -180,10 +180,10 @@ async def test_the_library_takes_the_json_that_python_takes(new_server):
         for place in range(len(value)):
             texts.update(value[:place] + other + value[place + 1 :] for other in '"\\,:[]{}0e-. \n')
     async with server:
-        functions = server._functions
+        functions = server._runtime.functions
         for text in sorted(texts - {""}):
             data = text.encode("utf-8", "surrogatepass")
-            result = functions.server_send_event(server._handle, b"x", data, len(data), None)
+            result = functions.server_send_event(server._runtime.handle, b"x", data, len(data), None)
             assert (result == 0) == is_json(text), text
 
 

@@ -4,7 +4,7 @@ import struct
 
 import hearth
 from hearth import _abi
-from hearth._events import Dispatcher
+from hearth._dispatch import Dispatcher
 from hearth._routes import Handlers
 
 LISTS = {"headers": b"host\0x\0", "captures": b"room\0a\0"}
@@ -27,7 +27,7 @@ def handshake():
 
 
 def dispatcher(**handlers):
-    return Dispatcher(hearth.Server("127.0.0.1:0"), Handlers(**handlers), {})
+    return Dispatcher(hearth.Server("127.0.0.1:0")._runtime, Handlers(**handlers), {})
 
 
 def deliver(target, *records):

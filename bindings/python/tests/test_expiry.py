@@ -7,7 +7,7 @@ import time
 
 import pytest
 from conftest import peer, until
-from hearth import NotAllowedError, GoneError, InvalidError, StateError, TokenError
+from hearth import GoneError, InvalidError, NotAllowedError, StateError, Template, TokenError
 from tokens import SECRET, token
 
 HS256 = {"jwt_algorithms": "HS256", "jwt_secrets": SECRET, "jwt_leeway": 0}
@@ -80,7 +80,7 @@ async def test_a_token_that_does_not_do_leaves_the_connection_as_it_was(new_serv
 
 async def test_a_token_may_be_another_users_only_where_that_is_allowed(new_server):
     server = new_server(**HS256, allow_user_change="on")
-    server.route("/", join="lobby")
+    server.route("/", join=Template("lobby"))
     seen = []
     server.on_user_joined(lambda room, user: seen.append(("joined", user)))
     server.on_user_left(lambda room, user: seen.append(("left", user)))

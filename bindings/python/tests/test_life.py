@@ -85,7 +85,7 @@ async def test_a_bad_pattern_is_refused_at_the_start(new_server, pattern):
 
 async def test_a_bad_route_option_is_refused_at_the_start(new_server):
     server = new_server()
-    server.route("/", relay="everybody")
+    server.route("/", rooms=["a b*c"], join="auto")
     with pytest.raises(hearth.HearthError):
         await server.start()
 

@@ -131,7 +131,7 @@ async def test_a_session_that_does_not_take_its_messages_is_closed_with_1013(new
     proceed = asyncio.Event()
     taken = []
 
-    @server.route("/", inbox_messages_max=4)
+    @server.route("/", max_inbox_messages=4)
     async def session(connection):
         await proceed.wait()
         async for message in connection:
@@ -150,7 +150,7 @@ async def test_an_inbox_that_is_full_by_bytes_takes_the_first_message_of_any_siz
     server = new_server()
     proceed = asyncio.Event()
 
-    @server.route("/", inbox_bytes_max=10)
+    @server.route("/", max_inbox_bytes=10)
     async def session(connection):
         await proceed.wait()
         async for message in connection:
@@ -215,7 +215,7 @@ async def test_sending_what_is_no_message_raises_type_error(new_server, value):
     server = new_server()
     async with server, peer(server) as client:
         await until(lambda: server.connection_count == 1)
-        with pytest.raises(TypeError, match="a message is str or bytes"):
+        with pytest.raises(TypeError, match="data takes str or bytes"):
             server.connections[0].send(value)
         with pytest.raises(TypeError):
             server.broadcast(value)
@@ -228,7 +228,7 @@ async def test_what_never_waits_may_be_awaited_all_the_same(new_server):
 
     @server.route("/rooms/{room}")
     async def session(connection):
-        await connection.join(connection.path["room"])
+        await connection.join(connection.captures["room"])
         queued = await connection.send_json({"of": connection.path})
         assert queued and repr(queued) == "QUEUED"
         await connection.leave("a")

@@ -1,12 +1,12 @@
 """Who is in a room, by user."""
 
 from conftest import peer, until
-from hearth import PresenceKind
+from hearth import PresenceKind, Template
 
 
 def hall_of(server):
     server.on_connect(lambda connection: connection.query["user"])
-    server.route("/", join="hall")
+    server.route("/", join=Template("hall"))
     return server
 
 
@@ -62,7 +62,7 @@ async def test_who_comes_back_within_presence_grace_was_never_away(new_server):
 async def test_a_presence_of_many_users_is_read_whole(new_server):
     server = new_server()
     server.on_connect(lambda connection: "u")
-    server.route("/", join="hall")
+    server.route("/", join=Template("hall"))
     async with server, peer(server, "/"):
         await until(lambda: len(server.room("hall")) == 1)
         server.set_presence("u", b"x" * 4000)

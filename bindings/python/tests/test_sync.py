@@ -26,9 +26,9 @@ def echo_server(library):
 
     @server.route("/rooms/{room}")
     def room(connection):
-        connection.join(connection.path["room"])
+        connection.join(connection.captures["room"])
         for message in connection:
-            server.room(connection.path["room"]).broadcast(message, except_=connection)
+            server.room(connection.captures["room"]).broadcast(message, except_=connection)
 
     @server.route("/fails")
     def fails(connection):
@@ -105,7 +105,7 @@ def test_a_session_that_raises_closes_its_connection_with_1011(echo_server):
 
 
 def test_sessions_block_without_holding_up_others(library):
-    server, gate = sync.Server("127.0.0.1:0", sessions_max=2), threading.Event()
+    server, gate = sync.Server("127.0.0.1:0", max_sessions=2), threading.Event()
 
     @server.route("/slow")
     def slow(connection):

@@ -1,11 +1,17 @@
 """The package and programs that use it are typed."""
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
 
+import hearth
+import hearth.asgi
+import hearth.sync
 import pytest
 from conftest import ROOT
+from hearth import _abi
 
 PACKAGE = ROOT / "bindings" / "python"
 
@@ -25,7 +31,7 @@ async def session(connection: hearth.Connection) -> None:
     await connection.send("hello")
     async for message in connection:
         text: str = message.text
-        count: int = server.room(connection.path["room"]).broadcast(text, except_=connection)
+        count: int = server.room(connection.captures["room"]).broadcast(text, except_=connection)
         print(count)
 
 
@@ -71,6 +77,50 @@ def test_a_program_that_uses_the_package_passes_mypy_strict(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
     done = mypy("program.py", cwd=tmp_path, env={"MYPYPATH": str(PACKAGE), "PATH": "/usr/bin:/bin"})
     assert done.returncode == 0, done.stdout
+
+
+def test_mypy_finds_each_planted_mistake_and_no_other():
+    program = ROOT / "bindings" / "python" / "tests" / "planted_mistakes.py"
+    lines = program.read_text().splitlines()
+    planted = {number for number, line in enumerate(lines, 1) if line.endswith("# mistake")}
+    done = mypy("--no-error-summary", program.name, cwd=program.parent, env={"MYPYPATH": str(PACKAGE)})
+    found = re.findall(r"^planted_mistakes\.py:(\d+): error:", done.stdout, re.M)
+    assert {int(number) for number in found} == planted, done.stdout
+    assert len(planted) > 60
+
+
+def test_the_typed_options_are_what_the_library_describes():
+    command = [sys.executable, str(ROOT / "tools" / "generate_options.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_options_of_routes_are_those_of_the_header():
+    """hearth_server_route has them in its comment, one a line."""
+    header = (ROOT / "include" / "hearth.h").read_text()
+    comment = header.split("/* Adds a route, tried in order")[1].split("*/")[0]
+    named = set(re.findall(r"^ \*   (\w+)[=:]", comment, re.M)) - {"http"}
+    here = {"claim" if name == "claims" else name for name in hearth.RouteOptions.__annotations__}
+    assert here - {"max_inbox_messages", "max_inbox_bytes"} == named
+
+
+def public_members():
+    for module in (hearth, hearth.sync, hearth.asgi):
+        for name in module.__all__:
+            value = getattr(module, name)
+            yield f"{module.__name__}.{name}", value
+            for key, member in vars(value).items() if inspect.isclass(value) else ():
+                if not key.startswith("_") and (callable(member) or isinstance(member, property)):
+                    yield f"{module.__name__}.{name}.{key}", member
+
+
+def test_every_public_member_has_a_docstring():
+    members = [(name, member) for name, member in public_members() if not isinstance(member, str)]
+    assert [name for name, member in members if not inspect.getdoc(member)] == []
+
+
+def test_the_version_of_the_package_is_that_of_the_header():
+    assert hearth.__version__ == _abi.VERSION
 
 
 def test_the_package_is_written_in_the_language_of_python_3_9():

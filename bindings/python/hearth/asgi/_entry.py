@@ -6,7 +6,7 @@ import asyncio
 import collections
 import datetime
 import logging
-from typing import TYPE_CHECKING, Any, Deque, Dict, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, Optional, Tuple
 from urllib.parse import quote
 
 from .._inbox import Gate
@@ -16,9 +16,6 @@ from ..errors import GoneError, HearthError, InvalidError, QueueFullError, TooLa
 from ..message import Message
 from .models import ConnectionInfo
 from .socket import ASGIMessage, Receive
-
-if TYPE_CHECKING:
-    from .manager import ConnectionManager
 
 logger = logging.getLogger("hearth")
 
@@ -36,20 +33,23 @@ class Entry:
     counts it and drops what is over a limit."""
 
     __slots__ = (
-        "manager", "user_id", "given_user", "socket", "connection", "channel", "metadata", "connected_at",
-        "is_over", "told", "_queue", "_gate", "_writer", "_inbox", "_receive", "_deadline",
-        "_transport_ended",
+        "user_id", "given_user", "socket", "connection", "channel", "metadata", "connected_at",
+        "_turn", "_close_seconds", "is_over", "told", "_queue", "_gate", "_writer", "_inbox", "_receive",
+        "_deadline", "_transport_ended",
     )  # fmt: skip
 
     def __init__(
         self,
-        manager: "ConnectionManager",
+        turn: Callable[[], None],
+        close_seconds: float,
         user_id: str,
         given_user: Any,
         socket: Any,
         metadata: Dict[str, Any],
     ) -> None:
-        self.manager = manager
+        # Lets the library do now what it was told.
+        self._turn = turn
+        self._close_seconds = close_seconds
         self.user_id = user_id
         self.given_user = given_user
         self.socket = socket
@@ -127,7 +127,7 @@ class Entry:
                 continue
             except GoneError:
                 return
-            self.manager._turn()
+            self._turn()
             return
 
     def received(self, message: Message) -> None:
@@ -141,7 +141,7 @@ class Entry:
             self.channel.closed(self.connection, code, reason[:120])
         except HearthError:
             pass  # It has ended for the library too.
-        self.manager._turn()
+        self._turn()
 
     # -------------------------------------------------------------- out
 
@@ -191,7 +191,7 @@ class Entry:
         sendable = code if 1000 <= code <= 4999 and code not in (1004, 1005, 1006, 1015) else 1011
         self.send({"type": "websocket.close", "code": sendable, "reason": reason})
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(self.manager._close_seconds, self._give_up)
+        self._deadline = loop.call_later(self._close_seconds, self._give_up)
 
     def tell(self) -> None:
         """The hooks have been told that it is over."""

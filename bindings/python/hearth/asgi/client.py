@@ -57,7 +57,9 @@ class WebSocketClient:
     # -------------------------------------------------------------- life
 
     async def connect(self) -> None:
-        """Connects. Raises ConnectionFailedError, or AuthenticationError for 401 and 403."""
+        """Connects.
+
+        Raises: ConnectionFailedError, or AuthenticationError for 401 and 403."""
         if self.is_connected:
             return
         try:
@@ -84,7 +86,9 @@ class WebSocketClient:
     # -------------------------------------------------------------- messages
 
     async def send(self, data: Sendable) -> None:
-        """Sends text for str and binary for bytes, and waits until the system has it."""
+        """Sends text for str and binary for bytes, and waits until the system has it.
+
+        Raises: MessageTooLargeError, ConnectionClosedError, ConnectionFailedError before connect."""
         size = len(data.encode()) if isinstance(data, str) else len(data)
         if size > self.config.max_message_size:
             raise MessageTooLargeError(f"{size} bytes are more than max_message_size")
@@ -98,14 +102,21 @@ class WebSocketClient:
             _raise(error, WebSocketError)
 
     async def send_json(self, data: Any) -> None:
+        """Sends a value as JSON in a text message, as send.
+
+        Raises: ValueError for NaN and infinities, and as send."""
         await self.send(json_text(data))
 
     async def recv(self) -> Union[str, bytes]:
-        """The next message. Raises ConnectionClosedError after the last."""
+        """The next message.
+
+        Raises: ConnectionClosedError after the last, MessageTooLargeError."""
         return _content(await self._receive())
 
     async def recv_json(self) -> Any:
-        """The next message, read as JSON; ValueError if it is none."""
+        """The next message, read as JSON.
+
+        Raises: ValueError if it is none, and as recv."""
         return (await self._receive()).json()
 
     async def recv_message(self) -> WebSocketMessage:
@@ -140,14 +151,17 @@ class WebSocketClient:
 
     @property
     def url(self) -> str:
+        """The address that it was given."""
         return self._given_url
 
     @property
     def is_connected(self) -> bool:
+        """Whether it is open now."""
         return self._client.is_connected
 
     @property
     def state(self) -> ConnectionState:
+        """What it does now."""
         return _STATES[self._client.state.state]
 
     @property
@@ -157,6 +171,7 @@ class WebSocketClient:
 
     @property
     def subprotocol(self) -> Optional[str]:
+        """What the server chose, None: nothing."""
         return self._client.subprotocol
 
 
@@ -225,8 +240,18 @@ class websocket_connect:  # noqa: N801 - a verb, as everybody calls it
 class easy_websocket_client(websocket_connect):  # noqa: N801
     """`async with easy_websocket_client(url) as ws`: one connection, with the settings of the environment."""
 
-    def __init__(self, url: str, **options: Any) -> None:
-        super().__init__(url, auto_reconnect=options.pop("auto_reconnect", False), **options)
+    def __init__(
+        self,
+        url: str,
+        *,
+        auto_reconnect: bool = False,
+        config: Optional[WebSocketConfig] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        subprotocols: Optional[Sequence[str]] = None,
+    ) -> None:
+        super().__init__(
+            url, auto_reconnect=auto_reconnect, config=config, headers=headers, subprotocols=subprotocols
+        )
 
 
 def _content(message: Message) -> Union[str, bytes]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, AsyncIterator, Optional
+from typing import TYPE_CHECKING, Any, AsyncIterator, Optional
 
-from .manager import ConnectionManager
+from .manager import ConnectionManager, ManagerOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _NAME = "ws_manager"
 
 
-def add_websocket_manager(app: Any, manager: Optional[ConnectionManager] = None, **options: Any) -> Any:
+def add_websocket_manager(
+    app: Any, manager: Optional[ConnectionManager] = None, **options: "Unpack[ManagerOptions]"
+) -> ConnectionManager:
     """Puts a manager into a FastAPI or Starlette application, which starts and stops it with itself.
 
         app = FastAPI()
@@ -41,7 +46,7 @@ def add_websocket_manager(app: Any, manager: Optional[ConnectionManager] = None,
     return manager
 
 
-def easy_websocket_manager(**options: Any) -> ConnectionManager:
+def easy_websocket_manager(**options: "Unpack[ManagerOptions]") -> ConnectionManager:
     """A manager with the settings of the environment (WS_...) and those given."""
     return ConnectionManager(**options)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from typing import Any, Awaitable, Callable, Dict, List, Optional, Set, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List, Optional, Set, Tuple, TypeVar, Union
 
-from .._engine import Value
+from .._options import ServerOptions
 from ..connection import Connection
 from ..errors import GoneError, HearthError, LimitError
 from ..message import Message, Sendable, json_text
@@ -15,6 +15,9 @@ from ..server import Server
 from ._entry import Entry
 from .errors import ConnectionClosedError
 from .models import ConnectionInfo
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 logger = logging.getLogger("hearth")
 
@@ -24,6 +27,19 @@ HookT = TypeVar("HookT", bound=Hook)
 _CHANNEL = "asgi"
 # The library's own code for a connection that there is no place for.
 _NO_PLACE = 4503
+
+
+class ManagerOptions(ServerOptions, total=False):
+    """What ConnectionManager takes: the keys of a server, and these."""
+
+    heartbeat: Any
+    """What is sent to everybody each ping_interval; None: nothing."""
+
+    environment_prefix: Optional[str]
+    """Keys come from the environment too, by this prefix; None: they do not. Default: WS_."""
+
+    channel_prefix: str
+    """The key redis_prefix."""
 
 
 class ConnectionManager:
@@ -49,9 +65,11 @@ class ConnectionManager:
     peer that does not keep up holds up nobody, and is treated as the key slow_consumer says.
     """
 
-    def __init__(
-        self, *, heartbeat: Any = None, environment_prefix: Optional[str] = "WS_", **configuration: Value
-    ) -> None:
+    def __init__(self, **options: "Unpack[ManagerOptions]") -> None:
+        """Raises: UnknownKeyError, InvalidValueError and TypeError, which name the key and what it takes."""
+        configuration: Dict[str, Any] = dict(options)
+        heartbeat = configuration.pop("heartbeat", None)
+        environment_prefix = configuration.pop("environment_prefix", "WS_")
         if "channel_prefix" in configuration:
             configuration["redis_prefix"] = configuration.pop("channel_prefix")
         self.server = Server("none", driven=True, environment_prefix=environment_prefix)
@@ -153,7 +171,7 @@ class ConnectionManager:
         await self.start()
         if accept and not _is_accepted(websocket):
             await websocket.accept(subprotocol=subprotocol)
-        entry = Entry(self, str(user_id), user_id, websocket, dict(metadata or {}))
+        entry = Entry(self._turn, self._close_seconds, str(user_id), user_id, websocket, dict(metadata or {}))
         try:
             entry.attach(self._channel)
         except HearthError as error:
@@ -249,6 +267,7 @@ class ConnectionManager:
     # -------------------------------------------------------------- who is here
 
     def get_user_connections(self, user_id: str) -> List[ConnectionInfo]:
+        """The connections of a user."""
         found = []
         for entry in self._entries_of(user_id):
             try:
@@ -258,18 +277,22 @@ class ConnectionManager:
         return found
 
     def is_user_connected(self, user_id: str) -> bool:
+        """Whether the user has a connection."""
         return bool(self._entries_of(user_id))
 
     @property
     def active_users(self) -> List[str]:
+        """The users that have a connection, each once."""
         return self.server.users if self.server.is_running else []
 
     @property
     def connection_count(self) -> int:
+        """How many connections are open."""
         return self.server.connection_count if self.server.is_running else 0
 
     @property
     def room_count(self) -> int:
+        """How many rooms have a member."""
         return self.server.room_count if self.server.is_running else 0
 
     def stats(self) -> Dict[str, Any]:
@@ -341,7 +364,7 @@ class ConnectionManager:
 
     def _turn(self) -> None:
         """Lets the library do now what it was told, and tell what came of it."""
-        pump = self.server._pump
+        pump = self.server._runtime.pump
         if pump is not None:
             pump.turn()
 

@@ -43,10 +43,12 @@ class WebSocketMessage:
 
     @property
     def is_text(self) -> bool:
+        """Whether it came as text."""
         return isinstance(self.data, str)
 
     @property
     def is_binary(self) -> bool:
+        """Whether it came as bytes."""
         return isinstance(self.data, bytes)
 
     def json(self) -> Any:

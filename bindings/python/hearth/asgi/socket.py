@@ -33,6 +33,9 @@ class ASGIWebSocket:
     async def accept(
         self, subprotocol: Optional[str] = None, headers: Iterable[Tuple[bytes, bytes]] = ()
     ) -> None:
+        """Accepts the WebSocket.
+
+        Raises: ConnectionClosedError if it ended before."""
         message = await self._receive()
         if message["type"] != "websocket.connect":
             raise ConnectionClosedError(message.get("code", 1006), "it ended before it was accepted")
@@ -40,37 +43,55 @@ class ASGIWebSocket:
         await self._send(answer)
 
     async def receive(self) -> ASGIMessage:
+        """The next message of the ASGI server, whatever its type."""
         return await self._receive()
 
     async def send(self, message: ASGIMessage) -> None:
+        """Gives a message to the ASGI server."""
         await self._send(message)
 
     async def close(self, code: int = 1000, reason: Optional[str] = None) -> None:
+        """Closes the WebSocket."""
         await self._send({"type": "websocket.close", "code": code, "reason": reason or ""})
 
     async def receive_text(self) -> str:
+        """The next message as text.
+
+        Raises: ConnectionClosedError after the last."""
         message = await self._receive_message()
         text = message.get("text")
         return text if text is not None else bytes(message["bytes"]).decode()
 
     async def receive_bytes(self) -> bytes:
+        """The next message as bytes.
+
+        Raises: ConnectionClosedError after the last."""
         message = await self._receive_message()
         data = message.get("bytes")
         return data if data is not None else str(message["text"]).encode()
 
     async def receive_json(self) -> Any:
+        """The next message, read as JSON.
+
+        Raises: ValueError if it is none, ConnectionClosedError after the last."""
         return json.loads(await self.receive_text())
 
     async def send_text(self, data: str) -> None:
+        """Sends text."""
         await self._send({"type": "websocket.send", "text": data})
 
     async def send_bytes(self, data: bytes) -> None:
+        """Sends bytes as a binary message."""
         await self._send({"type": "websocket.send", "bytes": data})
 
     async def send_json(self, data: Any) -> None:
+        """Sends a value as JSON in a text message.
+
+        Raises: ValueError for NaN and infinities, TypeError for what JSON has no form for."""
         await self.send_text(json_text(data))
 
     async def iter_text(self) -> AsyncIterator[str]:
+        """The messages as text, until the WebSocket has ended."""
         try:
             while True:
                 yield await self.receive_text()
@@ -78,6 +99,9 @@ class ASGIWebSocket:
             pass
 
     async def iter_json(self) -> AsyncIterator[Any]:
+        """The messages, read as JSON, until the WebSocket has ended.
+
+        Raises: ValueError for one that is none."""
         try:
             while True:
                 yield await self.receive_json()

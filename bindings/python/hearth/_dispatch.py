@@ -8,30 +8,25 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import struct
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, Optional, Set
+from typing import Any, Awaitable, Callable, Coroutine, Dict, Hashable, Mapping, Optional, Set
 
 from . import _abi
-from ._library import c_number, check
-from ._routes import Handlers, HTTPHandler, Route, Session
-from .channel import ids_of
+from ._arguments import a_number
 from ._inbox import Inbox
+from ._lanes import Call, Lanes
+from ._records import MESSAGE_RECORD, RECORD_SIZE, Record
+from ._routes import EventHandler, Handlers, HTTPHandler, Route, Session
+from ._runtime import Runtime
+from .channel import Channel, ids_of
 from .connection import Connection, Principal, Reject
 from .errors import GoneError, HearthError, StateError
 from .message import Message
-from .presence import PresenceChange, PresenceKind
+from .presence import PresenceKind
 from .request import Head, Request, Response, response_of
-from .room import Room
-
-if TYPE_CHECKING:
-    from .server import Server
+from .room import PresenceChange, Room
 
 logger = logging.getLogger("hearth")
 
-# The record of include/hearth.h, hearth_engine_poll_packed. A message needs only some of its fields.
-_RECORD = struct.Struct("<IHHQIiIiIIIIIIQ")
-_MESSAGE_RECORD = struct.Struct("<IH2xQ8xI4xI16xI")
-_RECORD_SIZE = _RECORD.size
 _MESSAGE = _abi.EVENT_MESSAGE
 
 _PRESENCE_KINDS = {
@@ -43,42 +38,40 @@ _PRESENCE_KINDS = {
 # How long an accepted connection may take to open before its object is forgotten. With an engine on
 # its own threads the peer may leave in between, and then there is no event of it.
 _OPENING_SECONDS = 60
-
-
-class Record:
-    """One event other than a message."""
-
-    __slots__ = (
-        "kind", "flags", "connection", "code", "opcode", "route", "data", "room", "user", "path", "info",
-    )  # fmt: skip
-
-    def __init__(self, view: memoryview, offset: int) -> None:
-        (_, self.kind, self.flags, self.connection, _, self.code, self.opcode, self.route,
-         data, room, user, path, info, _, _) = _RECORD.unpack_from(view, offset)  # fmt: skip
-        start = offset + _RECORD_SIZE
-        self.data = bytes(view[start : start + data])
-        start += data
-        self.room = str(view[start : start + room], "utf-8")
-        start += room
-        self.user = str(view[start : start + user], "utf-8")
-        start += user
-        self.path = str(view[start : start + path], "utf-8", "replace")
-        start += path
-        self.info = bytes(view[start : start + info])
+# For connections of no route of the program's.
+_NO_ROUTE = Route("/")
+# How many events of one room or channel may wait for a coroutine; more are dropped, which is logged.
+_WAITING_MAX = 65536
 
 
 class Dispatcher:
     """Knows the connections of one running server and hands events to its handlers."""
 
-    def __init__(self, server: "Server", handlers: Handlers, routes: Dict[int, Route]) -> None:
-        self.connections: Dict[int, Connection] = {}
+    def __init__(
+        self,
+        runtime: Runtime,
+        handlers: Handlers,
+        routes: Mapping[int, Route],
+        channels: Optional[Mapping[str, Channel]] = None,
+        driven: bool = True,
+    ) -> None:
+        self.connections: Dict[int, Connection] = runtime.connections
         self.tasks: Set["asyncio.Task[Any]"] = set()
-        self._server = server
+        # Why the server stops, while it does.
+        self.stop_reason: Optional[str] = None
+        self.questions: Dict[int, "asyncio.Future[bytes]"] = {}
+        # Tells a peer that its event was not read.
+        self.send_error: Callable[[Connection, str, str], None] = lambda *_: None
+        self._runtime = runtime
         self._handlers = handlers
         self._routes = routes
+        self._channels = channels or {}
+        self._driven = driven
         self._loop = asyncio.get_running_loop()
-        self._opening: Dict[int, Connection] = {}
-        self.questions: Dict[int, "asyncio.Future[bytes]"] = {}
+        self._opening: Dict[int, Connection] = runtime.opening
+        self._lanes = Lanes(self._spawn, self._failed)
+        # How many handlers with concurrent=True run, by connection.
+        self._concurrent: Dict[int, int] = {}
         self.stopped: "asyncio.Future[int]" = self._loop.create_future()
         self._by_kind: Dict[int, Callable[[Record], None]] = {
             _abi.EVENT_CONNECT: self._connect,
@@ -104,13 +97,14 @@ class Dispatcher:
         ready = []
         connections = self.connections
         on_message = self._handlers.message
-        unpack = _MESSAGE_RECORD.unpack_from
+        busy = self._lanes.busy
+        unpack = MESSAGE_RECORD.unpack_from
         make = object.__new__  # Without __init__, which checks what needs no check here.
         offset = 0
         while offset < length:
             size, kind, ident, opcode, data_length, name_length = unpack(view, offset)
             if kind == _MESSAGE:
-                start = offset + _RECORD_SIZE
+                start = offset + RECORD_SIZE
                 connection = connections.get(ident)
                 if connection is not None:
                     end = start + data_length
@@ -128,10 +122,14 @@ class Dispatcher:
                         elif len(inbox.messages) == 1:
                             ready.append(inbox.gate)
                     elif on_message is not None:
-                        try:
-                            on_message(connection, message)
-                        except Exception as error:
-                            self._failed(error, connection)
+                        if busy and ident in busy:
+                            call = Call(on_message, connection, (connection, message), len(message.data))
+                            self._queue(connection, call)
+                        else:
+                            try:
+                                on_message(connection, message)
+                            except (Exception, asyncio.CancelledError) as error:
+                                self._failed(error, connection)
             else:
                 handle = self._by_kind.get(kind)
                 if handle is not None:
@@ -158,20 +156,62 @@ class Dispatcher:
             data = message.json() if message.data else None
         except ValueError as error:
             # Valid JSON that Python does not read, such as a number of too many digits.
-            logger.warning("the data of event %r is not read: %s", message.event, error)
+            logger.warning("the data of event %r of %r is not read: %s", message.event, connection, error)
+            self.send_error(connection, "unreadable_data", "The data cannot be read")
             return True
-        self._call(handler, connection, connection, data)
+        if handler.concurrent:
+            self._call_beside(handler, connection, data)
+        else:
+            call = Call(handler.call, connection, (connection, data), len(message.data))
+            if connection.id in self._lanes.busy:
+                self._queue(connection, call)
+            else:
+                self._lanes.call(connection.id, call)
         return True
 
-    def connection(self, ident: int) -> Connection:
-        """The object of a connection, or one that only carries its id if it has none (yet, or any more)."""
-        return (
-            self.connections.get(ident) or self._opening.get(ident) or Connection(self._server, ident)
-        )
+    def _queue(self, connection: Connection, call: Call) -> None:
+        """Lets a message wait for the handler that runs, within the limits of the route's inbox."""
+        lane = self._lanes.busy[connection.id]
+        route = self._routes.get(connection.route, _NO_ROUTE)
+        is_full = len(lane.calls) >= route.max_inbox_messages or lane.size + call.size > route.max_inbox_bytes
+        if lane.calls and is_full and not lane.is_closed:
+            lane.is_closed = True
+            self._overflow(connection)
+        lane.put(call)
+
+    def _call_beside(self, handler: EventHandler, connection: Connection, data: Any) -> None:
+        """Calls a handler beside those that run, as many as the route's max_inbox_messages."""
+        running = self._concurrent.get(connection.id, 0)
+        if running >= self._routes.get(connection.route, _NO_ROUTE).max_inbox_messages:
+            self._overflow(connection)
+            return
+        try:
+            result = handler.call(connection, data)
+        except (Exception, asyncio.CancelledError) as error:
+            self._failed(error, connection)
+            return
+        if result is not None and inspect.isawaitable(result):
+            self._concurrent[connection.id] = running + 1
+            self._spawn(self._await_beside(result, connection))
+
+    async def _await_beside(self, awaitable: Awaitable[Any], connection: Connection) -> None:
+        try:
+            await awaitable
+        except Exception as error:
+            self._failed(error, connection)
+        except asyncio.CancelledError as error:
+            self._failed(error, connection)
+            raise
+        finally:
+            running = self._concurrent[connection.id] - 1
+            if running:
+                self._concurrent[connection.id] = running
+            else:
+                del self._concurrent[connection.id]
 
     def _new_connection(self, record: Record) -> Connection:
         head = Head(record.path, record.info)
-        return Connection(self._server, record.connection, head, record.route)
+        return Connection(self._runtime, record.connection, head, record.route)
 
     async def finish(self, seconds: float) -> None:
         """Waits for sessions and other tasks of handlers; cancels those that take longer."""
@@ -181,46 +221,54 @@ class Dispatcher:
             _, late = await asyncio.wait(tasks, timeout=seconds)
             for task in late:
                 task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=seconds)
+            # Also those that came meanwhile, such as a handler of on_close behind one that was cancelled.
+            tasks = {task for task in self.tasks if task is not current}
+            if late and tasks:
+                await asyncio.wait(tasks, timeout=seconds)
 
     # -------------------------------------------------------------- calling handlers
 
-    def _spawn(self, awaitable: Awaitable[Any]) -> None:
-        async def run() -> None:
-            await awaitable
-
-        task = self._loop.create_task(run())
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(coroutine)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
     def _call(
-        self, handler: Optional[Callable[..., Any]], connection: Optional[Connection], *arguments: Any
+        self, handler: Optional[Callable[..., Any]], connection: Connection, *arguments: Any
     ) -> None:
-        """Calls a handler, as a task if it is a coroutine. connection: whose end a failure is."""
+        """Calls a handler of a connection, in its turn."""
+        if handler is not None:
+            self._lanes.call(connection.id, Call(handler, connection, (connection, *arguments)))
+
+    def _call_for(
+        self, key: Hashable, handler: Optional[Callable[..., Any]], *arguments: Any
+    ) -> None:
+        """Calls a handler of a room or a channel, in its turn."""
         if handler is None:
             return
-        try:
-            result = handler(*arguments)
-        except Exception as error:
-            self._failed(error, connection)
+        lane = self._lanes.busy.get(key)
+        if lane is not None and len(lane.calls) >= _WAITING_MAX:
+            if not lane.is_closed:
+                logger.error("%d events of %s wait for a handler; more are dropped", _WAITING_MAX, key)
+            lane.is_closed = True
+        elif lane is not None:
+            lane.is_closed = False
+        self._lanes.call(key, Call(handler, None, arguments))
+
+    def _failed(self, error: BaseException, connection: Optional[Connection]) -> None:
+        """Logs what a handler raised and closes the connection that it was about with 1011. A handler that
+        was cancelled closes it with 1001."""
+        if isinstance(error, asyncio.CancelledError):
+            if connection is not None:
+                self._close_quietly(connection, 1001, self.stop_reason or "handler cancelled")
             return
-        if result is not None and inspect.isawaitable(result):
-            self._spawn(self._await(result, connection))
-
-    async def _await(self, awaitable: Awaitable[Any], connection: Optional[Connection]) -> None:
-        try:
-            await awaitable
-        except Exception as error:
-            self._failed(error, connection)
-
-    def _failed(self, error: Exception, connection: Optional[Connection]) -> None:
-        """Logs what a handler raised and closes the connection that it was about with 1011."""
         if isinstance(error, GoneError) and (connection is None or not connection.is_open):
             logger.debug("a handler used a connection that has ended", exc_info=error)
             return
         logger.error("a handler failed: %r", connection, exc_info=error)
         if connection is not None:
+            if connection._inbox is not None:
+                connection._inbox.discard()
             self._close_quietly(connection, 1011, "internal error")
 
     def _close_quietly(self, connection: Connection, code: int, reason: str) -> None:
@@ -274,7 +322,7 @@ class Dispatcher:
                 raise TypeError(f"on_connect returns None, a bool, a user or a Principal, not {kind}")
         if connection._verdict is False:
             self._opening.pop(connection.id, None)
-        elif connection._user is not None or not self._server._driven:
+        elif connection._user is not None or not self._driven:
             # A user that has all its connections may be refused after all.
             self._loop.call_later(_OPENING_SECONDS, self._opening.pop, connection.id, None)
 
@@ -304,9 +352,15 @@ class Dispatcher:
         route = self._routes.get(record.route)
         session = None if route is None else route.session
         if route is not None and session is not None:
-            connection._inbox = Inbox(route.inbox_messages_max, route.inbox_bytes_max)
-        self._call(self._handlers.open, connection, connection)
+            connection._inbox = Inbox(route.max_inbox_messages, route.max_inbox_bytes)
+        self._call(self._handlers.open, connection)
         if session is not None:
+            start = Call(self._start_session, connection, (session, connection))
+            self._lanes.call(connection.id, start)
+
+    def _start_session(self, session: Session, connection: Connection) -> None:
+        """Starts a session, unless on_open has failed."""
+        if connection._inbox is not None and not connection._inbox.is_discarded:
             self._spawn(self._run_session(session, connection))
 
     async def _run_session(self, session: Session, connection: Connection) -> None:
@@ -314,7 +368,7 @@ class Dispatcher:
         try:
             await session(connection)
         except asyncio.CancelledError:
-            self._close_quietly(connection, 1001, "server shutdown")
+            self._close_quietly(connection, 1001, self.stop_reason or "session cancelled")
             raise
         except Exception as error:
             self._failed(error, connection)
@@ -330,7 +384,9 @@ class Dispatcher:
             connection = self._opening.pop(record.connection, None)
         if connection is not None:
             connection._end(record.code, record.data.decode(errors="replace"), record.flags)
-            self._call(self._handlers.close, None, connection)
+            if self._handlers.close is not None:
+                call = Call(self._handlers.close, None, (connection,), is_last=True)
+                self._lanes.call(connection.id, call)
 
     def _joined(self, record: Record) -> None:
         self._membership(self._handlers.joined, record)
@@ -340,18 +396,22 @@ class Dispatcher:
 
     def _membership(self, handler: Optional[Callable[..., Any]], record: Record) -> None:
         if handler is not None:
-            connection = self.connection(record.connection)
-            self._call(handler, connection, connection, Room(self._server, record.room))
+            self._call(handler, self._connection(record), Room(self._runtime, record.room))
 
     def _user_joined(self, record: Record) -> None:
-        if self._handlers.user_joined is not None:
-            self._call(self._handlers.user_joined, None, Room(self._server, record.room), record.user)
-        self._presence(record)
+        self._user_event(self._handlers.user_joined, record)
 
     def _user_left(self, record: Record) -> None:
-        if self._handlers.user_left is not None:
-            self._call(self._handlers.user_left, None, Room(self._server, record.room), record.user)
+        self._user_event(self._handlers.user_left, record)
+
+    def _user_event(self, handler: Optional[Callable[..., Any]], record: Record) -> None:
+        if handler is not None:
+            self._call_for(("room", record.room), handler, Room(self._runtime, record.room), record.user)
         self._presence(record)
+
+    def _connection(self, record: Record) -> Connection:
+        connection: Connection = self._runtime.connection(record.connection)
+        return connection
 
     def _cluster_answer(self, record: Record) -> None:
         question = self.questions.pop(record.code, None)
@@ -368,45 +428,32 @@ class Dispatcher:
     def _presence(self, record: Record) -> None:
         if self._handlers.presence is not None:
             change = PresenceChange(
-                Room(self._server, record.room),
+                Room(self._runtime, record.room),
                 record.user,
                 _PRESENCE_KINDS[record.kind],
                 int.from_bytes(record.info[:8], "little"),
                 record.data,
             )
-            self._call(self._handlers.presence, None, change)
+            self._call_for(("room", record.room), self._handlers.presence, change)
 
     def _dropped(self, record: Record) -> None:
-        if self._handlers.dropped is not None:
-            connection = self.connection(record.connection)
-            self._call(self._handlers.dropped, connection, connection, record.code)
+        self._call(self._handlers.dropped, self._connection(record), record.code)
 
     def _limited(self, record: Record) -> None:
-        if self._handlers.limited is not None:
-            connection = self.connection(record.connection)
-            self._call(self._handlers.limited, connection, connection, record.data.decode(), record.code)
-
-    def announce(self, ident: int) -> Connection:
-        """The object of a connection whose OPEN event is on its way."""
-        connection = Connection(self._server, ident)
-        self._opening[ident] = connection
-        return connection
+        self._call(self._handlers.limited, self._connection(record), record.data.decode(), record.code)
 
     def _channel_send(self, record: Record) -> None:
-        channel = self._server._channels.get(record.path)
+        channel = self._channels.get(record.path)
         if channel is not None:
-            connections = [self.connection(ident) for ident in ids_of(record.info)]
-            self._call(channel.send, None, connections, Message(record.data, record.opcode))
+            connections = [self._runtime.connection(ident) for ident in ids_of(record.info)]
+            message = Message(record.data, record.opcode)
+            self._call_for(("channel", record.path), channel.send, connections, message)
 
     def _expiring(self, record: Record) -> None:
-        if self._handlers.expiring is not None:
-            connection = self.connection(record.connection)
-            self._call(self._handlers.expiring, connection, connection, record.code)
+        self._call(self._handlers.expiring, self._connection(record), record.code)
 
     def _expired(self, record: Record) -> None:
-        if self._handlers.expired is not None:
-            connection = self.connection(record.connection)
-            self._call(self._handlers.expired, connection, connection)
+        self._call(self._handlers.expired, self._connection(record))
 
     def _server_stopped(self, record: Record) -> None:
         if not self.stopped.done():
@@ -439,13 +486,11 @@ class Dispatcher:
             self._fail_request(request, error)
 
     def _respond(self, request: Request, response: Response) -> None:
-        functions = self._server._functions
-        body = response.body
-        result = functions.http_respond(
-            request.id, c_number(response.status), response.header_lines() or None, body, len(body)
+        body, status = response.body, a_number("status", response.status)
+        function = self._runtime.functions.http_respond
+        self._runtime.call(
+            function, request.id, status, response.header_lines() or None, body, len(body)
         )
-        self._server._sent()
-        check(result)
 
     def _fail_request(self, request: Request, error: Exception) -> None:
         if isinstance(error, GoneError):
