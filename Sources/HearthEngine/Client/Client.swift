@@ -46,14 +46,13 @@ package final class Client: Endpoint, @unchecked Sendable {
     // The loop's own.
     /// Its place among the clients of the loop; nil: it is not there.
     var slot: UInt32?
+    var life = ClientLife()
     var reconnect = ReconnectPolicy()
     /// The attempt that is being made.
     var attempt: ClientAttempt?
     /// The connection that is open; none: there is none.
     var connection = ConnectionID.none
-    /// The program closed it: it does not connect again.
-    var isDeliberate = false
-    /// With that reason.
+    /// With which the program closed it.
     var closeReason: [UInt8] = []
     /// It was opened and has not come to rest.
     var isActive = false
@@ -98,6 +97,9 @@ package final class Client: Endpoint, @unchecked Sendable {
         super.init(
             .client, engine: engine, number: number, configuration: configuration, limits: settings.limits)
     }
+
+    /// The program closed it, and it has not come to rest.
+    var isDeliberate: Bool { life.phase == .closing || life.phase == .ending }
 
     /// nil: it connects without one.
     var proxy: ProxyURL? {

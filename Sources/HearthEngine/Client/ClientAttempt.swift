@@ -33,8 +33,6 @@ final class ClientAttempt {
     var systemError: SystemError?
     var interimCount: UInt8 = 0
     var hasAnswered = false
-    /// CLIENT_PREPARE is not answered yet.
-    var isPreparing = false
     /// Why the program does not want it.
     var declined: [UInt8]?
 

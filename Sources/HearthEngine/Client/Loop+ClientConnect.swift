@@ -15,14 +15,13 @@ extension Loop {
     // MARK: Begin and end of an attempt
 
     func beginAttempt(_ client: Client) {
-        if client.attempt != nil || client.connection != .none { return }
+        let asks = client.settings.asksBefore
+        if client.life.receive(asks ? .ask : .attempt) == .none { return }
         client.retryAt = 0
         let attempt = ClientAttempt(number: client.reconnect.attempts, deadline: now + client.openTimeout)
         client.attempt = attempt
         setClientDeadline(client)
-        let asks = client.settings.asksBefore
-        attempt.isPreparing = asks
-        tellState(client, .connecting, ClientEnding(), attempt: attempt.number, delay: 0)
+        reportState(client, .connecting, ClientEnding(), attempt: attempt.number, delay: 0)
         if client.attempt !== attempt { return }
         if !asks { return proceed(client, attempt) }
         var event = PendingEvent(
@@ -36,15 +35,14 @@ extension Loop {
 
     /// The program has answered CLIENT_PREPARE.
     func proceedClient(_ client: Client) {
-        guard let attempt = client.attempt, attempt.isPreparing else { return }
+        guard client.life.receive(.prepared) == .connect else { return }
         context.enter()
-        attempt.isPreparing = false
         list(client, .connects)
     }
 
     /// The program has no use for the attempt.
     func declineClient(_ client: Client, reason: [UInt8]) {
-        guard let attempt = client.attempt, attempt.isPreparing else { return }
+        guard client.life.phase == .preparing, let attempt = client.attempt else { return }
         attempt.declined = reason.isEmpty ? ascii("the program declined the attempt") : reason
         proceedClient(client)
     }
@@ -94,7 +92,7 @@ extension Loop {
     }
 
     func attemptOverdue(_ client: Client, _ attempt: ClientAttempt) {
-        if attempt.isPreparing {
+        if client.life.phase == .preparing {
             return fail(client, .unprepared, ascii("the program did not answer CLIENT_PREPARE"), .unreachable)
         }
         if attempt.connection == .none {

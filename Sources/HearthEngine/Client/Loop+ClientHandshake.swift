@@ -194,6 +194,7 @@ extension Loop {
         _ client: Client, _ attempt: ClientAttempt, _ place: ConnectionRef, _ head: Int,
         _ subprotocol: Range<Int>?
     ) {
+        guard client.life.receive(.opened) == .announce else { return release(place) }
         client.attempt = nil
         client.connection = place.pointee.id
         client.reconnect.opened(now: now)

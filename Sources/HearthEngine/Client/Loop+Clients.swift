@@ -58,10 +58,10 @@ extension Loop {
             let duties = client.duties
             client.duties = []
             if duties.contains(.drains) { drain(client) }
-            if duties.contains(.tells) { tellMessages(client) }
+            if duties.contains(.tells) { reportMessages(client) }
             if duties.contains(.ends), let ending = client.ending?.ending {
                 client.ending = nil
-                comeToRest(client, ending)
+                if client.life.receive(.rest) == .rest { becomeIdle(client, ending) }
             }
             if duties.contains(.connects), let attempt = client.attempt { proceed(client, attempt) }
             if duties.contains(.starts), !client.isFreed.load(ordering: .relaxed) { beginAttempt(client) }
@@ -87,7 +87,7 @@ extension Loop {
             } else if attempt.nextAddressAt != 0, now >= attempt.nextAddressAt {
                 connectNext(client, attempt)
             }
-        } else if client.retryAt != 0, now >= client.retryAt {
+        } else if client.life.phase == .waiting, now >= client.retryAt {
             client.retryAt = 0
             beginAttempt(client)
         }
@@ -98,18 +98,14 @@ extension Loop {
     // MARK: What the program asks for
 
     func openClient(_ client: Client) {
-        if client.isFreed.load(ordering: .relaxed) || client.attempt != nil
-            || client.connection != .none || client.retryAt != 0
-        {
-            return
-        }
+        if client.isFreed.load(ordering: .relaxed) { return }
+        guard client.life.receive(.open) == .scheduleStart else { return }
         context.enter()
         clients.add(client)
         setActive(client, true)
         client.loop = self
         client.reconnect.reset()
         client.counts.attempts.store(0, ordering: .relaxed)
-        client.isDeliberate = false
         client.ending = nil
         client.duties.remove(.ends)
         applyInbox(client)
@@ -120,13 +116,17 @@ extension Loop {
         applyInbox(client)
         if client.isDeliberate { return }
         flushBatch(client)
-        client.isDeliberate = true
         client.closeReason = reason
-        if let place = place(of: client.connection), place.pointee.phase == .open {
+        if client.life.receive(.close) == .closeConnection {
+            guard let place = place(of: client.connection) else { return }
             hold(place, false)
             drain(client)
-            if close(place, code: code, reason: reason) == .ok { return }
+            _ = close(place, code: code, reason: reason)
+            return
         }
+        // At once, as the answer to it may come in this turn.
+        abandonAttempt(client)
+        client.retryAt = 0
         client.ending = PlannedEnding(ClientEnding(state: .closed, code: Int32(code), text: reason))
         client.duties.remove(.starts)
         list(client, .ends)
@@ -135,10 +135,14 @@ extension Loop {
     /// Tries at once, instead of waiting for its time.
     func pokeClient(_ client: Client) {
         context.enter()
-        if let place = place(of: client.connection), place.pointee.phase == .open { return ping(place) }
-        if client.attempt != nil || client.retryAt == 0 { return }
-        client.retryAt = 0
-        list(client, .starts)
+        switch client.life.receive(.poke) {
+        case .ping:
+            if let place = place(of: client.connection) { ping(place) }
+        case .scheduleStart:
+            client.retryAt = 0
+            list(client, .starts)
+        default: break
+        }
     }
 
     /// The program takes no more messages, or some again.
@@ -157,7 +161,7 @@ extension Loop {
     /// The client is no more. What it still had to tell is told.
     func cutClient(_ client: Client) {
         context.enter()
-        client.isDeliberate = true
+        _ = client.life.receive(.close)
         applyInbox(client)
         if let place = place(of: client.connection), place.pointee.phase == .open {
             end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: 0)
@@ -167,10 +171,11 @@ extension Loop {
             let ending =
                 client.ending?.ending ?? ClientEnding(code: Int32(CloseCode.abnormal.rawValue))
             client.ending = nil
-            comeToRest(client, ending)
+            becomeIdle(client, ending)
         }
+        _ = client.life.receive(.rest)
         dropAll(client)
-        tellMessages(client)
+        reportMessages(client)
         client.duties = []
         client.isFreed.store(true, ordering: .relaxed)
         client.home.store(-1, ordering: .relaxed)
@@ -198,7 +203,7 @@ extension Loop {
         context.log(
             .info, "client", "an attempt to connect failed",
             LogFields().adding("client", UInt64(client.number)).adding("reason", ending.text))
-        conclude(client, ending, cause, stopped: .gaveUp)
+        decideReconnect(client, ending, cause)
     }
 
     /// An open connection ended.
@@ -210,7 +215,7 @@ extension Loop {
         if !client.sealedHost.isEmpty, let session = place.pointee.tls?.session, session.isResumable {
             client.tlsSession = (client.sealedHost, session)
         }
-        tellMessages(client)
+        reportMessages(client)
         var ending = ClientEnding(code: Int32(code), error: client.endError, flags: flags, text: reason)
         client.endError = .ok
         if client.isDeliberate, reason.isEmpty { ending.text = client.closeReason }
@@ -220,7 +225,7 @@ extension Loop {
         let hint = ReconnectPolicy.hint(in: reason.span)
         let cause: EndCause =
             client.isDeliberate ? .deliberate : .closed(CloseCode(rawValue: code), hint: hint)
-        conclude(client, ending, cause, stopped: .closed)
+        decideReconnect(client, ending, cause)
     }
 
     /// `end` of a client's connection.
@@ -234,22 +239,22 @@ extension Loop {
         }
     }
 
-    private func conclude(
-        _ client: Client, _ ending: ClientEnding, _ cause: EndCause, stopped: ClientState
-    ) {
+    private func decideReconnect(_ client: Client, _ ending: ClientEnding, _ cause: EndCause) {
         let decision = client.reconnect.ended(
             cause, now: now, random: Crypto.randomUInt64(), mayRefresh: client.settings.asksBefore,
             client.settings.reconnect)
         client.counts.attempts.store(UInt32(clamping: client.reconnect.attempts), ordering: .relaxed)
         switch decision {
         case .wait(let milliseconds, let attempt):
+            guard client.life.receive(.retry) == .awaitRetry else { return }
             client.retryAt = now + milliseconds
             setClientDeadline(client)
-            tellState(client, .reconnecting, ending, attempt: attempt, delay: milliseconds)
+            reportState(client, .reconnecting, ending, attempt: attempt, delay: milliseconds)
         case .stop:
+            guard client.life.receive(.stop) == .rest else { return }
             var ending = ending
-            ending.state = stopped
-            comeToRest(client, ending)
+            ending.state = client.life.phase.state
+            becomeIdle(client, ending)
         }
     }
 
@@ -262,19 +267,19 @@ extension Loop {
     }
 
     /// Nothing goes on any more, until it is opened anew.
-    private func comeToRest(_ client: Client, _ ending: ClientEnding) {
+    private func becomeIdle(_ client: Client, _ ending: ClientEnding) {
         setActive(client, false)
         abandonAttempt(client)
         client.retryAt = 0
         dropAll(client)
-        tellMessages(client)
+        reportMessages(client)
         setClientDeadline(client)
-        tellState(client, ending.state, ending, attempt: 0, delay: 0)
+        reportState(client, ending.state, ending, attempt: 0, delay: 0)
     }
 
     // MARK: Events
 
-    func tellState(
+    func reportState(
         _ client: Client, _ state: ClientState, _ ending: ClientEnding, attempt: Int, delay: UInt64
     ) {
         client.state.store(state, ordering: .relaxed)
@@ -292,7 +297,7 @@ extension Loop {
     }
 
     /// Which messages were dropped, and which were sent.
-    func tellMessages(_ client: Client) {
+    func reportMessages(_ client: Client) {
         while let drop = client.lock.withLock({ client.queue.takeDrop() }) {
             client.counts.dropped.increase()
             var event = PendingEvent(
