@@ -28,6 +28,10 @@ if isEmbedded {
         ),
     ]
 }
+if !isCLibrary && !isFuzzing {
+    // Tests of the engine run on a system without a kernel (docs/decisions/0043).
+    coreSettings.append(.define("HEARTH_SIMULATION", .when(configuration: .debug)))
+}
 if isFuzzing {
     coreSettings += [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"])]
 }
@@ -108,7 +112,10 @@ if isCLibrary {
         .testTarget(
             name: "HearthPlatformTests", dependencies: ["HearthPlatform", "HearthBytes"],
             swiftSettings: hasJWT ? [.define("HEARTH_JWT")] : []),
-        .testTarget(name: "HearthEngineTests", dependencies: ["HearthEngine", "HearthWire", "HearthBytes"]),
+        .testTarget(
+            name: "HearthEngineTests",
+            dependencies: ["HearthEngine", "HearthPlatform", "HearthSession", "HearthWire", "HearthBytes"],
+            swiftSettings: [.define("HEARTH_SIMULATION", .when(configuration: .debug))]),
         .testTarget(
             name: "HearthTests", dependencies: ["Hearth"],
             swiftSettings: (hasJWT ? [.define("HEARTH_JWT")] : [])
