@@ -118,14 +118,15 @@ public func hearth_server_adopt(
 /// Who is left out; nil: the struct is not well formed.
 func exception(_ except: UnsafePointer<hearth_except>?) -> Exception? {
     guard let except else { return Exception(connection: ConnectionID(raw: 0), user: nil) }
-    guard Int(except.pointee.size) >= MemoryLayout<hearth_except>.size, except.pointee.reserved == 0 else {
-        return nil
+    let flags = except.pointee.flags
+    guard Int(except.pointee.size) >= MemoryLayout<hearth_except>.size, flags & ~1 == 0 else { return nil }
+    var exception = Exception(connection: ConnectionID(raw: except.pointee.connection), user: nil)
+    exception.isHereOnly = flags & 1 != 0
+    if let name = except.pointee.user {
+        guard let user = text(name) else { return nil }
+        exception.user = ByteString(user)
     }
-    guard let name = except.pointee.user else {
-        return Exception(connection: ConnectionID(raw: except.pointee.connection), user: nil)
-    }
-    guard let user = text(name) else { return nil }
-    return Exception(connection: ConnectionID(raw: except.pointee.connection), user: ByteString(user))
+    return exception
 }
 
 /// A C string of the host's, lent without a copy; nil if it is NULL.

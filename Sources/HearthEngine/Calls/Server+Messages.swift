@@ -22,7 +22,7 @@ extension Server {
     func publish(
         room: UnsafeBufferPointer<UInt8>, _ outgoing: Outgoing, _ exception: Exception
     ) -> Int64 {
-        if cluster == nil { return publishHere(room: room, outgoing, exception) }
+        if cluster == nil || exception.isHereOnly { return publishHere(room: room, outgoing, exception) }
         if let refusal = refusal(ofBytes: outgoing.bytesCount) { return refusal }
         forward(.room, .room, room, outgoing, except: exception.user)
         return publishHere(room: room, outgoing, exception)
@@ -57,7 +57,7 @@ extension Server {
     }
 
     func broadcast(_ outgoing: Outgoing, _ exception: Exception) -> Int64 {
-        if cluster == nil { return broadcastHere(outgoing, exception) }
+        if cluster == nil || exception.isHereOnly { return broadcastHere(outgoing, exception) }
         if let refusal = refusal(ofBytes: outgoing.bytesCount) { return refusal }
         forward(
             .everyone, .all, UnsafeBufferPointer(start: nil, count: 0), outgoing, except: exception.user)
@@ -84,7 +84,7 @@ extension Server {
     func send(
         user: UnsafeBufferPointer<UInt8>, _ outgoing: Outgoing, _ exception: Exception
     ) -> Int64 {
-        if cluster == nil { return sendHere(user: user, outgoing, exception) }
+        if cluster == nil || exception.isHereOnly { return sendHere(user: user, outgoing, exception) }
         if let refusal = refusal(ofBytes: outgoing.bytesCount) { return refusal }
         forward(.user, .user, user, outgoing, except: exception.user)
         return sendHere(user: user, outgoing, exception)

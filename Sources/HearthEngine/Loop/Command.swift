@@ -56,6 +56,8 @@ enum ServerCommand {
 package struct Exception {
     package var connection: ConnectionID
     package var user: ByteString?
+    /// The other processes of a cluster do not get it either.
+    package var isHereOnly = false
 
     package init(connection: ConnectionID, user: ByteString?) {
         self.connection = connection

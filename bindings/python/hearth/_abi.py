@@ -121,6 +121,8 @@ LOG_ERROR: Final = 3
 EVENT_CLEAN: Final = 1
 EVENT_BY_PEER: Final = 2
 EVENT_CHANNEL: Final = 4
+EVENT_ELSEWHERE: Final = 8
+EXCEPT_ELSEWHERE: Final = 1
 SEND_NO_QUEUE: Final = 1
 
 
@@ -184,7 +186,7 @@ class hearth_log_entry(Structure):
 class hearth_except(Structure):
     _fields_ = [
         ("size", c_uint32),
-        ("reserved", c_uint32),
+        ("flags", c_uint32),
         ("connection", c_uint64),
         ("user", c_char_p),
     ]

@@ -24,8 +24,7 @@ async def test_events_of_a_connection_are_handled_one_after_the_other(new_server
 
     @server.on("count")
     async def count(connection, number):
-        for _ in range(10 - number):
-            await asyncio.sleep(0)
+        await asyncio.sleep((10 - number) / 200)
         seen.append(number)
 
     async with server, peer(server) as client:
@@ -161,7 +160,7 @@ async def test_a_channel_is_given_its_messages_in_order(new_server):
     server.route("/")
 
     async def carry(connections, message):
-        await asyncio.sleep(0.005 if not seen else 0)
+        await asyncio.sleep((5 - int(message.text)) / 200)
         seen.append(message.text)
 
     channel = server.channel("test", carry)

@@ -7,6 +7,7 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List, Optional, Set, Tuple, TypeVar, Union
 
+from .._arguments import a_function
 from .._options import ServerOptions
 from ..connection import Connection
 from ..errors import GoneError, HearthError, LimitError
@@ -303,12 +304,14 @@ class ConnectionManager:
 
     def on_connect(self, hook: HookT) -> HookT:
         """hook(user_id, websocket), plain or async, is called for each connection, before connect returns."""
+        a_function("on_connect", hook)
         self._connect_hooks.append(hook)
         return hook
 
     def on_disconnect(self, hook: HookT) -> HookT:
         """hook(user_id, websocket) is called once for each connection that has ended, whichever way. One that
         takes four arguments gets the close code and the reason too."""
+        a_function("on_disconnect", hook)
         self._disconnect_hooks.append(hook)
         return hook
 
