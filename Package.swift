@@ -61,7 +61,7 @@ var targets: [Target] = [
     .target(
         name: "HearthSession", dependencies: ["HearthBytes", "HearthWire"], swiftSettings: parserSettings),
     .target(
-        name: "HearthHub", dependencies: ["HearthBytes", "HearthWire", "HearthSession"],
+        name: "HearthHub", dependencies: ["HearthBytes", "HearthWire"],
         swiftSettings: coreSettings),
     .target(
         name: "HearthCluster", dependencies: ["HearthBytes", "HearthWire"], swiftSettings: parserSettings),

@@ -23,8 +23,8 @@ WALLS = {
     "HearthBytes": set(),
     "HearthWire": {"HearthBytes"},
     "HearthSession": {"HearthBytes", "HearthWire"},
-    "HearthHub": {"HearthBytes", "HearthWire", "HearthSession"},
-    "HearthCluster": {"HearthBytes", "HearthWire", "HearthSession"},
+    "HearthHub": {"HearthBytes", "HearthWire"},
+    "HearthCluster": {"HearthBytes", "HearthWire"},
     "HearthPlatform": {
         "HearthBytes",
         "CLibuv",
