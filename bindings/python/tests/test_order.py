@@ -173,6 +173,27 @@ async def test_a_channel_is_given_its_messages_in_order(new_server):
     assert seen == ["0", "1", "2", "3", "4"]
 
 
+async def test_events_of_a_room_beyond_the_limit_are_dropped_and_logged(new_server, monkeypatch, caplog):
+    monkeypatch.setattr(hearth._dispatch, "_WAITING_MAX", 2)
+    server, seen, go_on = new_server(), [], asyncio.Event()
+    server.on_connect(lambda connection: connection.query["user"])
+    server.route("/", join=hearth.Template("hall"))
+
+    @server.on_user_joined
+    async def joined(room, user):
+        await go_on.wait()
+        seen.append(user)
+
+    async with server, contextlib.AsyncExitStack() as stack:
+        for number in range(5):
+            await stack.enter_async_context(peer(server, f"/?user={number}"))
+            await until(lambda count=number + 1: len(server.room("hall")) == count)
+        await until(lambda: "more are dropped" in caplog.text)
+        go_on.set()
+        await until(lambda: len(seen) == 3)
+    assert seen == ["0", "1", "2"]
+
+
 @pytest.mark.parametrize("is_concurrent", [True, False])
 async def test_a_peer_that_sends_more_events_than_may_wait_is_closed(new_server, is_concurrent):
     server, go_on = events_route(new_server(), max_inbox_messages=3), asyncio.Event()
