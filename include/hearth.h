@@ -34,6 +34,10 @@
  *             pointer and a length in bytes, and may hold any byte.
  *   Errors    0 is HEARTH_OK, errors are negative: hearth_strerror has a sentence for
  *             each. A function that returns a count returns it as a number >= 0.
+ *   Structs   They grow at their end only. The caller says how long its own are, in `size` or
+ *             in a parameter: the library reads what a shorter one lacks as 0, writes nothing
+ *             behind a struct, and says in `size` how many bytes of it were written.
+ *   Codes     A close code of 0 is the usual one of the call, which its comment names.
  *   Handles   A NULL or freed engine, server or config, or the id of a connection that
  *             has ended, is answered by an error and does nothing else.
  *   Callbacks A callback may call every function but the ones that say otherwise.
@@ -53,10 +57,13 @@
  *
  * Fork, exit and unload
  *
- *   After fork() the child has none of the engine's threads: there every call answers
- *   HEARTH_ERR_FORKED and touches no socket of the parent, and hearth_*_free do
- *   nothing. A program that forks makes its engine in the child. Descriptors are
- *   close-on-exec. At exit() nothing is needed; connections are cut by the system.
+ *   A configuration, an engine, a server and a client may be made before fork() and used
+ *   in the child (and in the parent, each for itself) as long as nothing of the engine was
+ *   started. What was started stays the parent's: in the child, which has none of its
+ *   threads, every call with it or with one of its connections answers HEARTH_ERR_FORKED and
+ *   touches no socket of the parent, and hearth_*_free do nothing. Configurations are the
+ *   child's in any case. Descriptors are close-on-exec. At exit() nothing is needed;
+ *   connections are cut by the system.
  *   The library must not be unloaded (dlclose) while an engine exists. It installs no
  *   signal handler, raises no SIGPIPE, prints nothing and never ends the process.
  */
@@ -70,10 +77,13 @@
 extern "C" {
 #endif
 
+/* What stands before every function. A program may define it before it includes this header. */
+#ifndef HEARTH_API
 #if defined(__GNUC__)
 #define HEARTH_API __attribute__((visibility("default")))
 #else
 #define HEARTH_API
+#endif
 #endif
 
 #define HEARTH_VERSION_MAJOR 0
@@ -101,7 +111,7 @@ typedef enum hearth_error {
     HEARTH_ERR_INVALID_VALUE = -4,     /* the key does not take that value */
     HEARTH_ERR_GONE = -5,              /* the connection or request has ended */
     HEARTH_ERR_STATE = -6,             /* not possible in this state: started twice, already answered … */
-    HEARTH_ERR_FORKED = -7,            /* called in a child of the process that made the engine */
+    HEARTH_ERR_FORKED = -7,            /* called in a child of the process that started the engine */
     HEARTH_ERR_THREAD = -8,            /* this function must be called on another thread */
     HEARTH_ERR_TOO_LARGE = -9,         /* longer than a limit allows */
     HEARTH_ERR_LIMIT = -10,            /* a named limit is reached: connections, rooms … */
@@ -246,13 +256,14 @@ typedef enum hearth_drop_reason {
 } hearth_drop_reason;
 
 /* Bits of hearth_event.flags. */
-#define HEARTH_EVENT_CLEAN 1u          /* CLOSE: both sides sent a close frame */
-#define HEARTH_EVENT_BY_PEER 2u        /* CLOSE: the peer began it */
-#define HEARTH_EVENT_CHANNEL 4u        /* OPEN, CLOSE: the connection is one of a channel */
-#define HEARTH_EVENT_ELSEWHERE 8u      /* USER_JOINED, USER_LEFT, PRESENCE_UPDATED: it happened on another process */
+typedef enum hearth_event_flag {
+    HEARTH_EVENT_CLEAN = 1,            /* CLOSE: both sides sent a close frame */
+    HEARTH_EVENT_BY_PEER = 2,          /* CLOSE: the peer began it */
+    HEARTH_EVENT_CHANNEL = 4           /* OPEN, CLOSE: the connection is one of a channel */
+} hearth_event_flag;
 
-/* One event. The struct only ever grows at its end: `size` says how far this library
- * filled it in. Strings are NUL-terminated and also carry their length; a field that an
+/* One event. The struct only ever grows at its end: `size` says how many bytes of it this
+ * library filled in. Strings are NUL-terminated and also carry their length; a field that an
  * event does not use is NULL, 0 or "". `headers` and `captures` are lists
  * name NUL value NUL name NUL value NUL …, header names in lower case, values of captures
  * percent-decoded. Payload data is not NUL-terminated. */
@@ -261,7 +272,7 @@ typedef struct hearth_event {
     uint32_t type;                     /* hearth_event_type; ignore the ones you do not know */
     hearth_server *server;
     hearth_connection connection;
-    void *connection_context;          /* set by hearth_connection_set_context, or NULL */
+    void *connection_context;          /* set by hearth_connection_set_context before the event; else NULL */
     uint64_t time_ms;                  /* wall clock, milliseconds since 1970 */
     uint32_t opcode;                   /* hearth_opcode of a message */
     uint32_t flags;
@@ -325,13 +336,10 @@ typedef struct hearth_log_entry {
 
 typedef void (*hearth_log_fn)(void *context, const hearth_log_entry *entry);
 
-/* Bits of hearth_except.flags. */
-#define HEARTH_EXCEPT_ELSEWHERE 1u     /* with redis_url: other processes do not get it either */
-
 /* Who does not get a broadcast. Set size to sizeof(hearth_except). */
 typedef struct hearth_except {
     uint32_t size;
-    uint32_t flags;
+    uint32_t reserved;                 /* 0 */
     hearth_connection connection;      /* 0: no connection is left out */
     const char *user;                  /* NULL: no user is left out */
 } hearth_except;
@@ -351,13 +359,15 @@ typedef struct hearth_connection_info {
 } hearth_connection_info;
 
 /* A user in a room, as hearth_room_presence gives it. The ids of the user's connections in the
- * room follow it, then the name with a NUL, then the data. */
+ * room follow at head_size, then the name with a NUL, then the data. */
 typedef struct hearth_presence {
     uint32_t size;                     /* of all of it, a multiple of 8: the next one is there */
     uint32_t connection_count;         /* 0: all are lost, and presence_grace runs */
     uint32_t user_length;
     uint32_t data_length;
     uint64_t joined_at_ms;             /* wall clock, in whole seconds */
+    uint32_t head_size;                /* from the beginning of this struct to the ids */
+    uint32_t reserved;                 /* 0 */
 } hearth_presence;
 
 /* How a server drains. Set size to sizeof(hearth_drain). */
@@ -467,9 +477,10 @@ HEARTH_API const char *hearth_config_describe(void);
 HEARTH_API hearth_engine *hearth_engine_new(hearth_config *config);
 
 /* Cuts what is still open, ends the threads and frees all. To close politely call
- * hearth_server_stop and wait for HEARTH_EVENT_SERVER_STOPPED first. No callback comes
+ * hearth_server_stop and hearth_server_wait first. No callback comes
  * after it returns. An attached engine must be stopped with hearth_engine_stop and freed
- * on its loop's thread.
+ * on its loop's thread; its last handles are closed in the turn of the loop that follows, so
+ * let the loop turn once more (uv_run) before uv_loop_close, which answers UV_EBUSY until then.
  * Thread: any but a callback of this engine (HEARTH_ERR_THREAD). NULL is ignored. Since: 0.1 */
 HEARTH_API int hearth_engine_free(hearth_engine *engine);
 
@@ -518,13 +529,16 @@ HEARTH_API int hearth_engine_timeout(hearth_engine *engine);
 
 /* Takes the events that wait, at most capacity of them, waiting up to timeout_ms for the
  * first (0: not at all, -1: for ever). In a driven engine it runs one turn of the loop and
- * flushes what was sent since the last.
+ * flushes what was sent since the last. event_size is sizeof(hearth_event) of the caller, a
+ * multiple of 8: it is the distance from one event to the next, and no byte behind it is written.
+ * Fields of the caller's struct that this library does not have are 0.
  * Memory: what the events point to is borrowed until the next hearth_engine_poll or
  * _poll_packed. While more events wait than `max_event_queue` or `max_event_queue_bytes`,
  * the engine does not read from its sockets.
  * Thread: the driving one; started engine: any one at a time.
  * Returns: how many events were stored, or an error. Since: 0.1 */
-HEARTH_API int64_t hearth_engine_poll(hearth_engine *engine, hearth_event *events, size_t capacity, int timeout_ms);
+HEARTH_API int64_t hearth_engine_poll(hearth_engine *engine, hearth_event *events, size_t event_size,
+                                      size_t capacity, int timeout_ms);
 
 /* The head of an event in a block of hearth_engine_poll_packed: 64 bytes, little-endian. */
 typedef struct hearth_packed_event {
@@ -555,6 +569,7 @@ typedef struct hearth_packed_event {
  * In events of a client the server is 0x80000000 + hearth_client_number. CLIENT_SENT and CLIENT_DROPPED have
  * message in the place of connection; CLIENT_STATE and CLIENT_PREPARE have attempt << 32 | delay_ms there (at
  * most 0xFFFFFFFF), state | status << 16 in the place of opcode, error in that of route; CLIENT_STATE has info.
+ * If bit 0x8000 of flags is set, the last 8 bytes of the record are connection_context.
  * *data is borrowed until the next poll. Returns: how many events. Since: 0.1 */
 HEARTH_API int64_t hearth_engine_poll_packed(hearth_engine *engine, const uint8_t **data, size_t *length,
                                              int timeout_ms);
@@ -588,9 +603,9 @@ HEARTH_API int hearth_server_free(hearth_server *server);
 HEARTH_API int hearth_server_number(hearth_server *server);
 
 /* Adds a route, tried in order of adding. The pattern is a path in which {name} stands for
- * one segment and {name*}, at the end, for the rest. Options, comma-separated:
+ * one segment and {name*}, at the end, for the rest. Options, each once, with commas between:
  *   join=auto | join=TEMPLATE   join a room at open: auto is the capture {room}, or the path if
- *                               there is none; a template is text with captures, "chat:{id}"
+ *                               there is none; a template is text without blanks, with captures: "chat:{id}"
  *   relay=all | relay=others    a message of a member goes to its joined rooms, with or without
  *                               the sender, in the library; no MESSAGE event
  *   event=on                    MESSAGE events in spite of relay
@@ -611,8 +626,9 @@ HEARTH_API int hearth_server_number(hearth_server *server);
  *   reject=status | close | auto   how peers without the right token are told; see the key reject
  *   http=GET|POST|…             not WebSocket: requests of these methods are HTTP_REQUEST events
  * A server without WebSocket routes accepts every path.
- * Thread: before hearth_server_start. Returns: the number of the route, or an error
- * (hearth_engine_error says where in the pattern or which option). Since: 0.1 */
+ * Thread: before hearth_server_start. Returns: the number of the route; HEARTH_ERR_UNKNOWN_KEY for an option
+ * that does not exist, HEARTH_ERR_INVALID_VALUE for a pattern, an option or a value that is not well formed, or
+ * an option that stands twice (hearth_engine_error says what, and at which character). Since: 0.1 */
 HEARTH_API int hearth_server_route(hearth_server *server, const char *pattern, const char *options);
 
 /* Sets the callback that gets the server's events. Without one they wait for
@@ -655,6 +671,16 @@ HEARTH_API int hearth_server_reload_tls(hearth_server *server);
  * A second call is HEARTH_ERR_STATE. Since: 0.1 */
 HEARTH_API int hearth_server_stop(hearth_server *server, const char *reason);
 
+/* Waits until the server has stopped, after hearth_server_stop or hearth_server_drain, which another thread
+ * may call meanwhile: until the callback of SERVER_STOPPED has returned, or the event waits for
+ * hearth_engine_poll. timeout_ms: -1 for ever, 0 not at all. The stop needs the threads that run the engine: of
+ * an engine that is driven, attached or in hearth_engine_run this is the host's, which goes on with its turns
+ * until SERVER_STOPPED while another one waits here.
+ * Thread: any but a loop's (HEARTH_ERR_THREAD), in callbacks neither.
+ * Returns: 1 if it has stopped or is freed, 0 if the time was over before, HEARTH_ERR_STATE if the server was
+ * not started. Since: 0.1 */
+HEARTH_API int hearth_server_wait(hearth_server *server, int timeout_ms);
+
 /* Takes over a connected stream socket (TCP or Unix) that somebody else in this process accepted, with
  * the length bytes that were already read from it: from the first byte of the request's head on, and
  * what came behind it. From then on it is like one that came to an address of this server, on one of
@@ -694,8 +720,7 @@ HEARTH_API int64_t hearth_server_health(hearth_server *server, char *buffer, siz
  * was queued, or an error. With TEXT, data must be UTF-8 (HEARTH_ERR_INVALID).
  * With redis_url the servers of the other processes do the same, as for all messages to rooms and users; a
  * connection that is left out is one of this process, a user is left out in all. What is returned is about this
- * process. HEARTH_ERR_TOO_LARGE: more than max_broker_message, and nobody got it. With HEARTH_EXCEPT_ELSEWHERE
- * the other processes are told nothing. Since: 0.1 */
+ * process. HEARTH_ERR_TOO_LARGE: more than max_broker_message, and nobody got it. Since: 0.1 */
 HEARTH_API int64_t hearth_server_broadcast(hearth_server *server, uint32_t opcode, const void *data, size_t length,
                                            const hearth_except *except);
 
@@ -757,7 +782,9 @@ HEARTH_API int hearth_client_open(hearth_client *client);
 HEARTH_API int hearth_client_close(hearth_client *client, int code, const char *reason);
 
 /* Bits of flags of hearth_client_send. */
-#define HEARTH_SEND_NO_QUEUE 1u        /* now or never: it does not wait for a connection */
+typedef enum hearth_send_flag {
+    HEARTH_SEND_NO_QUEUE = 1           /* now or never: it does not wait for a connection */
+} hearth_send_flag;
 
 /* Sends one message. While the client is not open it waits, as the keys queue_… allow, and goes out in
  * order when the client is open. Messages of one loop turn leave in one write. With TEXT, data must be UTF-8.
@@ -816,9 +843,12 @@ HEARTH_API int64_t hearth_client_queue_clear(hearth_client *client);
  * when the peer left. Since: 0.1 */
 HEARTH_API int hearth_connection_accept(hearth_connection connection, const char *user, const char *subprotocol);
 
-/* Refuses: 400 to 599 is an HTTP status, sent instead of the upgrade; 1000 to 4999 accepts and
- * closes with that close code, which browsers can read. reason is the body or the close
- * reason (at most 123 bytes), NULL for none. Since: 0.1 */
+/* Answers a CONNECT event with a refusal: code 400 to 599 is an HTTP status, sent instead of the upgrade, and
+ * a close code as of hearth_connection_close accepts and closes at once, which browsers can read; 0: status
+ * 403. reason is the body or the close reason, NULL for none; a close reason is shortened to 123 bytes, at a
+ * character.
+ * Returns: HEARTH_ERR_INVALID for another code or a reason that is not UTF-8: the peer is then refused with
+ * status 500 at once. HEARTH_ERR_STATE, HEARTH_ERR_GONE as for hearth_connection_accept. Since: 0.1 */
 HEARTH_API int hearth_connection_reject(hearth_connection connection, int code, const char *reason);
 
 /* Sends one message. Messages of one loop turn leave in one write.
@@ -835,9 +865,9 @@ HEARTH_API int64_t hearth_connection_send(hearth_connection connection, uint32_t
 HEARTH_API int64_t hearth_connection_send_event(hearth_connection connection, const char *name, const void *data,
                                                 size_t length);
 
-/* Begins the closing handshake; what was sent before goes out first. code: 1000, 1001, 1003,
- * 1007 to 1014 or 3000 to 4999. reason: at most 123 bytes, NULL for none. The CLOSE event follows when the
- * peer has answered or close_timeout is over. Since: 0.1 */
+/* Begins the closing handshake; what was sent before goes out first. code: 1000 (0 means that), 1001,
+ * 1003, 1007 to 1014 or 3000 to 4999. reason: at most 123 bytes, NULL for none. The CLOSE event follows when
+ * the peer has answered or close_timeout is over. Since: 0.1 */
 HEARTH_API int hearth_connection_close(hearth_connection connection, int code, const char *reason);
 
 /* Joins or leaves a room. Twice is the same as once: it answers HEARTH_OK and no second event

@@ -43,7 +43,6 @@ class EnumValue(NamedTuple):
 
 class Header(NamedTuple):
     version: str
-    flags: List[Tuple[str, int]]
     enums: Dict[str, List[EnumValue]]
     structs: Dict[str, List[Tuple[str, str]]]
     callbacks: Dict[str, Tuple[str, List[str]]]
@@ -110,8 +109,7 @@ def read_header(text: str) -> Header:
         head, parameters = declaration.split("(", 1)
         result, name = split_declaration(head)
         functions[name] = (result, parameter_types(parameters.rstrip().rstrip(")")))
-    flags = [(name, int(value)) for name, value in re.findall(r"#define (HEARTH_\w+) (\d+)u\b", text)]
-    return Header(version.group(1), flags, read_enums(text), structs, callbacks, functions)
+    return Header(version.group(1), read_enums(text), structs, callbacks, functions)
 
 
 # ---------------------------------------------------------------- types in Python
@@ -174,8 +172,6 @@ def render_abi(header: Header) -> str:
     for name, values in header.enums.items():
         out += ["", f"# {name}"]
         out += [f"{value.name[len('HEARTH_'):]}: Final = {value.value}" for value in values]
-    out += ["", "# Bits of hearth_event.flags"]
-    out += [f"{name[len('HEARTH_'):]}: Final = {value}" for name, value in header.flags]
     for name, fields in header.structs.items():
         out += ["", "", f"class {name}(Structure):", "    _fields_ = ["]
         out += [f'        ("{field}", {python_type(kind, header)}),' for field, kind in fields]

@@ -32,6 +32,7 @@ extern int memfd_create(const char *name, unsigned flags);
 #endif
 
 static inline int hearth_shim_errno(void) { return errno; }
+static inline void hearth_shim_set_errno(int error) { errno = error; }
 
 static inline void hearth_shim_prefetch(const void *address) { __builtin_prefetch(address); }
 
@@ -54,6 +55,10 @@ static inline int hearth_shim_do_not_block(int descriptor) {
 }
 
 static inline int hearth_shim_is_file(const struct stat *status) { return S_ISREG(status->st_mode); }
+static inline int hearth_shim_is_socket(const char *path) {
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+}
 static inline int hearth_shim_is_folder(const struct stat *status) { return S_ISDIR(status->st_mode); }
 
 /* glibc declares their addresses as transparent unions, which Swift does not import. */

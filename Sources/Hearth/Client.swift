@@ -121,7 +121,7 @@ public final class Client: Sendable {
         let answer = message.withPayload { opcode, payload in
             hearth_client_send(
                 handle.pointer, opcode.rawValue, payload.baseAddress, payload.count,
-                keeps ? 0 : UInt32(HEARTH_SEND_NO_QUEUE))
+                keeps ? 0 : HEARTH_SEND_NO_QUEUE.rawValue)
         }
         return UInt64(try HearthError.count(answer))
     }

@@ -133,8 +133,8 @@ extension ClientEnd {
         let hasCode = event.pointee.code != 0
         code = hasCode ? Int(event.pointee.code) : nil
         reason = hasCode ? text : ""
-        isClean = event.pointee.flags & UInt32(HEARTH_EVENT_CLEAN) != 0
-        isByPeer = event.pointee.flags & UInt32(HEARTH_EVENT_BY_PEER) != 0
+        isClean = event.pointee.flags & HEARTH_EVENT_CLEAN.rawValue != 0
+        isByPeer = event.pointee.flags & HEARTH_EVENT_BY_PEER.rawValue != 0
         status = event.pointee.status == 0 ? nil : Int(event.pointee.status)
         let number = event.pointee.error
         error =

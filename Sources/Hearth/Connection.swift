@@ -69,10 +69,16 @@ public struct Connection: Hashable, Sendable {
     }
 
     /// Answers `Event.connect`: 400 to 599 is an HTTP status instead of the upgrade; 1000 to 4999 accepts
-    /// and closes with that code, which a browser's script can read.
+    /// and closes with that code, which a browser's script can read. A longer reason than the 123 bytes of a
+    /// close frame is shortened. If the refusal cannot be given, this throws and the peer gets 500.
     public func reject(code: Int = 403, reason: String? = nil) throws(HearthError) {
         let code = Int32(clamping: code)
-        try HearthError.check(try withText(reason) { hearth_connection_reject(id, code, $0) })
+        do throws(HearthError) {
+            try HearthError.check(try withText(reason) { hearth_connection_reject(id, code, $0) })
+        } catch {
+            hearth_connection_reject(id, 500, nil)
+            throw error
+        }
     }
 
     // MARK: Rooms and user

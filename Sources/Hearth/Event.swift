@@ -130,7 +130,7 @@ extension Closing {
         self.init(
             code: Int(event.pointee.code),
             reason: String(decoding: copyBytes(event.pointee.data, event.pointee.data_length), as: UTF8.self),
-            isClean: event.pointee.flags & UInt32(HEARTH_EVENT_CLEAN) != 0,
-            isByPeer: event.pointee.flags & UInt32(HEARTH_EVENT_BY_PEER) != 0, user: user)
+            isClean: event.pointee.flags & HEARTH_EVENT_CLEAN.rawValue != 0,
+            isByPeer: event.pointee.flags & HEARTH_EVENT_BY_PEER.rawValue != 0, user: user)
     }
 }

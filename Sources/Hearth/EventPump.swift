@@ -43,6 +43,7 @@ final class EventPump: @unchecked Sendable {
 
     /// Events of one call of the library.
     private static let batchMax = 256
+    private static let eventSize = MemoryLayout<hearth_event>.stride
     /// While the server stops, events are fetched whether or not somebody takes them, for the last one must
     /// come. Messages beyond this many are dropped then.
     private static let readAheadMax = 4096
@@ -179,7 +180,7 @@ final class EventPump: @unchecked Sendable {
             case .none: wake.wait(or: -1)
             case .batch:
                 if !mayHaveMore && !wake.wait(or: hearth_engine_fd(engine)) { continue }
-                let count = Int(hearth_engine_poll(engine, batch, Self.batchMax, 0))
+                let count = Int(hearth_engine_poll(engine, batch, Self.eventSize, Self.batchMax, 0))
                 if count < 0 { return finish() }
                 mayHaveMore = count == Self.batchMax
                 if count > 0 { deliver(UnsafeBufferPointer(start: batch, count: count)) }

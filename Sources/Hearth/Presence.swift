@@ -24,7 +24,7 @@ public struct Presence: Sendable {
         var rest = records
         while rest.count >= MemoryLayout<hearth_presence>.size {
             let head = rest.load(as: hearth_presence.self)
-            var start = MemoryLayout<hearth_presence>.size
+            var start = Int(head.head_size)
             var connections: [Connection] = []
             for _ in 0..<head.connection_count {
                 connections.append(Connection(id: rest.load(fromByteOffset: start, as: UInt64.self)))

@@ -50,8 +50,8 @@ public func hearth_server_connect_channel(
     Int32(
         withServer(server) { object in
             guard let channel = text(channel), let peer, let connection,
-                Int(peer.pointee.size) >= MemoryLayout<hearth_channel_peer>.size, peer.pointee.reserved == 0,
-                let translated = translate(peer.pointee)
+                let peer = read(peer, least: 24, into: hearth_channel_peer()), peer.reserved == 0,
+                let translated = translate(peer)
             else { return Int64(Status.invalid.rawValue) }
             let result = object.connect(channel: channel, translated)
             if result < 0 { return result }

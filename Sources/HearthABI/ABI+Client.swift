@@ -58,7 +58,7 @@ public func hearth_client_close(
     Int32(
         withClient(client) { object in
             if reason != nil, text(reason) == nil { return Int64(Status.invalid.rawValue) }
-            return Int64(object.close(code: code, reason: text(reason) ?? []).rawValue)
+            return Int64(object.close(code: code == 0 ? 1000 : code, reason: text(reason) ?? []).rawValue)
         })
 }
 
@@ -67,10 +67,10 @@ public func hearth_client_send(
     _ client: OpaquePointer!, _ opcode: UInt32, _ data: UnsafeRawPointer!, _ length: Int, _ flags: UInt32
 ) -> Int64 {
     withClient(client) { object in
-        guard let payload = payload(data, length), flags & ~UInt32(HEARTH_SEND_NO_QUEUE) == 0 else {
+        guard let payload = payload(data, length), flags & ~HEARTH_SEND_NO_QUEUE.rawValue == 0 else {
             return Int64(Status.invalid.rawValue)
         }
-        return object.send(opcode, payload, keeps: flags & UInt32(HEARTH_SEND_NO_QUEUE) == 0)
+        return object.send(opcode, payload, keeps: flags & HEARTH_SEND_NO_QUEUE.rawValue == 0)
     }
 }
 
@@ -111,22 +111,22 @@ public func hearth_client_get_info(
 ) -> Int32 {
     Int32(
         withClient(client) { object in
-            guard let info, Int(info.pointee.size) >= MemoryLayout<hearth_client_info>.size else {
-                return Int64(Status.invalid.rawValue)
-            }
+            guard let info else { return Int64(Status.invalid.rawValue) }
             let known = object.information
-            info.pointee.state = known.state
-            info.pointee.attempts = known.attempts
-            info.pointee.opens = known.opens
-            info.pointee.latency_us = known.latencyMicroseconds
-            info.pointee.opened_at_ms = known.openedAtWall
-            info.pointee.last_received_at_ms = known.lastReceivedWall
-            info.pointee.messages_received = known.messagesReceived
-            info.pointee.messages_sent = known.messagesSent
-            info.pointee.messages_dropped = known.messagesDropped
-            info.pointee.queue_messages = known.queueMessages
-            info.pointee.queue_bytes = known.queueBytes
-            info.pointee.outbox_bytes = known.waitingBytes
+            var filled = hearth_client_info()
+            filled.state = known.state
+            filled.attempts = known.attempts
+            filled.opens = known.opens
+            filled.latency_us = known.latencyMicroseconds
+            filled.opened_at_ms = known.openedAtWall
+            filled.last_received_at_ms = known.lastReceivedWall
+            filled.messages_received = known.messagesReceived
+            filled.messages_sent = known.messagesSent
+            filled.messages_dropped = known.messagesDropped
+            filled.queue_messages = known.queueMessages
+            filled.queue_bytes = known.queueBytes
+            filled.outbox_bytes = known.waitingBytes
+            if !write(filled, least: 8, to: info) { return Int64(Status.invalid.rawValue) }
             return 0
         })
 }

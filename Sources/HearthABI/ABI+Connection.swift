@@ -18,8 +18,11 @@ public func hearth_connection_accept(
 public func hearth_connection_reject(
     _ connection: hearth_connection, _ code: Int32, _ reason: UnsafePointer<CChar>!
 ) -> Int32 {
-    if reason != nil, text(reason) == nil { return Status.invalid.rawValue }
-    return Connections.reject(ConnectionID(raw: connection), code: code, reason: text(reason) ?? []).rawValue
+    let code = code == 0 ? 403 : code
+    return Connections.reject(
+        ConnectionID(raw: connection), code: code, reason: reason == nil ? [] : text(reason)
+    )
+    .rawValue
 }
 
 @c @implementation
@@ -36,6 +39,7 @@ public func hearth_connection_close(
     _ connection: hearth_connection, _ code: Int32, _ reason: UnsafePointer<CChar>!
 ) -> Int32 {
     if reason != nil, text(reason) == nil { return Status.invalid.rawValue }
+    let code = code == 0 ? 1000 : code
     return Connections.close(ConnectionID(raw: connection), code: code, reason: text(reason) ?? []).rawValue
 }
 
@@ -179,21 +183,21 @@ public func hearth_connection_tls(
 public func hearth_connection_get_info(
     _ connection: hearth_connection, _ info: UnsafeMutablePointer<hearth_connection_info>!
 ) -> Int32 {
-    guard let info, Int(info.pointee.size) >= MemoryLayout<hearth_connection_info>.size else {
-        return Status.invalid.rawValue
-    }
+    guard let info else { return Status.invalid.rawValue }
     guard let known = Connections.information(ConnectionID(raw: connection)) else {
         return Status.gone.rawValue
     }
-    info.pointee.route = known.route
-    info.pointee.opened_at_ms = known.openedAtWall
-    info.pointee.last_received_at_ms = known.lastReceivedWall
-    info.pointee.latency_us = known.latencyMicroseconds
-    info.pointee.messages_received = known.messagesReceived
-    info.pointee.messages_sent = known.messagesSent
-    info.pointee.outbox_bytes = known.waitingBytes
-    info.pointee.rooms = known.rooms
-    info.pointee.is_open = known.isOpen ? 1 : 0
+    var filled = hearth_connection_info()
+    filled.route = known.route
+    filled.opened_at_ms = known.openedAtWall
+    filled.last_received_at_ms = known.lastReceivedWall
+    filled.latency_us = known.latencyMicroseconds
+    filled.messages_received = known.messagesReceived
+    filled.messages_sent = known.messagesSent
+    filled.outbox_bytes = known.waitingBytes
+    filled.rooms = known.rooms
+    filled.is_open = known.isOpen ? 1 : 0
+    if !write(filled, least: 8, to: info) { return Status.invalid.rawValue }
     return 0
 }
 

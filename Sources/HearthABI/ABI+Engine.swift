@@ -7,7 +7,7 @@ internal import HearthPlatform
 
 @c @implementation
 public func hearth_engine_new(_ config: OpaquePointer!) -> OpaquePointer! {
-    Fork.register { HandleTable.startAnew() }
+    Fork.register(HandleTable.forkHooks)
     var handle: OpaquePointer?
     _ = withConfiguration(config) { configuration in
         do throws(Engine.SystemRefusal) {
@@ -94,11 +94,13 @@ public func hearth_engine_flush(_ engine: OpaquePointer!) -> Int32 {
 
 @c @implementation
 public func hearth_engine_poll(
-    _ engine: OpaquePointer!, _ events: UnsafeMutablePointer<hearth_event>!, _ capacity: Int,
-    _ timeout_ms: Int32
+    _ engine: OpaquePointer!, _ events: UnsafeMutablePointer<hearth_event>!, _ event_size: Int,
+    _ capacity: Int, _ timeout_ms: Int32
 ) -> Int64 {
     withEngine(engine) { handle in
-        guard let events, capacity > 0 else { return Int64(Status.invalid.rawValue) }
+        guard let events = EventArray(events, stride: event_size), capacity > 0 else {
+            return Int64(Status.invalid.rawValue)
+        }
         guard handle.beginPolling() else { return Int64(Status.state.rawValue) }
         defer { handle.endPolling() }
         let queue = handle.engine.queue

@@ -54,7 +54,7 @@ extension Status {
         case .gone: ("HEARTH_ERR_GONE", "the connection or request has ended")
         case .state: ("HEARTH_ERR_STATE", "this is not possible in the present state")
         case .forked:
-            ("HEARTH_ERR_FORKED", "the engine was made by the process that this one was forked from")
+            ("HEARTH_ERR_FORKED", "the engine was started by the process that this one was forked from")
         case .thread: ("HEARTH_ERR_THREAD", "this function must be called on another thread")
         case .tooLarge: ("HEARTH_ERR_TOO_LARGE", "what was passed is longer than a limit allows")
         case .limit: ("HEARTH_ERR_LIMIT", "a limit of the configuration is reached")
@@ -139,7 +139,7 @@ extension Status {
 
 @c @implementation
 public func hearth_config_new() -> OpaquePointer! {
-    Fork.register { HandleTable.startAnew() }
+    Fork.register(HandleTable.forkHooks)
     return HandleTable.shared.insert(ConfigurationHandle(), .configuration)
 }
 

@@ -103,6 +103,11 @@ public func hearth_server_stop(_ server: OpaquePointer!, _ reason: UnsafePointer
 }
 
 @c @implementation
+public func hearth_server_wait(_ server: OpaquePointer!, _ timeout_ms: Int32) -> Int32 {
+    Int32(withServer(server) { $0.waitUntilStopped(milliseconds: timeout_ms) })
+}
+
+@c @implementation
 public func hearth_server_adopt(
     _ server: OpaquePointer!, _ descriptor: Int32, _ data: UnsafeRawPointer!, _ length: Int
 ) -> Int32 {
@@ -118,15 +123,14 @@ public func hearth_server_adopt(
 /// Who is left out; nil: the struct is not well formed.
 func exception(_ except: UnsafePointer<hearth_except>?) -> Exception? {
     guard let except else { return Exception(connection: ConnectionID(raw: 0), user: nil) }
-    let flags = except.pointee.flags
-    guard Int(except.pointee.size) >= MemoryLayout<hearth_except>.size, flags & ~1 == 0 else { return nil }
-    var exception = Exception(connection: ConnectionID(raw: except.pointee.connection), user: nil)
-    exception.isHereOnly = flags & 1 != 0
-    if let name = except.pointee.user {
-        guard let user = text(name) else { return nil }
-        exception.user = ByteString(user)
+    guard let except = read(except, least: 16, into: hearth_except()), except.reserved == 0 else {
+        return nil
     }
-    return exception
+    guard let name = except.user else {
+        return Exception(connection: ConnectionID(raw: except.connection), user: nil)
+    }
+    guard let user = text(name) else { return nil }
+    return Exception(connection: ConnectionID(raw: except.connection), user: ByteString(user))
 }
 
 /// A C string of the host's, lent without a copy; nil if it is NULL.

@@ -41,8 +41,7 @@ public func hearth_server_drain(_ server: OpaquePointer!, _ options: UnsafePoint
                 let farewell = Farewell(opcode: 1, message: [], why: bytes("draining"))
                 return Int64(object.drain(farewell).rawValue)
             }
-            let given = options.pointee
-            guard Int(given.size) >= MemoryLayout<hearth_drain>.size,
+            guard let given = read(options, least: 8, into: hearth_drain()),
                 let message = payload(given.data, given.length)
             else { return Int64(Status.invalid.rawValue) }
             var why = bytes("draining")

@@ -183,11 +183,49 @@ struct Record {
 
     func length(_ offset: Int) -> Int { Int(load(offset, as: UInt32.self)) }
 
+    var flags: UInt16 { load(6, as: UInt16.self) }
+
+    var context: UnsafeMutableRawPointer? {
+        if flags & EventQueue.hasContext == 0 { return nil }
+        return UnsafeMutableRawPointer(bitPattern: UInt(load(length(0) - 8, as: UInt64.self)))
+    }
+
     var isChannelSend: Bool { UInt32(load(4, as: UInt16.self)) == EventType.channelSend.rawValue }
 }
 
+/// The host's array of events. Its structs may be shorter or longer than those of this library: `stride` is
+/// the size that the host was compiled with.
+struct EventArray {
+    let base: UnsafeMutableRawPointer
+    let stride: Int
+
+    /// The fields size and type, without which an event says nothing.
+    private static var bytesMin: Int { 8 }
+
+    /// Nil: there is no array, or its structs are too short or not aligned.
+    init?(_ base: UnsafeMutablePointer<hearth_event>?, stride: Int) {
+        guard let base, stride >= Self.bytesMin, stride % MemoryLayout<hearth_event>.alignment == 0 else {
+            return nil
+        }
+        self.base = UnsafeMutableRawPointer(base)
+        self.stride = stride
+    }
+
+    /// Stores as much of an event as the host's struct holds; fields that this library does not know are 0.
+    func store(_ event: hearth_event, at index: Int) {
+        let known = min(stride, MemoryLayout<hearth_event>.size)
+        let target = base + index * stride
+        var event = event
+        event.size = UInt32(known)
+        withUnsafeBytes(of: &event) { target.copyMemory(from: $0.baseAddress!, byteCount: known) }
+        if stride > known {
+            (target + known).initializeMemory(as: UInt8.self, repeating: 0, count: stride - known)
+        }
+    }
+}
+
 /// Fills the host's structs from records. The strings are copied, each with the NUL that the header promises.
-func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ handle: EngineHandle) {
+func fill(_ events: EventArray, _ records: [Record], _ handle: EngineHandle) {
     var needed = 0
     var connections = 0
     for record in records {
@@ -201,16 +239,16 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
     let servers = handle.servers
     for (index, record) in records.enumerated() {
         var event = hearth_event()
-        event.size = UInt32(MemoryLayout<hearth_event>.size)
         event.type = UInt32(record.load(4, as: UInt16.self))
-        event.flags = UInt32(record.load(6, as: UInt16.self))
+        event.flags = UInt32(record.flags & ~EventQueue.hasContext)
+        event.connection_context = record.context
         event.connection = record.load(8, as: UInt64.self)
         let number = record.length(16)
         event.server = number < servers.count ? servers[number] : nil
-        if number >= 1 << 31 { readClient(record, handle, &event) }
         event.code = record.load(20, as: Int32.self)
         event.opcode = record.load(24, as: UInt32.self)
         event.route = record.load(28, as: Int32.self)
+        if number >= 1 << 31 { readClient(record, handle, &event) }
         event.time_ms = record.load(56, as: UInt64.self)
         var reader = TextReader(handle: handle, place: record.base + EventQueue.recordHeaderBytes)
         event.data = UnsafePointer(reader.skip(record.length(32)))
@@ -233,11 +271,12 @@ func fill(_ events: UnsafeMutablePointer<hearth_event>, _ records: [Record], _ h
         if record.length(52) > 0 {
             (event.event_name, event.event_name_length) = reader.next(record.length(52))
         }
-        events[index] = event
+        events.store(event, at: index)
     }
 }
 
-/// What events of clients have in the places of what only those of servers have.
+/// Reads the fields that events of clients have in the places of those of servers. The caller has filled in
+/// connection, opcode and route.
 private func readClient(_ record: Record, _ handle: EngineHandle, _ event: inout hearth_event) {
     let number = record.length(16) & 0x7FFF_FFFF
     event.client = OpaquePointer(handle.engine.clientHandle(number: number))

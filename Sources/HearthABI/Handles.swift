@@ -22,10 +22,20 @@ final class HandleTable: @unchecked Sendable {
     private var entries: [Entry] = []
     private var free: [Int] = []
 
-    /// In a forked child: what was made before is the parent's. The table is kept to tell; its lock is new.
-    static func startAnew() {
+    /// Holds the table still while the process forks, so that the child does not get it half changed.
+    static var forkHooks: Fork.Hooks {
+        Fork.Hooks(
+            prepare: { HandleTable.shared.lock.lock() }, parent: { HandleTable.shared.lock.unlock() },
+            child: { HandleTable.startAnew() })
+    }
+
+    /// In a forked child: the handles are kept, those of what is the parent's to say so. The lock is new.
+    private static func startAnew() {
         let fresh = HandleTable()
         fresh.entries = shared.entries
+        fresh.free = shared.free
+        // Held since before the fork: a lock that is held cannot be destroyed.
+        shared.lock.unlock()
         shared = fresh
     }
 
@@ -58,15 +68,30 @@ final class HandleTable: @unchecked Sendable {
         lock.lock()
         defer { lock.unlock() }
         guard let index = index(of: handle, kind), let object = entries[index].object else { return .nothing }
-        return entries[index].epoch == Fork.epoch ? .object(object) : .parents
+        return belongsHere(index) ? .object(object) : .parents
+    }
+
+    /// Whether the object at an index is this process's. A configuration always is; what goes with an engine
+    /// is until something of the engine is started. Under the lock.
+    private func belongsHere(_ index: Int) -> Bool {
+        if entries[index].epoch == Fork.epoch { return true }
+        guard let object = entries[index].object else { return false }
+        let isOurs =
+            switch entries[index].kind {
+            case .configuration: true
+            case .engine: unsafeDowncast(object, to: EngineHandle.self).engine.belongsHere()
+            case .server: unsafeDowncast(object, to: Server.self).engine.belongsHere()
+            case .client: unsafeDowncast(object, to: Client.self).engine.belongsHere()
+            }
+        if isOurs { entries[index].epoch = Fork.epoch }
+        return isOurs
     }
 
     /// The handle is good no more. The object, if it was.
     func remove(_ handle: OpaquePointer?, _ kind: HandleKind) -> AnyObject? {
         lock.lock()
         defer { lock.unlock() }
-        guard let index = index(of: handle, kind), entries[index].epoch == Fork.epoch,
-            let object = entries[index].object
+        guard let index = index(of: handle, kind), let object = entries[index].object, belongsHere(index)
         else { return nil }
         entries[index].object = nil
         entries[index].generation += 1
@@ -80,7 +105,7 @@ final class HandleTable: @unchecked Sendable {
         lock.lock()
         defer { lock.unlock() }
         guard let index = index(of: handle, kind), let object = entries[index].object else { return .nothing }
-        if entries[index].epoch != Fork.epoch { return .parents }
+        if !belongsHere(index) { return .parents }
         entries[index].object = nil
         return .object(object)
     }

@@ -20,6 +20,8 @@ package enum SpareRings {
 
     /// In a forked child: the parent's rings are not in its memory.
     package static func startAnew() {
+        // A thread of the parent may hold the old one, and a lock that is held cannot be destroyed.
+        _ = Unmanaged.passRetained(lock)
         lock = Lock()
         // Not released: that would unmap what the child does not have.
         for ring in rings { _ = Unmanaged.passRetained(ring) }

@@ -39,8 +39,12 @@ package enum Process {
             && uv_handle_size(UV_ASYNC) == MemoryLayout<uv_async_t>.size
     }
 
-    /// Calls `child` in every child that this process forks from now on.
-    package static func onFork(_ child: @escaping @convention(c) () -> Void) {
-        _ = pthread_atfork(nil, nil, child)
+    /// From now on calls `prepare` before each fork of this process, then `parent` in it and `child` in the
+    /// new one.
+    package static func onFork(
+        prepare: @escaping @convention(c) () -> Void, parent: @escaping @convention(c) () -> Void,
+        child: @escaping @convention(c) () -> Void
+    ) {
+        _ = pthread_atfork(prepare, parent, child)
     }
 }

@@ -25,7 +25,7 @@ __attribute__((noinline)) void phase_begins(void) {
 static void poll_all(int timeout) {
     static hearth_event events[1024];
     for (int64_t found = 1024; found == 1024;) {
-        found = hearth_engine_poll(engine, events, 1024, timeout);
+        found = hearth_engine_poll(engine, events, sizeof(hearth_event), 1024, timeout);
         CHECK(found >= 0);
         for (int64_t i = 0; i < found; i++) {
             if (events[i].type == HEARTH_EVENT_CONNECT)

@@ -45,12 +45,7 @@ def welcome(connection, room):
 
 
 def tell_room(kind):
-    """Each process of a cluster is told of each change, and tells its own members."""
-
-    def tell(room, user):
-        room.broadcast_json(stamped(kind, name=user, users=room.users), except_=user, local=True)
-
-    return tell
+    return lambda room, user: room.broadcast_json(stamped(kind, name=user, users=room.users), except_=user)
 
 
 server.on_user_joined(tell_room("joined"))

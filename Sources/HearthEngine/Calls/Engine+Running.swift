@@ -156,7 +156,10 @@ extension Engine {
             loop.port.owner.store(0, ordering: .relaxed)
             LoopPorts.giveBack(loop.port)
         }
-        for server in servers { closeListenings(server) }
+        for server in servers {
+            closeListenings(server)
+            server.stopped.open()
+        }
         forget()
         queue.clear()
     }

@@ -22,7 +22,7 @@ extension Server {
             if route.dialect == .json { try events.check() }
             if access.level(of: route) != .open, access.tokens == nil {
                 let status = ServerAccess.noKeysStatus ?? .invalidValue
-                return engine.fail(status, ascii("route option auth: ") + ServerAccess.noKeys).rawValue
+                return engine.fail(status, ascii("option auth: ") + ServerAccess.noKeys).rawValue
             }
             return Int32(add(route))
         } catch {
@@ -41,6 +41,7 @@ extension Server {
         else {
             return engine.fail(.state, ascii("the server was started before"))
         }
+        engine.noteStart()
         let addresses = configuration.list(.listen)
         if addresses.isEmpty {
             state.store(.idle, ordering: .releasing)
@@ -88,7 +89,7 @@ extension Server {
         }
         let turn = adoptedCount.add(1, ordering: .relaxed).oldValue
         let isPosted = loops[turn % loops.count].port.post(
-            .server(self, .adopt(descriptor: descriptor, address: address, Array(bytes))))
+            .adopt(server: self, descriptor: descriptor, address: address, Array(bytes)))
         return isPosted ? .ok : engine.fail(.state, ascii("the engine is ending"))
     }
 
@@ -128,7 +129,10 @@ extension Server {
                     descriptors: [opened.descriptor]))
             return .ok
         } catch {
-            let sentence = ascii("cannot listen on ") + text + ascii(": ") + error.text
+            var sentence = ascii("cannot listen on ") + text + ascii(": ") + error.text
+            if error.kind == .addressInUse, case .unix(let path) = address, !Socket.isSocket(path: path) {
+                sentence += ascii("; the file there is not a socket, and stays")
+            }
             switch error.kind {
             case .addressInUse: return engine.fail(.addressInUse, sentence)
             case .badAddress, .notFound: return engine.fail(.address, sentence)
@@ -160,10 +164,26 @@ extension Server {
         if engine.currentLoops.isEmpty {
             engine.closeListenings(self)
             state.store(.stopped, ordering: .relaxed)
+            stopped.open()
             return .ok
         }
         stopLoops(reason: reason, deadline: nil)
         return .ok
+    }
+
+    /// Waits until the server has stopped. Returns 1, or 0 if the time was over before, or an error. Thread:
+    /// any but that of a loop of the engine, which the stop needs.
+    package func waitUntilStopped(milliseconds: Int32) -> Int64 {
+        if engine.currentLoops.contains(where: { $0.port.isCurrent }) {
+            return Int64(
+                engine.fail(.thread, ascii("the thread of a loop cannot wait for a stop, which needs it"))
+                    .rawValue)
+        }
+        let state = state.load(ordering: .acquiring)
+        if state == .idle || state == .starting {
+            return Int64(engine.fail(.state, ascii("the server was not started")).rawValue)
+        }
+        return stopped.wait(milliseconds: milliseconds) ? 1 : 0
     }
 
     private func beginToStop(from: ServerState) -> Bool {
@@ -178,7 +198,7 @@ extension Server {
             if loop.port.isCurrent {
                 loop.stopServer(self, reason: reason, deadline: deadline)
             } else {
-                _ = loop.port.post(.server(self, .stop(reason: reason, deadline: deadline)))
+                _ = loop.port.post(.stopServer(server: self, reason: reason, deadline: deadline))
             }
         }
     }
@@ -186,6 +206,7 @@ extension Server {
     /// Cuts all connections. The number stays taken.
     package func cut() -> Status {
         let before = state.exchange(.stopped, ordering: .acquiringAndReleasing)
+        stopped.open()
         if before == .idle {
             engine.forget(self)
             return .ok
@@ -202,7 +223,7 @@ extension Server {
             if loop.port.isCurrent {
                 loop.cutServer(self)
             } else {
-                _ = loop.port.post(.server(self, .cut))
+                _ = loop.port.post(.cutServer(server: self))
             }
         }
         return .ok

@@ -29,29 +29,24 @@ package final class Channel: @unchecked Sendable {
         callbackOwner = owner
         var acknowledges = false
         var hasLiveness = false
-        for option in split(options, at: UInt8(ascii: ",")) {
-            let trimmed = trim(option)
-            if trimmed.isEmpty { continue }
-            let parts = split(trimmed, at: UInt8(ascii: "="))
-            let word = parts.count == 2 ? trim(parts[1]) : []
-            guard matches(word, "on") || matches(word, "off") else {
-                throw Route.Fault(
-                    .invalidValue,
-                    [ascii("channel option \""), trimmed, ascii("\" is not NAME=on or NAME=off")])
+        var reader = OptionReader(options)
+        do throws(Route.Fault) {
+            while let option = try reader.next() {
+                if option.isNamed("acknowledge") {
+                    acknowledges = try option.choice("on, off") == 0
+                } else if option.isNamed("liveness") {
+                    hasLiveness = try option.choice("on, off") == 0
+                } else {
+                    throw Route.Fault(
+                        .unknownKey,
+                        [
+                            ascii("no channel option \""), option.name,
+                            ascii("\": there are acknowledge and liveness"),
+                        ])
+                }
             }
-            let isOn = matches(word, "on")
-            if matches(trim(parts[0]), "acknowledge") {
-                acknowledges = isOn
-            } else if matches(trim(parts[0]), "liveness") {
-                hasLiveness = isOn
-            } else {
-                throw Route.Fault(
-                    .unknownKey,
-                    [
-                        ascii("no channel option \""), parts[0],
-                        ascii("\": there are acknowledge and liveness"),
-                    ])
-            }
+        } catch {
+            throw reader.placed(error, in: "channel")
         }
         self.acknowledges = acknowledges
         self.hasLiveness = hasLiveness
@@ -160,7 +155,7 @@ extension Server {
         let turn = adoptedCount.add(1, ordering: .relaxed).oldValue
         let reply = Reply()
         let isPosted = loops[turn % loops.count].port.post(
-            .server(self, .connectChannel(channel, peer, reply)))
+            .connectChannel(server: self, channel, peer, reply))
         guard isPosted else { return fail(.state, ascii("the engine is ending")) }
         return reply.wait(milliseconds: openTimeout)
             ?? fail(.state, ascii("no loop of the engine made the connection within open_timeout"))

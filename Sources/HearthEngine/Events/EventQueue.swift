@@ -8,9 +8,11 @@ internal import Synchronization
 package final class EventQueue: @unchecked Sendable {
     /// Bytes before the strings of a record; the layout is that of hearth_engine_poll_packed.
     package static var recordHeaderBytes: Int { 64 }
+    /// A bit of a record's flags: its last 8 bytes are the connection's context.
+    package static var hasContext: UInt16 { 0x8000 }
 
     private let lock = Lock()
-    private let signal: ReadinessSignal
+    private var signal: ReadinessSignal
     private let countMax: Int
     private let bytesMax: Int
     private var filling: [UInt8] = []
@@ -35,6 +37,9 @@ package final class EventQueue: @unchecked Sendable {
     }
 
     package var descriptor: Int32 { signal.descriptor }
+
+    /// In a forked child: the parent goes on with the descriptor that both have.
+    func renewSignal() throws(SystemError) { signal = try ReadinessSignal() }
 
     /// Whether the loops should stop reading from their sockets.
     @inline(__always)
@@ -155,11 +160,12 @@ package final class EventQueue: @unchecked Sendable {
         let strings =
             event.data.count + event.room.count + event.user.count + event.path.count + info
             + event.eventName.count
-        let size = (Self.recordHeaderBytes + strings + 7) & ~7
+        let contextBytes = event.context == nil ? 0 : 8
+        let size = (Self.recordHeaderBytes + strings + contextBytes + 7) & ~7
         let start = filling.count
         put(UInt32(size))
         put(UInt16(event.type.rawValue))
-        put(UInt16(truncatingIfNeeded: event.flags))
+        put(UInt16(truncatingIfNeeded: event.flags) | (event.context == nil ? 0 : Self.hasContext))
         let number = event.endpoint._withUnsafeGuaranteedRef { UInt32($0.number) }
         if isOfClient {
             putFields(ofClient: event)
@@ -196,7 +202,8 @@ package final class EventQueue: @unchecked Sendable {
         }
         if hasVersion { put(event.version) }
         put(event.eventName)
-        while filling.count < start + size { filling.append(0) }
+        while filling.count < start + size - contextBytes { filling.append(0) }
+        if let context = event.context { put(UInt64(UInt(bitPattern: context))) }
     }
 
     /// A client's events have other things to say in these places: see hearth_engine_poll_packed.

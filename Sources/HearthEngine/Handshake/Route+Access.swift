@@ -19,10 +19,6 @@ struct RouteAccess {
     /// nil: as the server says.
     var rejection: RejectionStyle?
 
-    var isSet: Bool {
-        level != .auto || !scopes.isEmpty || !claims.isEmpty || sources != nil || rejection != nil
-    }
-
     mutating func check() throws(Route.Fault) {
         if scopes.isEmpty, claims.isEmpty { return }
         if level == .open {
@@ -35,43 +31,32 @@ struct RouteAccess {
 
 extension Route {
     /// False: the option is none of these.
-    func applyAccess(_ name: [UInt8], _ value: [UInt8]) throws(Fault) -> Bool {
+    func applyAccess(_ option: Option) throws(Fault) -> Bool {
         switch true {
-        case matches(name, "auth"):
-            switch true {
-            case matches(value, "public"): access.level = .open
-            case matches(value, "optional"): access.level = .optional
-            case matches(value, "required"): access.level = .required
-            case matches(value, "user"): access.level = .user
-            default: throw badChoice(value, name, "public, optional, required, user")
-            }
-        case matches(name, "scopes"):
-            access.scopes = split(value, at: UInt8(ascii: "+")).filter { !$0.isEmpty }
-            if access.scopes.isEmpty {
-                throw Fault(.invalidValue, [ascii("route option scopes: write scopes with + between")])
-            }
-        case name.starts(with: ascii("claim:")):
-            let claim = Array(name.dropFirst(6))
+        case option.isNamed("auth"):
+            let levels: [AccessLevel] = [.open, .optional, .required, .user]
+            access.level = levels[try option.choice("public, optional, required, user")]
+        case option.isNamed("scopes"):
+            try option.refuseBlanks()
+            access.scopes = try option.words(separatedBy: "+")
+        case option.name.starts(with: ascii("claim:")):
+            let claim = Array(option.name.dropFirst(6))
             if claim.isEmpty {
-                throw Fault(.invalidValue, [ascii("route option claim: write claim:NAME=VALUE")])
+                throw Fault(.invalidValue, [ascii("option claim: write claim:NAME=VALUE")])
             }
-            access.claims.append((claim, try template(value, "claim")))
-        case matches(name, "tokens"):
-            var sources: [TokenSource] = []
-            for word in split(value, at: UInt8(ascii: "+")) where !word.isEmpty {
+            access.claims.append((claim, try template(option)))
+        case option.isNamed("tokens"):
+            var offset = 0
+            access.sources = []
+            for word in try option.words(separatedBy: "+") {
                 guard let source = TokenSource.named(word) else {
-                    throw badChoice(word, name, "header, subprotocol, cookie, query")
+                    throw option.isNoneOf(word, "header, subprotocol, cookie, query", at: offset)
                 }
-                sources.append(source)
+                access.sources?.append(source)
+                offset += word.count + 1
             }
-            access.sources = sources
-        case matches(name, "reject"):
-            switch true {
-            case matches(value, "auto"): access.rejection = .auto
-            case matches(value, "status"): access.rejection = .status
-            case matches(value, "close"): access.rejection = .close
-            default: throw badChoice(value, name, "auto, status, close")
-            }
+        case option.isNamed("reject"):
+            access.rejection = [.auto, .status, .close][try option.choice("auto, status, close")]
         default: return false
         }
         return true

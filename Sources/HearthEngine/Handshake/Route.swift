@@ -34,9 +34,12 @@ final class Route {
     struct Fault: Error {
         let status: Status
         let sentence: [UInt8]
+        /// Bytes of the option before the mistake.
+        let offset: Int
 
-        init(_ status: Status, _ parts: [[UInt8]]) {
+        init(_ status: Status, _ parts: [[UInt8]], at offset: Int = 0) {
             self.status = status
+            self.offset = offset
             sentence = parts.reduce(into: []) { $0.append(contentsOf: $1) }
         }
     }
@@ -64,11 +67,12 @@ final class Route {
     }
 
     private func apply(_ options: [UInt8]) throws(Fault) {
+        var reader = OptionReader(options)
         var setsEvent = false
-        for option in split(options, at: UInt8(ascii: ",")) {
-            let trimmed = trim(option)
-            if trimmed.isEmpty { continue }
-            try apply(trimmed, &setsEvent)
+        do throws(Fault) {
+            while let option = try reader.next() { try apply(option, &setsEvent) }
+        } catch {
+            throw reader.placed(error, in: "route")
         }
         if relay != .none, !setsEvent { emitsMessages = false }
         events.areTold = setsEvent && emitsMessages
@@ -77,75 +81,60 @@ final class Route {
                 .invalidValue, [ascii("route options events, echo and rooms need dialect=json")])
         }
         try access.check()
-        let isMore = room != nil || joinsPath || relay != .none || asksHost || access.isSet
-        if isHTTP, isMore || !subprotocols.isEmpty || dialect != .raw {
+        if isHTTP, reader.count > 1 {
             throw Fault(.invalidValue, [ascii("route option http=… goes with no other option")])
         }
     }
 
-    private func apply(_ option: [UInt8], _ setsEvent: inout Bool) throws(Fault) {
-        guard let equals = option.firstIndex(of: UInt8(ascii: "=")) else {
-            throw Fault(
-                .invalidValue, [ascii("route option \""), option, ascii("\" has no value: write name=value")])
-        }
-        let name = Array(option[..<equals])
-        let value = Array(option[(equals + 1)...])
+    private func apply(_ option: Option, _ setsEvent: inout Bool) throws(Fault) {
+        let value = option.value
         switch true {
-        case matches(name, "join"):
-            try setRoom(value)
-        case matches(name, "relay"):
-            switch true {
-            case matches(value, "all"): relay = .all
-            case matches(value, "others"): relay = .others
-            case matches(value, "none"): relay = .none
-            default: throw badChoice(value, name, "all, others, none")
-            }
-        case matches(name, "event"):
-            emitsMessages = try isFirst(value, name, "on", "off")
+        case option.isNamed("join"):
+            try setRoom(option)
+        case option.isNamed("relay"):
+            relay = [.all, .others, .none][try option.choice("all, others, none")]
+        case option.isNamed("event"):
+            emitsMessages = try option.choice("on, off") == 0
             setsEvent = true
-        case matches(name, "accept"):
-            asksHost = try isFirst(value, name, "ask", "auto")
-        case matches(name, "subprotocols"):
-            subprotocols = split(value, at: UInt8(ascii: "|")).filter { !$0.isEmpty }
+        case option.isNamed("accept"):
+            asksHost = try option.choice("ask, auto") == 0
+        case option.isNamed("subprotocols"):
+            subprotocols = try option.words(separatedBy: "|")
             if subprotocols.contains(where: { !isToken($0) }) {
-                throw Fault(
-                    .invalidValue,
-                    [
-                        ascii("route option subprotocols: \""), value,
-                        ascii("\" has a character that no subprotocol may have"),
-                    ])
+                throw option.fault([
+                    ascii("\""), value, ascii("\" has a character that no subprotocol may have"),
+                ])
             }
-        case matches(name, "dialect"):
-            dialect = try isFirst(value, name, "json", "raw") ? .json : .raw
-        case matches(name, "events"):
-            try events.setBuiltIns(value)
-        case matches(name, "echo"):
+        case option.isNamed("dialect"):
+            dialect = try option.choice("json, raw") == 0 ? .json : .raw
+        case option.isNamed("events"):
+            try events.setBuiltIns(option)
+        case option.isNamed("echo"):
             events.isSet = true
-            events.echoes = try isFirst(value, name, "on", "off")
-        case matches(name, "rooms"):
+            events.echoes = try option.choice("on, off") == 0
+        case option.isNamed("rooms"):
             events.isSet = true
-            events.openRooms = split(value, at: UInt8(ascii: "+")).filter { !$0.isEmpty }
-        case matches(name, "http"):
+            events.openRooms = try option.words(separatedBy: "+")
+        case option.isNamed("http"):
             isHTTP = true
-            methods = split(value, at: UInt8(ascii: "|")).filter { !$0.isEmpty }
-            if methods.isEmpty || methods.contains(where: { !$0.allSatisfy { (0x41...0x5A).contains($0) } }) {
-                throw Fault(
-                    .invalidValue, [ascii("route option http: write methods in capitals, http=GET|POST")])
+            methods = try option.words(separatedBy: "|")
+            if methods.contains(where: { !$0.allSatisfy { (0x41...0x5A).contains($0) } }) {
+                throw option.fault([ascii("write methods in capitals, http=GET|POST")])
             }
         default:
-            if try applyAccess(name, value) { return }
+            if try applyAccess(option) { return }
             throw Fault(
                 .unknownKey,
                 [
-                    ascii("no route option \""), name,
+                    ascii("no route option \""), option.name,
                     ascii("\": there are join, relay, event, accept, subprotocols, dialect, events, echo, "),
                     ascii("rooms, http, auth, scopes, claim:NAME, tokens and reject"),
                 ])
         }
     }
 
-    private func setRoom(_ value: [UInt8]) throws(Fault) {
-        if matches(value, "auto") {
+    private func setRoom(_ option: Option) throws(Fault) {
+        if option.isValue("auto") {
             if let index = captureIndex(ascii("room")) {
                 room = [.capture(index)]
             } else {
@@ -153,29 +142,31 @@ final class Route {
             }
             return
         }
-        let parts = try template(value, "join")
-        if parts.isEmpty { throw Fault(.invalidValue, [ascii("route option join: the room name is empty")]) }
-        room = parts
+        try option.refuseBlanks()
+        room = try template(option)
     }
 
     /// Text with captures in it.
-    func template(_ value: [UInt8], _ option: StaticString) throws(Fault) -> [TemplatePart] {
+    func template(_ option: Option) throws(Fault) -> [TemplatePart] {
+        let value = option.value
         var parts: [TemplatePart] = []
         var text: [UInt8] = []
         var index = 0
         while index < value.count {
+            if value[index] == UInt8(ascii: "}") {
+                throw option.fault([ascii("\""), value, ascii("\" has a } without {")], at: index)
+            }
             guard value[index] == UInt8(ascii: "{") else {
                 text.append(value[index])
                 index += 1
                 continue
             }
-            let start = ascii("route option ") + ascii(option)
             guard let end = value[index...].firstIndex(of: UInt8(ascii: "}")) else {
-                throw Fault(.invalidValue, [start, ascii(": \""), value, ascii("\" has a { without }")])
+                throw option.fault([ascii("\""), value, ascii("\" has a { without }")], at: index)
             }
             let name = Array(value[(index + 1)..<end])
             guard let capture = captureIndex(name) else {
-                throw Fault(.invalidValue, [start, ascii(": the pattern captures no {"), name, ascii("}")])
+                throw option.fault([ascii("the pattern captures no {"), name, ascii("}")], at: index)
             }
             if !text.isEmpty { parts.append(.text(text)) }
             text = []
@@ -187,22 +178,6 @@ final class Route {
     }
 
     private func captureIndex(_ name: [UInt8]) -> Int? { pattern.names.firstIndex { $0.bytes == name } }
-
-    private func isFirst(
-        _ value: [UInt8], _ name: [UInt8], _ first: StaticString, _ second: StaticString
-    ) throws(Fault) -> Bool {
-        if matches(value, first) { return true }
-        if matches(value, second) { return false }
-        throw Fault(.invalidValue, [badChoiceStart(value, name), ascii(first), ascii(", "), ascii(second)])
-    }
-
-    func badChoice(_ value: [UInt8], _ name: [UInt8], _ words: StaticString) -> Fault {
-        Fault(.invalidValue, [badChoiceStart(value, name), ascii(words)])
-    }
-
-    private func badChoiceStart(_ value: [UInt8], _ name: [UInt8]) -> [UInt8] {
-        ascii("route option ") + name + ascii(": \"") + value + ascii("\" is not one of ")
-    }
 }
 
 // MARK: Byte text, without String

@@ -152,6 +152,7 @@ extension Loop {
             .serverStopped, Unmanaged.passUnretained(server as Endpoint), wallMilliseconds: wallMilliseconds)
         event.code = Int32(clamping: server.cutCount.load(ordering: .relaxed))
         emit(&event)
+        server.stopped.open()
     }
 
     func cutOverdueServers() {

@@ -21,13 +21,16 @@ final class LoopPort: @unchecked Sendable {
     private var postedAt: UInt64 = 0
     /// Outlives the loops that use the port one after the other.
     var serial: UInt64 = 0
-    /// Serial numbers up to this one were given out by the process that this one was forked from.
+    /// Serial numbers up to this one belong to the process that this one was forked from.
     let forkedSerial: UInt64
+    /// That process, or one before it, had a loop here.
+    let wasParents: Bool
     fileprivate var isTaken = false
 
-    fileprivate init(number: Int, forkedSerial: UInt64) {
+    fileprivate init(number: Int, forkedSerial: UInt64, wasParents: Bool) {
         self.number = number
         self.forkedSerial = forkedSerial
+        self.wasParents = wasParents
         serial = forkedSerial
     }
 
@@ -77,9 +80,11 @@ enum LoopPorts {
         let ports = UnsafeMutablePointer<Unmanaged<LoopPort>>.allocate(capacity: ConnectionID.loopCount)
         for number in 0..<ConnectionID.loopCount {
             // The parent goes on counting, so its child keeps well away from what it may give out meanwhile.
-            let parentSerial = parents.map { $0[number]._withUnsafeGuaranteedRef { $0.serial } }
-            let forkedSerial = parentSerial.map { $0 + 1 << 24 } ?? 0
-            let port = LoopPort(number: number, forkedSerial: forkedSerial)
+            let parent = parents.map { $0[number].takeUnretainedValue() }
+            let wasParents =
+                parent.map { $0.wasParents || $0.isTaken || $0.serial > $0.forkedSerial } ?? false
+            let port = LoopPort(
+                number: number, forkedSerial: parent.map { $0.serial + 1 << 24 } ?? 0, wasParents: wasParents)
             (ports + number).initialize(to: Unmanaged.passRetained(port))
         }
         return ports
@@ -87,6 +92,8 @@ enum LoopPorts {
 
     /// In a child: the parent's ports are left alone, locks and all.
     static func startAnew() {
+        // A thread of the parent may hold the old one, and a lock that is held cannot be destroyed.
+        _ = Unmanaged.passRetained(lock)
         lock = Lock()
         ports = makePorts(after: ports)
     }

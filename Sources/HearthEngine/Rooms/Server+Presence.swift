@@ -16,8 +16,8 @@ extension Server {
             return loop.setPresence(self, user: user.span, Array(data))
         }
         guard withPresence({ $0.knows(user.span) }), let loop = loops.first else { return .notFound }
-        let command = ServerCommand.setPresence(user: ByteString(Array(user)), Array(data))
-        return loop.port.post(.server(self, command)) ? .ok : .notFound
+        let command = Command.setPresence(server: self, user: ByteString(Array(user)), Array(data))
+        return loop.port.post(command) ? .ok : .notFound
     }
 
     /// The users in a room, each with its connections there, as records of the header's hearth_presence.
@@ -41,8 +41,12 @@ extension Server {
         return (version, records)
     }
 
+    /// Bytes of the header's hearth_presence, before the ids.
+    private static var presenceHeadBytes: Int { 32 }
+
     private func record(of user: PresentUser, _ connections: [UInt64]) -> [UInt8] {
-        let size = (24 + connections.count * 8 + user.name.count + 1 + user.data.count + 7) & ~7
+        let size =
+            (Self.presenceHeadBytes + connections.count * 8 + user.name.count + 1 + user.data.count + 7) & ~7
         var record: [UInt8] = []
         record.reserveCapacity(size)
         append(UInt32(size), to: &record)
@@ -50,6 +54,8 @@ extension Server {
         append(UInt32(user.name.count), to: &record)
         append(UInt32(user.data.count), to: &record)
         append(user.joinedAt, to: &record)
+        append(UInt32(Self.presenceHeadBytes), to: &record)
+        append(UInt32(0), to: &record)
         for connection in connections { append(connection, to: &record) }
         record += user.name.bytes
         record.append(0)

@@ -41,7 +41,7 @@ static void check_unfetched(void) {
     /* Five to ten events wait, ten messages are in the outbox, the others were dropped. */
     int64_t found = 0;
     for (int quiet = 0; quiet<20; quiet = found> 0 ? 0 : quiet + 1) {
-        found = hearth_engine_poll(world->engine, events, 64, 50);
+        found = hearth_engine_poll(world->engine, events, sizeof(hearth_event), 64, 50);
         for (int64_t i = 0; i < found; i++)
             sends += events[i].type == HEARTH_EVENT_CHANNEL_SEND;
     }

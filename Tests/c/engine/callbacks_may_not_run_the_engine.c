@@ -19,7 +19,7 @@ static void on_event(struct world *world, const hearth_event *event) {
         CHECK_NUMBER(hearth_engine_stop(world->engine), HEARTH_ERR_THREAD);
     } else {
         int wanted = strcmp(variant, "started") == 0 ? HEARTH_ERR_THREAD : HEARTH_ERR_STATE;
-        CHECK_NUMBER(hearth_engine_poll(world->engine, &taken, 1, -1), wanted);
+        CHECK_NUMBER(hearth_engine_poll(world->engine, &taken, sizeof(hearth_event), 1, -1), wanted);
         CHECK_NUMBER(hearth_engine_poll_packed(world->engine, &data, &length, -1), wanted);
     }
 }

@@ -19,7 +19,7 @@ static void *talk(void *context) {
 
 static void *poll_elsewhere(void *engine) {
     hearth_event event;
-    CHECK_NUMBER(hearth_engine_poll(engine, &event, 1, 0), HEARTH_ERR_THREAD);
+    CHECK_NUMBER(hearth_engine_poll(engine, &event, sizeof(hearth_event), 1, 0), HEARTH_ERR_THREAD);
     return NULL;
 }
 
@@ -38,7 +38,7 @@ int main(void) {
     while (closed < 2) {
         struct pollfd descriptor = {fd, POLLIN, 0};
         poll(&descriptor, 1, hearth_engine_timeout(world->engine));
-        int64_t count = hearth_engine_poll(world->engine, events, 16, 0);
+        int64_t count = hearth_engine_poll(world->engine, events, sizeof(hearth_event), 16, 0);
         CHECK(count >= 0 && count <= 16);
         for (int64_t i = 0; i < count; i++) {
             echo(world, &events[i]);

@@ -34,7 +34,7 @@ int main(int count, char **arguments) {
         int before = open_descriptors();
         CHECK_NUMBER(start(world, arguments[1]), HEARTH_ERR_SYSTEM);
         CHECK_NUMBER(open_descriptors(), before);
-        CHECK(hearth_engine_poll(world->engine, &event, 1, 0) < 0);
+        CHECK(hearth_engine_poll(world->engine, &event, sizeof(hearth_event), 1, 0) < 0);
         CHECK(hearth_engine_fd(world->engine) < 0);
         close(taken[--last]);
     }
@@ -42,7 +42,7 @@ int main(int count, char **arguments) {
         close(taken[--last]);
     CHECK_NUMBER(start(world, arguments[1]), HEARTH_OK);
     CHECK(hearth_engine_fd(world->engine) >= 0);
-    CHECK_NUMBER(hearth_engine_poll(world->engine, &event, 1, 0), 0);
+    CHECK_NUMBER(hearth_engine_poll(world->engine, &event, sizeof(hearth_event), 1, 0), 0);
     world_free(world);
     return 0;
 }

@@ -12,7 +12,7 @@ static void check_in_child(struct world *world, hearth_connection connection) {
     CHECK_NUMBER(hearth_server_connection_count(world->server), HEARTH_ERR_FORKED);
     CHECK_NUMBER(hearth_server_stop(world->server, NULL), HEARTH_ERR_FORKED);
     CHECK_NUMBER(hearth_engine_stop(world->engine), HEARTH_ERR_FORKED);
-    CHECK_NUMBER(hearth_engine_poll(world->engine, &event, 1, 0), HEARTH_ERR_FORKED);
+    CHECK_NUMBER(hearth_engine_poll(world->engine, &event, sizeof(hearth_event), 1, 0), HEARTH_ERR_FORKED);
     hearth_server_free(world->server);
     hearth_engine_free(world->engine);
 

@@ -12,7 +12,7 @@ static void engine_calls_answer_errors(hearth_engine *engine) {
     CHECK(hearth_engine_attach(engine, NULL) < 0);
     CHECK(hearth_engine_stop(engine) < 0);
     CHECK(hearth_engine_fd(engine) < 0);
-    CHECK(hearth_engine_poll(engine, &event, 1, 0) < 0);
+    CHECK(hearth_engine_poll(engine, &event, sizeof(hearth_event), 1, 0) < 0);
     CHECK(hearth_engine_poll_packed(engine, &data, &length, 0) < 0);
     CHECK(hearth_engine_flush(engine) < 0);
     CHECK(hearth_engine_on_log(engine, NULL, NULL) < 0);

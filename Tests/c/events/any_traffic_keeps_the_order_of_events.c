@@ -179,7 +179,9 @@ static void *call_from_elsewhere(void *context) {
 static void turn(struct world *world, const char *variant) {
     hearth_event events[16];
     int is_driven = strcmp(variant, "driven") == 0, is_queued = strcmp(variant, "queue") == 0;
-    int64_t count = is_driven || is_queued ? hearth_engine_poll(world->engine, events, 16, is_queued) : 0;
+    int64_t count = 0;
+    if (is_driven || is_queued)
+        count = hearth_engine_poll(world->engine, events, sizeof(hearth_event), 16, is_queued);
     CHECK(count >= 0);
     for (int64_t i = 0; i < count; i++)
         on_event(NULL, &events[i]);

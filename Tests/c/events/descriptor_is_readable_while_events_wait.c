@@ -24,9 +24,9 @@ int main(void) {
             client_close(fds[i], 1000);
         for (int taken = 0; taken < 2 * peers; taken++) {
             CHECK(is_readable(world->engine, 20000));
-            CHECK_NUMBER(hearth_engine_poll(world->engine, &event, 1, 0), 1);
+            CHECK_NUMBER(hearth_engine_poll(world->engine, &event, sizeof(hearth_event), 1, 0), 1);
         }
-        CHECK_NUMBER(hearth_engine_poll(world->engine, &event, 1, 0), 0);
+        CHECK_NUMBER(hearth_engine_poll(world->engine, &event, sizeof(hearth_event), 1, 0), 0);
         CHECK(!is_readable(world->engine, 0));
     }
     world_free(world);

@@ -28,7 +28,7 @@ int main(void) {
     }
     CHECK(pthread_create(&thread, NULL, send_further, &fd) == 0);
     while (received < sent + further_messages) {
-        int64_t count = hearth_engine_poll(world->engine, events, 64, 20000);
+        int64_t count = hearth_engine_poll(world->engine, events, sizeof(hearth_event), 64, 20000);
         CHECK(count >= 1);
         for (int64_t i = 0; i < count; i++)
             received += events[i].type == HEARTH_EVENT_MESSAGE;

@@ -9,7 +9,7 @@ static int is_polling;
 static void *wait_for_ever(void *engine) {
     hearth_event events[4];
     __atomic_store_n(&is_polling, 1, __ATOMIC_RELEASE);
-    int64_t count = hearth_engine_poll(engine, events, 4, -1);
+    int64_t count = hearth_engine_poll(engine, events, sizeof(hearth_event), 4, -1);
     CHECK(count <= 0);
     return NULL;
 }

@@ -18,13 +18,13 @@ int main(void) {
     CHECK_NUMBER(hearth_engine_start(world->engine), HEARTH_OK);
     int waiting = hearth_engine_fd(world->engine);
     CHECK(!is_readable(waiting, 0));
-    CHECK_NUMBER(hearth_engine_poll(world->engine, events, 3, 0), 0);
-    CHECK_NUMBER(hearth_engine_poll(world->engine, events, 3, 10), 0);
+    CHECK_NUMBER(hearth_engine_poll(world->engine, events, sizeof(hearth_event), 3, 0), 0);
+    CHECK_NUMBER(hearth_engine_poll(world->engine, events, sizeof(hearth_event), 3, 10), 0);
     CHECK_NUMBER(hearth_engine_timeout(world->engine), -1);
 
     int fd = client_open(hearth_server_port(world->server), "/room/blue?a=b");
     CHECK(is_readable(waiting, 20000));
-    CHECK_NUMBER(hearth_engine_poll(world->engine, events, 1, -1), 1);
+    CHECK_NUMBER(hearth_engine_poll(world->engine, events, sizeof(hearth_event), 1, -1), 1);
     CHECK_NUMBER(events[0].type, HEARTH_EVENT_OPEN);
     CHECK_TEXT(events[0].path, "/room/blue");
     CHECK_TEXT(events[0].query, "a=b");
@@ -32,7 +32,7 @@ int main(void) {
     CHECK_TEXT(hearth_event_header(&events[0], "sec-websocket-version"), "13");
     CHECK(!hearth_event_header(&events[0], "origin"));
     CHECK(events[0].server == world->server);
-    CHECK_NUMBER(hearth_engine_poll(world->engine, events, 1, -1), 1);
+    CHECK_NUMBER(hearth_engine_poll(world->engine, events, sizeof(hearth_event), 1, -1), 1);
     CHECK_NUMBER(events[0].type, HEARTH_EVENT_JOINED);
     CHECK_TEXT(events[0].room, "blue");
     for (int i = 0; i < 10; i++) {
@@ -40,7 +40,7 @@ int main(void) {
         client_send_text(fd, text);
     }
     while (messages < 10) {
-        int64_t count = hearth_engine_poll(world->engine, events, 3, -1);
+        int64_t count = hearth_engine_poll(world->engine, events, sizeof(hearth_event), 3, -1);
         CHECK(count >= 1 && count <= 3);
         for (int64_t i = 0; i < count; i++) {
             CHECK_NUMBER(events[i].type, HEARTH_EVENT_MESSAGE);

@@ -18,7 +18,6 @@ static void on_event(struct world *world, const hearth_event *event) {
         CHECK_NUMBER(hearth_connection_accept(event->connection, "ann", NULL), HEARTH_ERR_STATE);
         CHECK_NUMBER(hearth_connection_reject(event->connection, 403, NULL), HEARTH_ERR_STATE);
     } else if (strcmp(event->path, "/status") == 0) {
-        CHECK_NUMBER(hearth_connection_reject(event->connection, 399, NULL), HEARTH_ERR_INVALID);
         CHECK_NUMBER(hearth_connection_reject(event->connection, 403, "not you"), HEARTH_OK);
     } else if (strcmp(event->path, "/code") == 0) {
         CHECK_NUMBER(hearth_connection_reject(event->connection, 4401, "who?"), HEARTH_OK);

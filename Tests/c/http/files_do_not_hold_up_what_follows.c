@@ -24,7 +24,7 @@ int main(void) {
         int is_ready = hearth_engine_timeout(world->engine) == 0 || poll(&descriptor, 1, 100) == 1;
         CHECK(i < 100);
         if (is_ready)
-            CHECK(hearth_engine_poll(world->engine, &event, 1, 0) >= 0);
+            CHECK(hearth_engine_poll(world->engine, &event, sizeof(hearth_event), 1, 0) >= 0);
     }
     CHECK_NUMBER(client_read_head(fd, head, sizeof head), 404);
     close(fd);

@@ -19,7 +19,7 @@ static void snapshot_has(struct world *world, const char *room, const char *data
     CHECK_NUMBER(entry->size, length);
     CHECK_NUMBER(entry->connection_count, 1);
     CHECK_NUMBER(entry->user_length, 3);
-    const char *user = (const char *)(entry + 1) + sizeof(hearth_connection);
+    const char *user = (const char *)entry + entry->head_size + sizeof(hearth_connection);
     CHECK_TEXT(user, "ann");
     memcpy(text, user + 4, entry->data_length);
     CHECK_TEXT(text, data);

@@ -25,7 +25,7 @@ static void take_snapshot(struct world *world, struct seen *seen) {
     memset(seen->is_there, 0, sizeof seen->is_there);
     for (char *at = (char *)buffer; at < (char *)buffer + length;) {
         hearth_presence *entry = (hearth_presence *)at;
-        const char *user = at + sizeof *entry + entry->connection_count * sizeof(hearth_connection);
+        const char *user = at + entry->head_size + entry->connection_count * sizeof(hearth_connection);
         CHECK(entry->size % 8 == 0 && user[0] == 'u' && strlen(user) == entry->user_length);
         CHECK(entry->joined_at_ms > 1600000000000);
         int number = atoi(user + 1);

@@ -36,7 +36,7 @@ static inline void world_turn(struct world *world) {
     struct pollfd descriptor = {hearth_engine_fd(world->engine), POLLIN, 0};
     int timeout = hearth_engine_timeout(world->engine);
     poll(&descriptor, 1, timeout >= 0 && timeout < 50 ? timeout : 50);
-    CHECK(hearth_engine_poll(world->engine, &event, 1, 0) >= 0);
+    CHECK(hearth_engine_poll(world->engine, &event, sizeof(hearth_event), 1, 0) >= 0);
 }
 
 static inline time_t driven_seconds(void) {

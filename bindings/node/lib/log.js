@@ -5,6 +5,8 @@
 const { HearthError, invalid } = require("./errors.js");
 const { settingsOf } = require("./options.js");
 
+const LEVELS = ["debug", "info", "warning", "error"];
+
 const chosen = { settings: [], log: undefined, isUsed: false };
 
 /** Settings of the engine: logLevel, ioUring …, and log, a function that gets the entries of the log. */
@@ -14,7 +16,7 @@ function configure(options) {
   }
   const { log } = options ?? {};
   if (log !== undefined && typeof log !== "function") throw invalid("log is a function");
-  chosen.settings = settingsOf(options, "engine", ["environmentPrefix", "log"]);
+  chosen.settings = settingsOf(options, "engine", ["log"]);
   chosen.log = log;
 }
 
@@ -24,4 +26,4 @@ function takeChosen() {
   return chosen;
 }
 
-module.exports = { configure, takeChosen };
+module.exports = { LEVELS, configure, takeChosen };

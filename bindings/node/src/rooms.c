@@ -70,7 +70,7 @@ static napi_value snapshot_of(const struct call *call, uint64_t version, const c
     for (size_t at = 0; at + sizeof(hearth_presence) <= length;) {
         hearth_presence user;
         memcpy(&user, bytes + at, sizeof user);
-        const hearth_connection *ids = (const hearth_connection *)(bytes + at + sizeof user);
+        const hearth_connection *ids = (const hearth_connection *)(bytes + at + user.head_size);
         const char *name = (const char *)(ids + user.connection_count);
         napi_set_element(env, list, count++, as_text(env, name, user.user_length));
         napi_set_element(env, list, count++, as_bytes(env, name + user.user_length + 1, user.data_length));

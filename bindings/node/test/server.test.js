@@ -10,6 +10,23 @@ const echo = (server) => server.route("/echo", (connection) => {
   connection.on("message", (data) => connection.send(data));
 });
 
+test("a rejection that cannot be given is told to the server and answered with 500 at once", () =>
+  withServer({ openTimeout: "1h" }, (server) => server.route("/{number}", {
+    authorize: (request) => {
+      const wrong = [[4001, "with\0NUL"], [1006, ""], [200, "ok"], [99, ""], [70000, ""], [-1, ""],
+        ["x", ""]];
+      throw new Rejection(...(wrong[request.path.number] ?? [4001, `${"a".repeat(122)}ü`]));
+    },
+  }, () => {}), async (server, url) => {
+    const faults = [];
+    server.on("error", (error) => faults.push(error));
+    for (let number = 0; number < 7; number++) {
+      await assert.rejects(Peer.open(`${url}/${number}`));
+    }
+    assert.ok(faults.length >= 7);
+    assert.deepEqual(await new Peer(`${url}/7`).closed, { code: 4001, reason: "a".repeat(122) });
+  }));
+
 test("an echo gives back text, binary, the empty message and large ones", () =>
   withServer({}, echo, async (server, url) => {
     const peer = await Peer.open(`${url}/echo`);

@@ -111,18 +111,18 @@ DROP_CLEARED: Final = 4
 DROP_CLOSED: Final = 5
 DROP_LOST: Final = 6
 
+# hearth_event_flag
+EVENT_CLEAN: Final = 1
+EVENT_BY_PEER: Final = 2
+EVENT_CHANNEL: Final = 4
+
 # hearth_log_level
 LOG_DEBUG: Final = 0
 LOG_INFO: Final = 1
 LOG_WARNING: Final = 2
 LOG_ERROR: Final = 3
 
-# Bits of hearth_event.flags
-EVENT_CLEAN: Final = 1
-EVENT_BY_PEER: Final = 2
-EVENT_CHANNEL: Final = 4
-EVENT_ELSEWHERE: Final = 8
-EXCEPT_ELSEWHERE: Final = 1
+# hearth_send_flag
 SEND_NO_QUEUE: Final = 1
 
 
@@ -186,7 +186,7 @@ class hearth_log_entry(Structure):
 class hearth_except(Structure):
     _fields_ = [
         ("size", c_uint32),
-        ("flags", c_uint32),
+        ("reserved", c_uint32),
         ("connection", c_uint64),
         ("user", c_char_p),
     ]
@@ -214,6 +214,8 @@ class hearth_presence(Structure):
         ("user_length", c_uint32),
         ("data_length", c_uint32),
         ("joined_at_ms", c_uint64),
+        ("head_size", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -327,7 +329,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "engine_stop": (c_int, c_void_p),
     "engine_fd": (c_int, c_void_p),
     "engine_timeout": (c_int, c_void_p),
-    "engine_poll": (c_int64, c_void_p, POINTER(hearth_event), c_size_t, c_int),
+    "engine_poll": (c_int64, c_void_p, POINTER(hearth_event), c_size_t, c_size_t, c_int),
     "engine_poll_packed": (c_int64, c_void_p, POINTER(c_void_p), POINTER(c_size_t), c_int),
     "engine_flush": (c_int, c_void_p),
     "engine_on_log": (c_int, c_void_p, hearth_log_fn, c_void_p),
@@ -343,6 +345,7 @@ _SIGNATURES: Dict[str, Tuple[Any, ...]] = {
     "server_address": (c_int64, c_void_p, c_size_t, c_char_p, c_size_t),
     "server_reload_tls": (c_int, c_void_p),
     "server_stop": (c_int, c_void_p, c_char_p),
+    "server_wait": (c_int, c_void_p, c_int),
     "server_adopt": (c_int, c_void_p, c_int, c_void_p, c_size_t),
     "server_drain": (c_int, c_void_p, POINTER(hearth_drain)),
     "server_stats": (c_int64, c_void_p, c_char_p, c_size_t),
@@ -469,6 +472,7 @@ class Functions:
     server_address: Callable[..., Any]
     server_reload_tls: Callable[..., Any]
     server_stop: Callable[..., Any]
+    server_wait: Callable[..., Any]
     server_adopt: Callable[..., Any]
     server_drain: Callable[..., Any]
     server_stats: Callable[..., Any]

@@ -52,9 +52,7 @@ class Runtime:
         """Calls a function of the library, lets leave what it sent, and answers its result. Raises its
         error, with the sentence of the error's number."""
         result = function(*arguments)
-        pump = self.pump
-        if pump is not None and pump.idle:
-            pump.wake()
+        self.wake()
         if result < 0:
             raise_error(result)
         return result

@@ -32,13 +32,11 @@ class Reject(Exception):
     """Raised by an on_connect handler to refuse a connection.
 
     A code of 400 to 599 is an HTTP status, sent in place of the upgrade; one of 1000 to 4999 accepts
-    and closes with that close code, which browsers can read.
+    and closes with that close code, which browsers can read; its reason is shortened to the 123 bytes
+    of a close frame. A refusal that cannot be given is logged, and the peer gets 500.
     """
 
     def __init__(self, code: int = 403, reason: str = "") -> None:
-        """Raises: InvalidError for another code, TypeError for what is no text."""
-        a_reject_code(code)
-        a_text("reason", reason)
         super().__init__(code, reason)
         self.code = code
         self.reason = reason

@@ -58,7 +58,7 @@ class StateError(HearthError):
 
 
 class ForkedError(HearthError):
-    """Called in a child of the process that made the engine."""
+    """Called in a child of the process that started the engine."""
 
     code = -7
     name = "HEARTH_ERR_FORKED"

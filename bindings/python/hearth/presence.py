@@ -57,10 +57,9 @@ def read_presence(runtime: Runtime, room: bytes) -> Presence:
 
 def _entries(runtime: Runtime, view: memoryview) -> Iterator[PresentUser]:
     offset = 0
-    head_size = ctypes.sizeof(_abi.hearth_presence)
     while offset < len(view):
         head = _abi.hearth_presence.from_buffer_copy(view, offset)
-        start = offset + head_size
+        start = offset + head.head_size
         end = start + 8 * head.connection_count
         ids = view[start:end].cast("Q")
         name = str(view[end : end + head.user_length], "utf-8")

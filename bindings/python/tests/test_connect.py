@@ -96,6 +96,36 @@ async def test_reject_with_a_close_code_is_a_close_that_browsers_can_read(new_se
         assert await client.closing() == (4001, "token expired")
 
 
+@pytest.mark.parametrize(
+    "code, reason",
+    [
+        (4001, "with\0NUL"), (403, "\0"), (1006, ""), (200, "ok"), (99, ""), (70000, ""), (1 << 40, ""),
+        ("x", ""),
+    ],  # fmt: skip
+)
+async def test_a_reject_that_cannot_be_given_is_answered_with_500(new_server, caplog, code, reason):
+    server = new_server(open_timeout="1h")
+
+    @server.on_connect
+    async def check(connection):
+        raise hearth.Reject(code, reason)
+
+    async with server:
+        assert (await refused(server)).status_code == 500
+    assert "could not be refused" in caplog.text
+
+
+async def test_the_reason_of_a_reject_is_shortened_to_a_close_frame(new_server):
+    server = new_server()
+
+    @server.on_connect
+    def check(connection):
+        raise hearth.Reject(4001, "a" * 122 + "ü")
+
+    async with server, peer(server) as client:
+        assert await client.closing() == (4001, "a" * 122)
+
+
 async def test_on_connect_that_raises_refuses_with_500_and_harms_no_other(new_server, caplog):
     server = new_server()
     server.on_connect(lambda connection: connection.query["name"])

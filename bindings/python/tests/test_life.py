@@ -324,6 +324,41 @@ async def test_log_lines_go_to_the_logger_of_the_package(library, caplog):
     assert any("127.0.0.1" in line.hearth_fields.get("peer", "") for line in lines)
 
 
+PRELOADED = """
+import asyncio, os, hearth
+from websockets.asyncio.client import connect
+
+made = hearth.Server("127.0.0.1:0")
+
+async def session(connection):
+    async for message in connection:
+        connection.send(message)
+
+async def serve(server):
+    server.route("/{room}")(session)
+    async with server, connect(f"ws://127.0.0.1:{server.port}/hall") as peer:
+        await peer.send("from a worker")
+        assert await asyncio.wait_for(peer.recv(), 20) == "from a worker"
+
+# The parent has an engine of its own before it forks: workers are not of that one.
+asyncio.run(serve(hearth.Server("127.0.0.1:0", threads=THREADS)) if THREADS else asyncio.sleep(0))
+workers = [os.fork() for _ in range(2)]
+if 0 in workers:
+    asyncio.run(serve(made))
+    os._exit(0)
+print([os.waitpid(worker, 0)[1] for worker in workers])
+"""
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_a_server_made_before_a_fork_starts_in_every_worker(library, threads):
+    program = PRELOADED.replace("THREADS", str(threads))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "bindings" / "python")}
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("[0, 0]\n", 0), done.stderr
+
+
 async def test_a_lively_server_leaves_no_descriptor_behind(new_server):
     async def round_trip():
         server = new_server()

@@ -43,18 +43,16 @@ struct RouteEvents {
     var openRooms: [[UInt8]] = []
 
     /// "join+leave+message"
-    mutating func setBuiltIns(_ value: [UInt8]) throws(Route.Fault) {
+    mutating func setBuiltIns(_ option: Option) throws(Route.Fault) {
         isSet = true
-        for word in split(value, at: UInt8(ascii: "+")) where !word.isEmpty {
+        var offset = 0
+        for word in try option.words(separatedBy: "+") {
             guard let builtIn = word.withUnsafeBufferPointer({ BuiltIns.named($0) }) else {
-                throw Route.Fault(
-                    .invalidValue,
-                    [
-                        ascii("route option events: \""), word,
-                        ascii("\" is not one of join, leave, message, typing, presence, authenticate"),
-                    ])
+                throw option.isNoneOf(
+                    word, "join, leave, message, typing, presence, authenticate", at: offset)
             }
             builtIns.insert(builtIn)
+            offset += word.count + 1
         }
     }
 

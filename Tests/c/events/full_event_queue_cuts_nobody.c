@@ -29,7 +29,7 @@ int main(void) {
     CHECK(pthread_create(&thread, NULL, answer_pings, &fd) == 0);
     usleep(1500000);
     while (event.type != HEARTH_EVENT_CLOSE) {
-        CHECK_NUMBER(hearth_engine_poll(world->engine, &event, 1, 20000), 1);
+        CHECK_NUMBER(hearth_engine_poll(world->engine, &event, sizeof(hearth_event), 1, 20000), 1);
         received += event.type == HEARTH_EVENT_MESSAGE;
         if (event.type == HEARTH_EVENT_MESSAGE && received == messages)
             CHECK_NUMBER(hearth_connection_send(event.connection, HEARTH_TEXT, "fetched", 7), 1);

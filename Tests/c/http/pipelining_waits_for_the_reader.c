@@ -24,7 +24,7 @@ static size_t send_until_it_waits(struct world *world, int fd) {
             idle = 0;
             CHECK(sent < sent_max);
         }
-        CHECK(hearth_engine_poll(world->engine, &event, 1, 0) >= 0);
+        CHECK(hearth_engine_poll(world->engine, &event, sizeof(hearth_event), 1, 0) >= 0);
         usleep(500);
     }
     return sent / (sizeof request - 1);

@@ -25,6 +25,10 @@ package final class Engine: @unchecked Sendable {
     var clientContexts: [ByteString: TLSContext] = [:]
     private let modeCell = Atomic<Mode>(.idle)
     var mode: Mode { modeCell.load(ordering: .relaxed) }
+    /// The process that the engine belongs to, as a count of forks: the one that made it, until something is
+    /// started.
+    private var epoch = Fork.epoch
+    private let hasStarted = Atomic<Bool>(false)
     /// It ran and was ended: an attached engine that was stopped.
     var isEnded = false
     var threads: [LoopThread] = []
@@ -63,6 +67,19 @@ package final class Engine: @unchecked Sendable {
 
     package struct SystemRefusal: Error {
         package let sentence: [UInt8]
+    }
+
+    /// From here on the engine, its servers and its clients are of this process alone.
+    func noteStart() { hasStarted.store(true, ordering: .relaxed) }
+
+    /// Whether the engine may be used in this process. One that was made before a fork, and had nothing
+    /// started, becomes the child's. Thread: one at a time.
+    package func belongsHere() -> Bool {
+        if epoch == Fork.epoch { return true }
+        if hasStarted.load(ordering: .relaxed) { return false }
+        do throws(SystemError) { try queue.renewSignal() } catch { return false }
+        epoch = Fork.epoch
+        return true
     }
 
     // MARK: Servers
@@ -152,6 +169,7 @@ package final class Engine: @unchecked Sendable {
     /// Takes the step from one mode to another, if no other thread took one before. Returns whether it was
     /// taken.
     func change(_ from: Mode, to: Mode) -> Bool {
+        noteStart()
         lock.lock()
         defer { lock.unlock() }
         if mode != from || isEnded { return false }
@@ -247,7 +265,7 @@ package final class Engine: @unchecked Sendable {
         if loop.port.isCurrent {
             loop.listen(server)
         } else {
-            _ = loop.port.post(.server(server, .startListening))
+            _ = loop.port.post(.startListening(server: server))
         }
     }
 }

@@ -78,6 +78,8 @@ package final class Server: Endpoint, @unchecked Sendable {
     /// Loops that are not done with stopping.
     let loopsToStop = Atomic<Int>(0)
     let loopsServing = Atomic<Int>(0)
+    /// Open once the server has stopped and the host was told, or it was freed.
+    let stopped = Gate()
     /// Gets the answers to questions, if there is one.
     var answerCallback: EventCallback?
     var answerContext: UnsafeMutableRawPointer?
