@@ -15,6 +15,8 @@ private final class Watch {
         wheel = TimingWheel(granuleMilliseconds: granule, now: now)
     }
 
+    deinit { wheel.deallocate() }
+
     var count: Int { wheel.count }
     var next: UInt64? { wheel.nextDue() }
 
@@ -41,7 +43,7 @@ private final class Watch {
             }
             if moment > now { wrong.append("\(slot) came \(moment - now) early") }
         }
-        for (slot, moment) in due where moment + granule <= now {
+        for (slot, moment) in due where moment <= now && now - moment >= granule {
             wrong.append("\(slot) did not come by \(now - moment)")
         }
         if wheel.count != due.count { wrong.append("\(wheel.count) are counted, \(due.count) are set") }
@@ -111,6 +113,32 @@ struct TimingWheelTests {
         let wrong = watch.pass(5_010)
         #expect(wrong.isEmpty)
         #expect(watch.count == 0)
+    }
+
+    @Test("deadlines of different kinds with the same index are apart")
+    func kindsAreApart() {
+        let watch = Watch(granule: 5, now: 0)
+        let one = TimingWheel.key(kind: 0, index: 7)
+        let other = TimingWheel.key(kind: 15, index: 7)
+        watch.set(one, after: 100)
+        watch.set(other, after: 1_000_000)
+        watch.remove(one)
+        #expect(watch.count == 1)
+        let wrong = watch.pass(1_000_005)
+        #expect(wrong.isEmpty)
+        #expect(watch.count == 0)
+        #expect(TimingWheel.kind(of: other) == 15)
+        #expect(TimingWheel.index(of: other) == 7)
+    }
+
+    @Test("a deadline at the end of time does not come, and does not wake the loop all the time")
+    func distantDeadline() {
+        let watch = Watch(granule: 5, now: 1_000)
+        watch.set(1, after: UInt64.max - 2_000)
+        let wrong = watch.pass(1 << 40)
+        #expect(wrong.isEmpty)
+        #expect(watch.count == 1)
+        #expect(watch.next! > watch.now)
     }
 
     @Test("removing what is not set does nothing")

@@ -165,10 +165,22 @@ extension Loop {
         context.log(.error, "server", "accepting is paused", LogFields().adding("error", error.text))
         watch(acceptor, for: [], insteadOf: .readable)
         acceptor.pointee.retryAt = now + Self.acceptRetryMilliseconds
+        timers.setNoLater(.acceptor, due: acceptor.pointee.retryAt)
         meter.noteAcceptPaused(true)
     }
 
-    func resume(_ acceptor: UnsafeMutablePointer<Acceptor>) {
+    /// Sockets whose pause is over accept again.
+    func resumeAcceptors() {
+        for acceptor in acceptors where acceptor.pointee.retryAt > 0 {
+            if now >= acceptor.pointee.retryAt {
+                resume(acceptor)
+            } else {
+                timers.setNoLater(.acceptor, due: acceptor.pointee.retryAt)
+            }
+        }
+    }
+
+    private func resume(_ acceptor: UnsafeMutablePointer<Acceptor>) {
         acceptor.pointee.retryAt = 0
         meter.noteAcceptPaused(false)
         context.log(.info, "server", "accepting goes on", LogFields())
@@ -234,8 +246,8 @@ extension Loop {
         place.pointee.tls = nil
         hub.close(slot)
         port.lock.unlock()
-        wheel.remove(slot)
-        eventWheel.remove(slot)
+        timers.remove(.connection, slot)
+        timers.remove(.dialect, slot)
         place.pointee.exchange = nil
         stopLimiting(place)
         place.pointee.compression = nil
@@ -243,7 +255,10 @@ extension Loop {
         place.pointee.speaker = nil
         releasedSlots.append(slot)
         context.ensureTurn()
-        for acceptor in acceptors where acceptor.pointee.retryAt > 0 { acceptor.pointee.retryAt = now }
+        for acceptor in acceptors where acceptor.pointee.retryAt > 0 {
+            acceptor.pointee.retryAt = now
+            timers.setNoLater(.acceptor, due: now)
+        }
         if place.pointee.isClient { return }
         let server = place.pointee.server.takeUnretainedValue()
         server.connectionCount.subtract(1, ordering: .relaxed)

@@ -61,6 +61,7 @@ extension Loop {
             Drain(
                 server: server, why: farewell.why, began: now, deadline: now + server.shutdownTimeout,
                 total: total, due: now))
+        timers.setNoLater(.drain, due: now)
         context.requestTurn()
     }
 
@@ -71,6 +72,7 @@ extension Loop {
             if drains[index].due <= now, takeDrainStep(index) { finishDrain(drains.remove(at: index)) }
             index += 1
         }
+        for drain in drains { timers.setNoLater(.drain, due: drain.due) }
     }
 
     /// Returns whether it is over.

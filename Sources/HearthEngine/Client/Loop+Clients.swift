@@ -9,18 +9,15 @@ internal import Synchronization
 
 /// The clients of one loop, by small numbers for the timing wheel.
 struct ClientTable: ~Copyable {
-    static var granuleMilliseconds: UInt64 { 5 }
-
     private(set) var clients: [Client?] = []
     private var free: [UInt32] = []
-    var wheel: TimingWheel
     /// Those for which something is to be done at the end of the turn.
     var listed: [Client] = []
 
     /// How many are connected, connect, or wait to.
     var activeCount = 0
 
-    init(now: UInt64) { wheel = TimingWheel(granuleMilliseconds: Self.granuleMilliseconds, now: now) }
+    init() {}
 
     mutating func add(_ client: Client) {
         if client.slot != nil { return }
@@ -31,7 +28,6 @@ struct ClientTable: ~Copyable {
 
     mutating func remove(_ client: Client) {
         guard let slot = client.slot else { return }
-        wheel.remove(slot)
         clients[Int(slot)] = nil
         free.append(slot)
         client.slot = nil
@@ -74,9 +70,8 @@ extension Loop {
         guard let slot = client.slot else { return }
         var due = client.attempt?.due ?? client.retryAt
         if let other = outgoingDue(client), due == 0 || other < due { due = other }
-        if due == 0 { return clients.wheel.remove(slot) }
-        clients.wheel.set(slot, due: due)
-        context.ensureTurn()
+        if due == 0 { return timers.remove(.client, slot) }
+        timers.set(.client, slot, due: due)
     }
 
     func clientDue(_ slot: UInt32) {
@@ -179,6 +174,7 @@ extension Loop {
         client.duties = []
         client.isFreed.store(true, ordering: .relaxed)
         client.home.store(-1, ordering: .relaxed)
+        if let slot = client.slot { timers.remove(.client, slot) }
         clients.remove(client)
         setActive(client, false)
         engine.forget(client)

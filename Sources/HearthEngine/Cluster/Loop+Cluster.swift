@@ -237,9 +237,10 @@ extension Loop {
         }
     }
 
-    /// The end of a turn: what was published leaves.
-    func flushClusters() {
+    /// The end of a turn: what was published leaves, and the next deadline is set.
+    func endTurnOfClusters() {
         for index in 0..<clusters.count where index < clusters.count { flush(clusters[index]) }
+        if let due = clustersDue { timers.set(.cluster, due: due) } else { timers.remove(.cluster) }
     }
 
     private func flush(_ cluster: Cluster) {
@@ -263,7 +264,7 @@ extension Loop {
 
     // MARK: Time
 
-    var clustersDue: UInt64? {
+    private var clustersDue: UInt64? {
         var due: UInt64?
         func note(_ moment: UInt64) {
             if moment > 0, due == nil || moment < due! { due = moment }

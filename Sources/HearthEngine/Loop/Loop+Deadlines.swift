@@ -120,7 +120,9 @@ extension Loop {
         stopListening(server)
         expireAllDepartures(of: server)
         drains.removeAll { $0.server === server }
-        stoppingServers.append((server, deadline ?? now + server.shutdownTimeout))
+        let due = deadline ?? now + server.shutdownTimeout
+        stoppingServers.append((server, due))
+        timers.setNoLater(.stopping, due: due)
         context.requestTurn()
         forEachConnection(of: server) { place in
             switch place.pointee.phase {
@@ -157,6 +159,7 @@ extension Loop {
 
     func cutOverdueServers() {
         for stopping in stoppingServers where now >= stopping.deadline { cutServer(stopping.server) }
+        for stopping in stoppingServers { timers.setNoLater(.stopping, due: stopping.deadline) }
     }
 
     /// Ends what is left at once.

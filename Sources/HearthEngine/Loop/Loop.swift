@@ -23,9 +23,7 @@ final class Loop: @unchecked Sendable {
     let context: LoopContext
     let events: EventLoop
     let hub: Hub
-    var wheel: TimingWheel
-    /// Batches to be sent, users who stop typing.
-    var eventWheel: TimingWheel
+    let timers: Timers
     let connections = Slab<Connection>()
     let input: UnsafeMutablePointer<UInt8>
     /// Of large messages that came in parts.
@@ -62,14 +60,12 @@ final class Loop: @unchecked Sendable {
     var answer = TextBuffer()
     var text: [UInt8] = []
     var response: [UInt8] = []
-    var expired: [UInt32] = []
     /// What the connections with TLS share, from the first one on.
     var tlsBuffers: TLSBuffers?
     /// Servers whose certificates this loop looks after.
     var watchedServers: [Server] = []
-    var nextWatch: UInt64 = 0
     /// Servers that are stopping, with the moment at which what is left is cut.
-    var clients: ClientTable
+    var clients = ClientTable()
     let maskKeys = MaskKeys()
     let journal = Journal()
     /// Of all clients of the loop.
@@ -84,8 +80,8 @@ final class Loop: @unchecked Sendable {
     var broadcastsBegan: UInt64 = 0
     /// When the first of the commands that are applied at the moment was posted; 0: none is.
     var commandsPosted: UInt64 = 0
-    /// When the loop next compares its timer with the clock; 0: no server is asked for its health.
-    private var probeDue: UInt64 = 0
+    /// A server is asked for its health: the loop looks every second how late it is.
+    private var isProbing = false
     /// One for each server that has had any.
     var departures: [DepartureQueue] = []
     var isStopRequested = false
@@ -122,7 +118,6 @@ final class Loop: @unchecked Sendable {
     var brokerLinks: [BrokerLink] = []
     /// One of the servers that are served here belongs to a cluster.
     var isClustered = false
-    private var timerDue: UInt64?
     private var commands: [Command] = []
 
     init(
@@ -137,11 +132,9 @@ final class Loop: @unchecked Sendable {
         context = LoopContext(engine: engine, events: events)
         self.events = events
         hub = Hub(seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
-        wheel = TimingWheel(granuleMilliseconds: granule, now: events.now)
-        eventWheel = TimingWheel(granuleMilliseconds: Self.eventGranule, now: events.now)
+        timers = Timers(context: context, events: events, granule: granule)
         identifiers = MessageIdentifiers(seed: Crypto.randomUInt64())
         eventName = .allocate(capacity: Self.eventNameMax + 1)
-        clients = ClientTable(now: events.now)
         input = .allocate(capacity: Self.inputBytes)
         pieces = .allocate(capacity: Socket.piecesMax)
         pieces.initialize(repeating: Piece(base: nil, count: 0))
@@ -212,12 +205,12 @@ final class Loop: @unchecked Sendable {
     func endTurn() {
         if !followUps.isEmpty { handleFollowUps() }
         settle()
-        if !clusters.isEmpty { flushClusters() }
+        if !clusters.isEmpty { endTurnOfClusters() }
         context.forgetWallClock()
         events.turnStarted()
         freeReleased()
         if !followUps.isEmpty || hasConclusions { context.requestTurn() }
-        armTimer()
+        timers.arm()
         meter.endTurn()
         if isStopRequested {
             isStopRequested = false
@@ -290,62 +283,32 @@ final class Loop: @unchecked Sendable {
     @inline(__always) var wallMilliseconds: UInt64 { context.wallMilliseconds }
 
     func setDeadline(_ place: ConnectionRef, _ due: UInt64?) {
-        guard let due else {
-            wheel.remove(place.pointee.slot)
-            return
-        }
-        wheel.set(place.pointee.slot, due: due)
-        if timerDue == nil || due < timerDue! { timerDue = nil }
-    }
-
-    /// Sets the timer for the next deadline, if it is not set for it already.
-    private func armTimer() {
-        var due = wheel.nextDue()
-        if let earlier = eventWheel.nextDue(), due == nil || earlier < due! { due = earlier }
-        if let other = clients.wheel.nextDue(), due == nil || other < due! { due = other }
-        for stopping in stoppingServers where due == nil || stopping.deadline < due! {
-            due = stopping.deadline
-        }
-        if probeDue > 0, due == nil || probeDue < due! { due = probeDue }
-        for drain in drains where due == nil || drain.due < due! { due = drain.due }
-        for queue in departures {
-            if let next = queue.due, due == nil || next < due! { due = next }
-        }
-        for acceptor in acceptors
-        where acceptor.pointee.retryAt > 0 && (due == nil || acceptor.pointee.retryAt < due!) {
-            due = acceptor.pointee.retryAt
-        }
-        if !watchedServers.isEmpty, due == nil || nextWatch < due! { due = nextWatch }
-        if !clusters.isEmpty, let next = clustersDue, due == nil || next < due! { due = next }
-        if due == timerDue { return }
-        timerDue = due
-        guard let due else { return events.clearTimer() }
-        events.setTimer(afterMilliseconds: due > now ? due - now : 0)
+        guard let due else { return timers.remove(.connection, place.pointee.slot) }
+        timers.setConnection(place.pointee.slot, due: due)
     }
 
     /// From now on the loop wakes every second to see how late it is.
-    func beginProbing() { if probeDue == 0 { probeDue = now + Self.probeMilliseconds } }
+    func beginProbing() {
+        if isProbing { return }
+        isProbing = true
+        timers.set(.probe, due: now + Self.probeMilliseconds)
+    }
 
     private func timerFired() {
-        if let due = timerDue { meter.recordLag(since: due, now: now) }
-        timerDue = nil
-        if probeDue > 0, probeDue <= now { probeDue = now + Self.probeMilliseconds }
-        expired.removeAll(keepingCapacity: true)
-        wheel.expire(now: now, into: &expired)
-        for index in 0..<expired.count { deadlineReached(expired[index]) }
-        expireDepartures()
-        if !drains.isEmpty { goOnDraining() }
-        expired.removeAll(keepingCapacity: true)
-        eventWheel.expire(now: now, into: &expired)
-        for index in 0..<expired.count { eventDeadlineReached(expired[index]) }
-        expired.removeAll(keepingCapacity: true)
-        clients.wheel.expire(now: now, into: &expired)
-        for index in 0..<expired.count { clientDue(expired[index]) }
-        cutOverdueServers()
-        if !clusters.isEmpty { tickClusters() }
-        if !watchedServers.isEmpty, now >= nextWatch { watchCertificates() }
-        for acceptor in acceptors where acceptor.pointee.retryAt > 0 && now >= acceptor.pointee.retryAt {
-            resume(acceptor)
+        if let due = timers.fire() { meter.recordLag(since: due, now: now) }
+        timers.forEachExpired { kind, index in
+            switch kind {
+            case .connection: deadlineReached(index)
+            case .departures: expireDepartures()
+            case .drain: goOnDraining()
+            case .dialect: eventDeadlineReached(index)
+            case .client: clientDue(index)
+            case .stopping: cutOverdueServers()
+            case .cluster: tickClusters()
+            case .certificates: watchCertificates()
+            case .acceptor: resumeAcceptors()
+            case .probe: timers.set(.probe, due: now + Self.probeMilliseconds)
+            }
         }
     }
 

@@ -94,7 +94,7 @@ extension Loop {
             found = departures.count - 1
         }
         departures[found!].append(departure, due: now + server.presenceGrace)
-        context.ensureTurn()
+        timers.setNoLater(.departures, due: now + server.presenceGrace)
     }
 
     /// Users whose time is over leave their rooms.
@@ -107,6 +107,7 @@ extension Loop {
             }
             index += 1
         }
+        for queue in departures { if let due = queue.due { timers.setNoLater(.departures, due: due) } }
     }
 
     /// The server ends: nobody can come back.

@@ -96,13 +96,14 @@ extension Loop {
         }
         if !server.certificates.isWatched { return }
         watchedServers.append(server)
-        nextWatch = now + Self.watchMilliseconds
+        timers.set(.certificates, due: now + Self.watchMilliseconds)
     }
 
     /// Reloads what has changed and was left alone since the last look: a file that is being written is not
     /// read, and neither is a certificate whose key is still to come.
     func watchCertificates() {
-        nextWatch = now + Self.watchMilliseconds
+        if watchedServers.isEmpty { return }
+        timers.set(.certificates, due: now + Self.watchMilliseconds)
         for server in watchedServers {
             let certificates = server.certificates
             let stamps = certificates.stamps

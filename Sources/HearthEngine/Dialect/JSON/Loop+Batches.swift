@@ -8,14 +8,10 @@ internal import HearthSession
 internal import HearthWire
 
 extension Loop {
-    /// Milliseconds by which such a deadline may be met late.
-    static var eventGranule: UInt64 { 5 }
-
     func setEventDeadline(_ place: ConnectionRef) {
         let slot = place.pointee.slot
-        guard let due = place.pointee.speaker?.deadline else { return eventWheel.remove(slot) }
-        eventWheel.set(slot, due: due)
-        context.ensureTurn()
+        guard let due = place.pointee.speaker?.deadline else { return timers.remove(.dialect, slot) }
+        timers.set(.dialect, slot, due: due)
     }
 
     func eventDeadlineReached(_ slot: UInt32) {
