@@ -28,6 +28,10 @@ if isEmbedded {
         ),
     ]
 }
+if !isCLibrary && !isFuzzing {
+    // Tests of the engine run on a system without a kernel (docs/decisions/0043).
+    coreSettings.append(.define("HEARTH_SIMULATION", .when(configuration: .debug)))
+}
 if isFuzzing {
     coreSettings += [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"])]
 }
@@ -57,7 +61,7 @@ var targets: [Target] = [
     .target(
         name: "HearthSession", dependencies: ["HearthBytes", "HearthWire"], swiftSettings: parserSettings),
     .target(
-        name: "HearthHub", dependencies: ["HearthBytes", "HearthWire", "HearthSession"],
+        name: "HearthHub", dependencies: ["HearthBytes", "HearthWire"],
         swiftSettings: coreSettings),
     .target(
         name: "HearthCluster", dependencies: ["HearthBytes", "HearthWire"], swiftSettings: parserSettings),
@@ -108,7 +112,10 @@ if isCLibrary {
         .testTarget(
             name: "HearthPlatformTests", dependencies: ["HearthPlatform", "HearthBytes"],
             swiftSettings: hasJWT ? [.define("HEARTH_JWT")] : []),
-        .testTarget(name: "HearthEngineTests", dependencies: ["HearthEngine", "HearthWire", "HearthBytes"]),
+        .testTarget(
+            name: "HearthEngineTests",
+            dependencies: ["HearthEngine", "HearthPlatform", "HearthSession", "HearthWire", "HearthBytes"],
+            swiftSettings: [.define("HEARTH_SIMULATION", .when(configuration: .debug))]),
         .testTarget(
             name: "HearthTests", dependencies: ["Hearth"],
             swiftSettings: (hasJWT ? [.define("HEARTH_JWT")] : [])

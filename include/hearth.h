@@ -259,7 +259,8 @@ typedef enum hearth_drop_reason {
 typedef enum hearth_event_flag {
     HEARTH_EVENT_CLEAN = 1,            /* CLOSE: both sides sent a close frame */
     HEARTH_EVENT_BY_PEER = 2,          /* CLOSE: the peer began it */
-    HEARTH_EVENT_CHANNEL = 4           /* OPEN, CLOSE: the connection is one of a channel */
+    HEARTH_EVENT_CHANNEL = 4,          /* OPEN, CLOSE: the connection is one of a channel */
+    HEARTH_EVENT_ELSEWHERE = 8         /* USER_JOINED, USER_LEFT, PRESENCE_UPDATED: on another process */
 } hearth_event_flag;
 
 /* One event. The struct only ever grows at its end: `size` says how many bytes of it this
@@ -336,10 +337,15 @@ typedef struct hearth_log_entry {
 
 typedef void (*hearth_log_fn)(void *context, const hearth_log_entry *entry);
 
+/* Bits of hearth_except.flags. */
+typedef enum hearth_except_flag {
+    HEARTH_EXCEPT_ELSEWHERE = 1        /* with redis_url: other processes do not get it either */
+} hearth_except_flag;
+
 /* Who does not get a broadcast. Set size to sizeof(hearth_except). */
 typedef struct hearth_except {
     uint32_t size;
-    uint32_t reserved;                 /* 0 */
+    uint32_t flags;
     hearth_connection connection;      /* 0: no connection is left out */
     const char *user;                  /* NULL: no user is left out */
 } hearth_except;
@@ -720,7 +726,8 @@ HEARTH_API int64_t hearth_server_health(hearth_server *server, char *buffer, siz
  * was queued, or an error. With TEXT, data must be UTF-8 (HEARTH_ERR_INVALID).
  * With redis_url the servers of the other processes do the same, as for all messages to rooms and users; a
  * connection that is left out is one of this process, a user is left out in all. What is returned is about this
- * process. HEARTH_ERR_TOO_LARGE: more than max_broker_message, and nobody got it. Since: 0.1 */
+ * process. HEARTH_ERR_TOO_LARGE: more than max_broker_message, and nobody got it. With HEARTH_EXCEPT_ELSEWHERE
+ * the other processes are told nothing. Since: 0.1 */
 HEARTH_API int64_t hearth_server_broadcast(hearth_server *server, uint32_t opcode, const void *data, size_t length,
                                            const hearth_except *except);
 

@@ -78,7 +78,7 @@ extension Except {
         if connection == nil && user == nil { return try body(nil) }
         return try withText(user) { (name) throws(HearthError) -> Value in
             var native = hearth_except(
-                size: UInt32(MemoryLayout<hearth_except>.size), reserved: 0, connection: connection?.id ?? 0,
+                size: UInt32(MemoryLayout<hearth_except>.size), flags: 0, connection: connection?.id ?? 0,
                 user: name)
             return try withUnsafePointer(to: &native) { (pointer) throws(HearthError) -> Value in
                 try body(pointer)

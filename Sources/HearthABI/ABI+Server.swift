@@ -123,14 +123,16 @@ public func hearth_server_adopt(
 /// Who is left out; nil: the struct is not well formed.
 func exception(_ except: UnsafePointer<hearth_except>?) -> Exception? {
     guard let except else { return Exception(connection: ConnectionID(raw: 0), user: nil) }
-    guard let except = read(except, least: 16, into: hearth_except()), except.reserved == 0 else {
+    guard let except = read(except, least: 16, into: hearth_except()), except.flags & ~1 == 0 else {
         return nil
     }
-    guard let name = except.user else {
-        return Exception(connection: ConnectionID(raw: except.connection), user: nil)
+    var exception = Exception(connection: ConnectionID(raw: except.connection), user: nil)
+    exception.isHereOnly = except.flags & 1 != 0
+    if let name = except.user {
+        guard let user = text(name) else { return nil }
+        exception.user = ByteString(user)
     }
-    guard let user = text(name) else { return nil }
-    return Exception(connection: ConnectionID(raw: except.connection), user: ByteString(user))
+    return exception
 }
 
 /// A C string of the host's, lent without a copy; nil if it is NULL.

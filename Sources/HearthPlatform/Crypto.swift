@@ -9,6 +9,9 @@ package enum Crypto {
     }
 
     package static func randomUInt64() -> UInt64 {
+        #if HEARTH_SIMULATION
+            if let simulation = Simulation.here { return simulation.random() }
+        #endif
         var value: UInt64 = 0
         withUnsafeMutableBytes(of: &value) { _ = fillRandom($0) }
         return value

@@ -87,6 +87,9 @@ package final class EventLoop {
             isOwn = false
             handle = pointer.assumingMemoryBound(to: uv_loop_t.self)
         }
+        #if HEARTH_SIMULATION
+            if Simulation.here != nil { updateTime() }
+        #endif
     }
 
     /// Whether a loop's descriptors can be had: libuv ends the process when its first loop lacks one, and
@@ -208,6 +211,9 @@ package final class EventLoop {
     package func stop() { isStopping = true }
 
     private func turn(milliseconds: Int32) {
+        #if HEARTH_SIMULATION
+            if let simulation = Simulation.here { return turn(simulation) }
+        #endif
         let count = sockets.wait(milliseconds: milliseconds)
         uv_update_time(handle)
         var isDue = false
@@ -236,9 +242,32 @@ package final class EventLoop {
     /// loop running (`setKeepsRunning`). 0 while libuv has a watcher that its descriptor does not show yet.
     package var timeoutMilliseconds: Int32 {
         if isTurnRequested { return 0 }
-        uv_update_time(handle)
+        updateTime()
         return uv_backend_timeout(handle)
     }
+
+    #if HEARTH_SIMULATION
+        /// A turn as libuv would make it: sockets, the timer, what other threads have posted.
+        private func turn(_ simulation: Simulation) {
+            updateTime()
+            guard let owner = tellsWhom.pointee.owner, let callbacks = tellsWhom.pointee.callbacks else {
+                return
+            }
+            simulation.ready().withUnsafeBufferPointer {
+                if let base = $0.baseAddress, $0.count > 0 { callbacks.ready(owner, base, $0.count) }
+            }
+            let timer = UnsafeMutableRawPointer(timer).assumingMemoryBound(to: uv_handle_t.self)
+            if uv_is_active(timer) != 0, uv_timer_get_due_in(self.timer) == 0 {
+                clearTimer()
+                callbacks.timerFired(owner)
+            }
+            callbacks.turnEnded(owner)
+            if !simulation.isWoken { return }
+            simulation.isWoken = false
+            callbacks.woken(owner)
+            callbacks.turnEnded(owner)
+        }
+    #endif
 
     // MARK: Sockets
 
@@ -259,7 +288,12 @@ package final class EventLoop {
     package var now: UInt64 { uv_now(handle) }
 
     /// Reads the clock anew, for calls from outside a turn.
-    package func updateTime() { uv_update_time(handle) }
+    package func updateTime() {
+        #if HEARTH_SIMULATION
+            if let simulation = Simulation.here { return handle.pointee.time = simulation.milliseconds }
+        #endif
+        uv_update_time(handle)
+    }
 
     /// Calls `timerFired` once after a delay, instead of the call that was set before.
     package func setTimer(afterMilliseconds delay: UInt64) {
@@ -283,7 +317,12 @@ package final class EventLoop {
     }
 
     /// Calls `woken` soon. Thread: any, while the loop is open.
-    package func wake() { uv_async_send(wakeup) }
+    package func wake() {
+        #if HEARTH_SIMULATION
+            if let simulation = Simulation.here { simulation.isWoken = true }
+        #endif
+        uv_async_send(wakeup)
+    }
 
     // MARK: Handles
 

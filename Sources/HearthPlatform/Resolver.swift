@@ -178,6 +178,9 @@ package struct RemoteAddress {
 extension Socket {
     /// Begins to connect. The descriptor becomes writable when that is decided: `connectResult` says how.
     package static func connect(_ address: RemoteAddress) throws(SystemError) -> Int32 {
+        #if HEARTH_SIMULATION
+            if let simulated = SimulatedSocket.dial() { return simulated }
+        #endif
         let family: Int32 =
             switch address.family {
             case .ipv4: AF_INET
@@ -197,6 +200,9 @@ extension Socket {
 
     /// What came of `connect`; nil: it is connected.
     package static func connectResult(_ descriptor: Int32) -> SystemError? {
+        #if HEARTH_SIMULATION
+            if let simulated = Simulation.socket(descriptor) { return simulated.connectError }
+        #endif
         var number: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         if getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &number, &length) != 0 { return SystemError.last }

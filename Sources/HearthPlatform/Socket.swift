@@ -27,6 +27,9 @@ package enum Socket {
     package static func listen(
         _ address: ListenAddress, backlog: Int32, isShared: Bool, isIPv6Only: Bool
     ) throws(SystemError) -> (descriptor: Int32, port: UInt16) {
+        #if HEARTH_SIMULATION
+            if let simulated = SimulatedSocket.listen() { return (simulated, 1) }
+        #endif
         switch address {
         case .unix(let path): return (try listenUnix(path, backlog: backlog), 0)
         case .ip(let host, let port, let isIPv6):
@@ -49,6 +52,9 @@ package enum Socket {
 
     /// The next connection that waits on a listening socket.
     package static func accept(_ listener: Int32) -> Accepted {
+        #if HEARTH_SIMULATION
+            if let simulated = Simulation.socket(listener) { return simulated.accept() }
+        #endif
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         while true {
@@ -71,6 +77,11 @@ package enum Socket {
     package static func receive(
         _ descriptor: Int32, _ place: UnsafeMutablePointer<UInt8>, _ count: Int
     ) -> Transfer {
+        #if HEARTH_SIMULATION
+            if let simulated = Simulation.socket(descriptor) {
+                return simulated.receive(place, count, takes: true)
+            }
+        #endif
         while true {
             let received = recv(descriptor, place, count, Int32(MSG_DONTWAIT))
             if received >= 0 { return .bytes(received) }
@@ -84,6 +95,9 @@ package enum Socket {
 
     /// Whether bytes wait to be read.
     package static func hasInput(_ descriptor: Int32) -> Bool {
+        #if HEARTH_SIMULATION
+            if let simulated = Simulation.socket(descriptor) { return !simulated.incoming.isEmpty }
+        #endif
         var byte: UInt8 = 0
         return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) > 0
     }
@@ -92,6 +106,11 @@ package enum Socket {
     package static func peek(
         _ descriptor: Int32, _ place: UnsafeMutablePointer<UInt8>, _ count: Int
     ) -> Transfer {
+        #if HEARTH_SIMULATION
+            if let simulated = Simulation.socket(descriptor) {
+                return simulated.receive(place, count, takes: false)
+            }
+        #endif
         while true {
             let waiting = recv(descriptor, place, count, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK))
             if waiting >= 0 { return .bytes(waiting) }
@@ -105,6 +124,11 @@ package enum Socket {
 
     @inline(__always)
     package static func send(_ descriptor: Int32, _ place: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
+        #if HEARTH_SIMULATION
+            if let simulated = Simulation.socket(descriptor) {
+                return simulated.send(UnsafeBufferPointer(start: place, count: count))
+            }
+        #endif
         while true {
             let sent = system_send(descriptor, place, count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
             if sent >= 0 { return .bytes(sent) }
@@ -118,6 +142,9 @@ package enum Socket {
 
     /// Sends the pieces in order, as one write.
     package static func send(_ descriptor: Int32, pieces: UnsafeMutableBufferPointer<Piece>) -> Transfer {
+        #if HEARTH_SIMULATION
+            if let simulated = Simulation.socket(descriptor) { return simulated.send(pieces) }
+        #endif
         var message = msghdr()
         message.msg_iov = UnsafeMutableRawPointer(pieces.baseAddress!).assumingMemoryBound(to: iovec.self)
         message.msg_iovlen = min(pieces.count, piecesMax)
@@ -133,9 +160,19 @@ package enum Socket {
     }
 
     /// Tells the peer that nothing more will be sent; what it sends can still be read.
-    package static func shutdownSending(_ descriptor: Int32) { _ = shutdown(descriptor, Int32(SHUT_WR)) }
+    package static func shutdownSending(_ descriptor: Int32) {
+        #if HEARTH_SIMULATION
+            if let simulated = Simulation.socket(descriptor) { return simulated.shutDown() }
+        #endif
+        _ = shutdown(descriptor, Int32(SHUT_WR))
+    }
 
-    package static func close(_ descriptor: Int32) { _ = system_close(descriptor) }
+    package static func close(_ descriptor: Int32) {
+        #if HEARTH_SIMULATION
+            if let simulated = Simulation.socket(descriptor) { return simulated.close() }
+        #endif
+        _ = system_close(descriptor)
+    }
 
     /// A second descriptor for the same socket.
     package static func duplicate(_ descriptor: Int32) throws(SystemError) -> Int32 {

@@ -40,6 +40,9 @@ final class SocketSet {
     }
 
     func add(_ socket: Int32, _ interest: Readiness, name: UInt64) throws(SystemError) {
+        #if HEARTH_SIMULATION
+            if let simulated = Simulation.socket(socket) { return simulated.watch(interest, name: name) }
+        #endif
         if hearth_shim_epoll_control(descriptor, EPOLL_CTL_ADD, socket, Self.mask(interest), name) != 0 {
             throw SystemError.last
         }
@@ -49,6 +52,9 @@ final class SocketSet {
     /// reported with any entry, again and again.
     func change(_ socket: Int32, from old: Readiness, to new: Readiness, name: UInt64) {
         if old == new { return }
+        #if HEARTH_SIMULATION
+            if let simulated = Simulation.socket(socket) { return simulated.watch(new, name: name) }
+        #endif
         let operation = old.isEmpty ? EPOLL_CTL_ADD : new.isEmpty ? EPOLL_CTL_DEL : EPOLL_CTL_MOD
         _ = hearth_shim_epoll_control(descriptor, operation, socket, Self.mask(new), name)
     }

@@ -3,27 +3,21 @@ import { EventEmitter } from "node:events";
 import { IncomingMessage } from "node:http";
 import { Duplex } from "node:stream";
 
-export type Data = string | Buffer | ArrayBuffer | ArrayBufferView;
-/** A duration is a number of seconds or "500ms"; a size a number of bytes or "64KiB". */
-export type Setting = string | number | boolean | bigint | readonly string[];
+import { ClientSettings, EngineSettings, ServerSettings } from "./options";
 
-/** Keys of the configuration in camelCase (docs/configuration.md), and host and port. */
-export interface ServerOptions {
-  /** Addresses by commas: "127.0.0.1:8000", "[::1]:8000", "unix:/run/name.sock". */
-  listen?: string | readonly string[];
-  host?: string;
+export { Codes, Duration, Flag, Names, Rate, Size } from "./options";
+export { ClientSettings, EngineSettings, ServerSettings } from "./options";
+
+export type Data = string | Buffer | ArrayBuffer | ArrayBufferView;
+
+/** The keys of the configuration in camelCase, and what is of Node alone. */
+export interface ServerOptions extends ServerSettings {
+  /** With port, instead of listen. */
+  host?: string | undefined;
   /** 0, the default with host: a free one. Without listen, host and port it listens nowhere: see handleUpgrade. */
-  port?: number;
-  pingInterval?: Setting;
-  pingTimeout?: Setting;
-  maxMessageSize?: Setting;
-  maxConnections?: Setting;
-  maxOutboxBytes?: Setting;
-  slowConsumer?: "close" | "drop_oldest" | "drop_newest" | "latest";
-  compression?: boolean | "on" | "off";
-  tlsCertificate?: string;
-  tlsPrivateKey?: string;
-  [key: string]: Setting | undefined;
+  port?: number | undefined;
+  /** Keys that the options do not set are read from the environment: WS_PING_INTERVAL with "WS_". */
+  environmentPrefix?: string | undefined;
 }
 
 export interface RouteOptions {
@@ -52,6 +46,11 @@ export interface RouteOptions {
   claims?: Record<string, string>;
   /** How peers without the right token are told. */
   reject?: "status" | "close" | "auto";
+  /**
+   * Events of a connection do not wait for the promises of the handlers of earlier ones. Without it they do, in
+   * order; above 1,024 events or 4 MiB that wait the connection is closed with 1013.
+   */
+  concurrent?: boolean;
 }
 
 export interface Principal {
@@ -122,7 +121,11 @@ export interface ConnectionInfo {
   rooms: number;
 }
 
-/** One open WebSocket of a server. Messages come by the event or by `for await`. */
+/**
+ * One open WebSocket of a server. Messages come by the event or by `for await`. A handler that throws, or whose
+ * promise is rejected, closes it with 1011; the error goes to the "error" event of the connection, or else of the
+ * server, and is thrown where nobody listens.
+ */
 export class Connection extends EventEmitter implements AsyncIterable<string | Buffer> {
   static readonly OPEN: 1;
   static readonly CLOSING: 2;
@@ -138,6 +141,8 @@ export class Connection extends EventEmitter implements AsyncIterable<string | B
   readonly pathname: string;
   readonly query: URLSearchParams;
   readonly headers: Record<string, string>;
+  /** What the Cookie field of its request says, decoded; of a name that is there twice, the first. */
+  readonly cookies: Record<string, string>;
   readonly address: string;
   readonly rooms: string[];
   readonly info: ConnectionInfo;
@@ -311,23 +316,13 @@ export class Server extends EventEmitter implements AsyncDisposable {
   on(event: "error", listener: (error: Error, connection?: Connection) => void): this;
 }
 
-/** Keys of the configuration in camelCase (docs/configuration.md), headers and prepare. */
-export interface ClientOptions {
-  headers?: Record<string, string>;
-  subprotocols?: string | readonly string[];
+/** The keys of the configuration in camelCase, and what is of Node alone. */
+export interface ClientOptions extends ClientSettings {
+  headers?: Record<string, string> | undefined;
   /** Asked before each attempt; what it answers takes the place of the address and the headers. */
-  prepare?: (attempt: { url: string; attempt: number; status: number }) => Change | Promise<Change>;
-  proxy?: string;
-  openTimeout?: Setting;
-  pingInterval?: Setting;
-  reconnectEnabled?: boolean;
-  /** 0: for ever. */
-  reconnectMaxAttempts?: number;
-  maxQueueMessages?: number;
-  /** Messages that `for await` may keep waiting; then the server waits. */
-  maxQueueSize?: number;
-  tlsCaFile?: string;
-  [key: string]: unknown;
+  prepare?: ((attempt: { url: string; attempt: number; status: number }) => Change | Promise<Change>) | undefined;
+  /** Keys that the options do not set are read from the environment: WS_PING_INTERVAL with "WS_". */
+  environmentPrefix?: string | undefined;
 }
 
 export type Change = void | null | { url?: string; headers?: Record<string, string> };
@@ -412,8 +407,14 @@ export interface LogEntry {
   fields: Record<string, string>;
 }
 
-/** Settings of this thread's engine, before its first server or client: logLevel, ioUring, and where the log goes. */
-export function configure(options: { log?: (entry: LogEntry) => void; [key: string]: unknown }): void;
+export interface EngineOptions extends EngineSettings {
+  /** Where the log goes. */
+  log?: ((entry: LogEntry) => void) | undefined;
+  environmentPrefix?: string | undefined;
+}
+
+/** Settings of this thread's engine. To be called before its first server or client. */
+export function configure(options: EngineOptions): void;
 
 /** Of the library, of Node's libuv, and of the OpenSSL that the library uses, with its folder. */
 export const versions: Readonly<{

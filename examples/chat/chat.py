@@ -45,7 +45,12 @@ def welcome(connection, room):
 
 
 def tell_room(kind):
-    return lambda room, user: room.broadcast_json(stamped(kind, name=user, users=room.users), except_=user)
+    """Each process of a cluster is told of each change, and tells its own members."""
+
+    def tell(room, user):
+        room.broadcast_json(stamped(kind, name=user, users=room.users), except_=user, local=True)
+
+    return tell
 
 
 server.on_user_joined(tell_room("joined"))

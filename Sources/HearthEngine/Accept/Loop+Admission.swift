@@ -79,7 +79,7 @@ extension Loop {
             evict(other, code: code)
             return .taken
         case .full(let stalest, let receivedAt):
-            Connections.post(.probe(stalest, receivedAt: receivedAt), to: stalest)
+            Connections.post(.probe(receivedAt: receivedAt), to: stalest)
             return .waiting(
                 PlaceRequest(
                     user: user, subprotocol: subprotocol, ghost: stalest, receivedAt: receivedAt,
@@ -123,7 +123,7 @@ extension Loop {
         // A probe that was not answered has moved the time back.
         let isDead = receivedAt.map { $0 < request.receivedAt } ?? true
         if isDead, admission.enter(place.pointee.id, insteadOf: request.ghost, user: request.user) {
-            Connections.post(.cutGhost(request.ghost), to: request.ghost)
+            Connections.post(.cutGhost, to: request.ghost)
             return reopen(
                 place, server, exchange, user: request.user, subprotocol: request.subprotocol,
                 rejection: nil, hasPlace: true)
@@ -167,7 +167,7 @@ extension Loop {
     private func evict(_ other: ConnectionID, code: OwnCloseCode) {
         let reason =
             code == .replaced ? ascii("replaced by a newer connection") : ascii("stale")
-        Connections.post(.close(other, code: code.rawValue, reason: reason), to: other)
+        Connections.post(.close(code: code.rawValue, reason: reason), to: other)
     }
 
     // MARK: The other one

@@ -31,7 +31,7 @@ extension Server {
             if loop.port.isCurrent {
                 loop.drainServer(self, farewell)
             } else {
-                _ = loop.port.post(.drainServer(server: self, farewell))
+                _ = loop.port.post(.server(self, .drain(farewell)))
             }
         }
         return .ok

@@ -219,7 +219,7 @@ extension Client {
                 loop.apply(command, self)
                 return true
             }
-            return port.post(.ofClient(self, command))
+            return port.post(.client(self, command))
         }
     }
 

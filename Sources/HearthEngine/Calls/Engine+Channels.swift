@@ -23,21 +23,21 @@ extension Connections {
             let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
             if payload.count > limits.pointee.decoder.maxMessageSize { return .answer(answer(.tooLarge)) }
             if loop.engine.queue.isFull { return .answer(answer(.queueFull)) }
-            return .post(.channelReceive(id, kind, Array(payload)), answer: 0)
+            return .post(.channelReceive(kind, Array(payload)), answer: 0)
         }
         return Status(rawValue: Int32(result)) ?? .invalid
     }
 
     package static func channelSent(_ id: ConnectionID, bytes: Int) -> Status {
         if bytes < 0 { return .invalid }
-        return ofChannel(id, .channelSent(id, bytes)) { loop, place in
+        return ofChannel(id, .channelSent(bytes)) { loop, place in
             loop.noteSent(place, bytes)
             return .ok
         }
     }
 
     package static func channelAlive(_ id: ConnectionID) -> Status {
-        ofChannel(id, .channelAlive(id)) { loop, place in
+        ofChannel(id, .channelAlive) { loop, place in
             loop.noteAlive(place)
             return .ok
         }
@@ -48,13 +48,13 @@ extension Connections {
             return .invalid
         }
         let code = given == 0 ? CloseCode.abnormal.rawValue : given
-        return ofChannel(id, .channelClosed(id, code: code, reason: reason)) { loop, place in
+        return ofChannel(id, .channelClosed(code: code, reason: reason)) { loop, place in
             loop.channelClosed(place, code: code, reason: reason)
         }
     }
 
     private static func ofChannel(
-        _ id: ConnectionID, _ command: @autoclosure () -> Command,
+        _ id: ConnectionID, _ command: @autoclosure () -> ConnectionCommand,
         _ body: (Loop, ConnectionRef) -> Status
     ) -> Status {
         let result = reach(id) { loop, place in
@@ -73,29 +73,5 @@ extension Connections {
         }
         if result != 0 { return result }
         return recipient.map(body) ?? answer(.state)
-    }
-}
-
-extension Loop {
-    func applyToChannel(_ command: Command) {
-        switch command {
-        case .connectChannel(let server, let channel, let peer, let reply):
-            if reply.isLate { return }
-            let result = connect(server, channel, peer)
-            if reply.answer(result) || result < 0 { return }
-            // Nobody knows of it.
-            guard let place = place(of: ConnectionID(raw: UInt64(bitPattern: result))) else { return }
-            _ = channelClosed(place, code: CloseCode.abnormal.rawValue, reason: [])
-        case .channelReceive(let id, let opcode, let payload):
-            guard let place = place(of: id) else { return }
-            payload.withUnsafeBufferPointer { _ = receive(place, opcode, $0) }
-        case .channelSent(let id, let bytes):
-            if let place = place(of: id) { noteSent(place, bytes) }
-        case .channelAlive(let id):
-            if let place = place(of: id) { noteAlive(place) }
-        case .channelClosed(let id, let code, let reason):
-            if let place = place(of: id) { _ = channelClosed(place, code: code, reason: reason) }
-        default: break
-        }
     }
 }

@@ -32,7 +32,7 @@ package enum Connections {
 
     enum Elsewhere {
         case answer(Int64)
-        case post(Command, answer: Int64)
+        case post(ConnectionCommand, answer: Int64)
     }
 
     private static func reachFromElsewhere(
@@ -50,7 +50,7 @@ package enum Connections {
         switch result {
         case .answer(let answer): return answer
         case .post(let command, let answer):
-            return port.post(command) ? answer : Int64(Status.gone.rawValue)
+            return port.post(.connection(id, command)) ? answer : Int64(Status.gone.rawValue)
         }
     }
 
@@ -70,7 +70,7 @@ package enum Connections {
             return result
         } elsewhere: { _, place in
             place.pointee.isOpenFlag.load(ordering: .relaxed)
-                ? .post(.send(id, OwnedMessage(Outgoing(kind, payload))), answer: 1) : .answer(answer(.gone))
+                ? .post(.send(OwnedMessage(Outgoing(kind, payload))), answer: 1) : .answer(answer(.gone))
         }
     }
 
@@ -83,7 +83,7 @@ package enum Connections {
             answer(loop.close(place, code: code, reason: reason))
         } elsewhere: { _, place in
             place.pointee.isOpenFlag.load(ordering: .relaxed)
-                ? .post(.close(id, code: code, reason: reason), answer: 0) : .answer(answer(.gone))
+                ? .post(.close(code: code, reason: reason), answer: 0) : .answer(answer(.gone))
         }
         return Status(rawValue: Int32(result)) ?? .invalid
     }
@@ -108,7 +108,7 @@ package enum Connections {
             return answer(loop.decide(place, .accepted(user: name, subprotocol: subprotocol)))
         } elsewhere: { _, place in
             if tooLong(user, place) { return .answer(answer(.tooLarge)) }
-            return .post(.accept(id, user: name, subprotocol: subprotocol), answer: 0)
+            return .post(.accept(user: name, subprotocol: subprotocol), answer: 0)
         }
         return Status(rawValue: Int32(result)) ?? .invalid
     }
@@ -129,7 +129,7 @@ package enum Connections {
         let result = reach(id) { loop, place in
             answer(loop.decide(place, .rejected(code: Int(code), reason: reason)))
         } elsewhere: { _, _ in
-            .post(.reject(id, code: Int(code), reason: reason), answer: 0)
+            .post(.reject(code: Int(code), reason: reason), answer: 0)
         }
         return Status(rawValue: Int32(result)) ?? .invalid
     }
@@ -143,7 +143,7 @@ package enum Connections {
         let result = reach(id) { loop, place in
             answer(loop.respond(place, status: Int(status), headers: headers, body: body))
         } elsewhere: { _, _ in
-            .post(.respond(id, status: Int(status), headers: Array(headers), body: Array(body)), answer: 0)
+            .post(.respond(status: Int(status), headers: Array(headers), body: Array(body)), answer: 0)
         }
         return Status(rawValue: Int32(result)) ?? .invalid
     }
@@ -161,7 +161,7 @@ package enum Connections {
                 return .answer(answer(.tooLarge))
             }
             return place.pointee.isOpenFlag.load(ordering: .relaxed)
-                ? .post(.join(id, name), answer: 0) : .answer(answer(.gone))
+                ? .post(.join(name), answer: 0) : .answer(answer(.gone))
         }
         return Status(rawValue: Int32(result)) ?? .invalid
     }
@@ -171,7 +171,7 @@ package enum Connections {
         let result = reach(id) { loop, place in
             answer(loop.leave(place, name))
         } elsewhere: { _, _ in
-            .post(.leave(id, name), answer: 0)
+            .post(.leave(name), answer: 0)
         }
         return Status(rawValue: Int32(result)) ?? .invalid
     }
@@ -184,7 +184,7 @@ package enum Connections {
         } elsewhere: { _, place in
             if tooLong(user, place) { return .answer(answer(.tooLarge)) }
             return place.pointee.isOpenFlag.load(ordering: .relaxed)
-                ? .post(.setUser(id, name), answer: 0) : .answer(answer(.gone))
+                ? .post(.setUser(name), answer: 0) : .answer(answer(.gone))
         }
         return Status(rawValue: Int32(result)) ?? .invalid
     }
@@ -314,8 +314,8 @@ package enum Connections {
     }
 
     /// Has the loop of the connection do something soon.
-    static func post(_ command: Command, to id: ConnectionID) {
-        LoopPorts.withPort(id.loop) { _ = $0.post(command) }
+    static func post(_ command: ConnectionCommand, to id: ConnectionID) {
+        LoopPorts.withPort(id.loop) { _ = $0.post(.connection(id, command)) }
     }
 
     private static func missing(_ id: ConnectionID, _ port: LoopPort) -> Status {

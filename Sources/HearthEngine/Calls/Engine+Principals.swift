@@ -27,7 +27,7 @@ extension Connections {
             answer(loop.setExpiry(place, at))
         } elsewhere: { _, place in
             place.pointee.isOpenFlag.load(ordering: .relaxed)
-                ? .post(.setExpiry(id, at), answer: 0) : .answer(answer(.gone))
+                ? .post(.setExpiry(at), answer: 0) : .answer(answer(.gone))
         }
         return Status(rawValue: Int32(result)) ?? .invalid
     }
@@ -45,7 +45,7 @@ extension Connections {
         } elsewhere: { _, place in
             guard place.pointee.endpoint.isServer else { return .answer(answer(.invalid)) }
             if isTooLong(user, scopes, claims, place) { return .answer(answer(.tooLarge)) }
-            return .post(.identify(id, principal(user, words, claims, place)), answer: 0)
+            return .post(.identify(principal(user, words, claims, place)), answer: 0)
         }
         return Status(rawValue: Int32(result)) ?? .invalid
     }
@@ -123,7 +123,7 @@ extension Connections {
             answer(loop.renew(place, principal))
         } elsewhere: { _, place in
             place.pointee.isOpenFlag.load(ordering: .relaxed)
-                ? .post(.renew(id, principal), answer: 0) : .answer(answer(.gone))
+                ? .post(.renew(principal), answer: 0) : .answer(answer(.gone))
         }
         return Status(rawValue: Int32(result)) ?? .invalid
     }

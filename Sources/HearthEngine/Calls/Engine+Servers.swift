@@ -89,7 +89,7 @@ extension Server {
         }
         let turn = adoptedCount.add(1, ordering: .relaxed).oldValue
         let isPosted = loops[turn % loops.count].port.post(
-            .adopt(server: self, descriptor: descriptor, address: address, Array(bytes)))
+            .server(self, .adopt(descriptor: descriptor, address: address, Array(bytes))))
         return isPosted ? .ok : engine.fail(.state, ascii("the engine is ending"))
     }
 
@@ -198,7 +198,7 @@ extension Server {
             if loop.port.isCurrent {
                 loop.stopServer(self, reason: reason, deadline: deadline)
             } else {
-                _ = loop.port.post(.stopServer(server: self, reason: reason, deadline: deadline))
+                _ = loop.port.post(.server(self, .stop(reason: reason, deadline: deadline)))
             }
         }
     }
@@ -223,7 +223,7 @@ extension Server {
             if loop.port.isCurrent {
                 loop.cutServer(self)
             } else {
-                _ = loop.port.post(.cutServer(server: self))
+                _ = loop.port.post(.server(self, .cut))
             }
         }
         return .ok

@@ -22,7 +22,7 @@ extension Server {
     func publish(
         room: UnsafeBufferPointer<UInt8>, _ outgoing: Outgoing, _ exception: Exception
     ) -> Int64 {
-        if cluster == nil { return publishHere(room: room, outgoing, exception) }
+        if cluster == nil || exception.isHereOnly { return publishHere(room: room, outgoing, exception) }
         if let refusal = refusal(ofBytes: outgoing.bytesCount) { return refusal }
         forward(.room, .room, room, outgoing, except: exception.user)
         return publishHere(room: room, outgoing, exception)
@@ -37,7 +37,7 @@ extension Server {
         } count: { loop in
             loop.hub.findRoom(server: number, room.span).map { loop.countMembers($0, exception) } ?? 0
         } elsewhere: {
-            .publish(server: self, room: ByteString(Array(room)), OwnedMessage(outgoing), exception)
+            .publish(room: ByteString(Array(room)), OwnedMessage(outgoing), exception)
         }
     }
 
@@ -46,7 +46,7 @@ extension Server {
         post { loop in
             loop.hub.findRoom(server: number, room.bytes.span) == nil ? 0 : 1
         } command: {
-            .publish(server: self, room: room, OwnedMessage(outgoing), exception)
+            .publish(room: room, OwnedMessage(outgoing), exception)
         }
     }
 
@@ -57,7 +57,7 @@ extension Server {
     }
 
     func broadcast(_ outgoing: Outgoing, _ exception: Exception) -> Int64 {
-        if cluster == nil { return broadcastHere(outgoing, exception) }
+        if cluster == nil || exception.isHereOnly { return broadcastHere(outgoing, exception) }
         if let refusal = refusal(ofBytes: outgoing.bytesCount) { return refusal }
         forward(
             .everyone, .all, UnsafeBufferPointer(start: nil, count: 0), outgoing, except: exception.user)
@@ -70,7 +70,7 @@ extension Server {
         } count: { loop in
             loop.countOpen(self, exception)
         } elsewhere: {
-            .broadcast(server: self, OwnedMessage(outgoing), exception)
+            .broadcast(OwnedMessage(outgoing), exception)
         }
     }
 
@@ -84,7 +84,7 @@ extension Server {
     func send(
         user: UnsafeBufferPointer<UInt8>, _ outgoing: Outgoing, _ exception: Exception
     ) -> Int64 {
-        if cluster == nil { return sendHere(user: user, outgoing, exception) }
+        if cluster == nil || exception.isHereOnly { return sendHere(user: user, outgoing, exception) }
         if let refusal = refusal(ofBytes: outgoing.bytesCount) { return refusal }
         forward(.user, .user, user, outgoing, except: exception.user)
         return sendHere(user: user, outgoing, exception)
@@ -98,7 +98,7 @@ extension Server {
         } count: { loop in
             loop.hub.findUser(server: number, user.span).map { loop.hub.connectionCount(user: $0) } ?? 0
         } elsewhere: {
-            .sendToUser(server: self, user: ByteString(Array(user)), OwnedMessage(outgoing), exception)
+            .sendToUser(ByteString(Array(user)), OwnedMessage(outgoing), exception)
         }
     }
 
@@ -114,7 +114,7 @@ extension Server {
     }
 
     /// On this thread's loop at once, on the others by a command.
-    func spread(here: (Loop) -> Int, count: (Loop) -> Int, elsewhere: () -> Command) -> Int64 {
+    func spread(here: (Loop) -> Int, count: (Loop) -> Int, elsewhere: () -> ServerCommand) -> Int64 {
         var total = 0
         for loop in engine.currentLoops where loop.port.isCurrent {
             if loop.context.isRetired || !loop.hub.knows(server: number) { continue }
@@ -128,8 +128,8 @@ extension Server {
     /// to those that have commands before them: one of these may bring somebody. All get the same bytes,
     /// copied once. Returns how many were found.
     @discardableResult
-    func post(count: (Loop) -> Int, command makeCommand: () -> Command) -> Int {
-        var made: Command?
+    func post(count: (Loop) -> Int, command makeCommand: () -> ServerCommand) -> Int {
+        var made: ServerCommand?
         var total = 0
         for loop in engine.currentLoops where !loop.port.isCurrent {
             loop.port.lock.lock()
@@ -140,7 +140,7 @@ extension Server {
             let command = made ?? makeCommand()
             made = command
             // The posting takes the lock by itself.
-            if loop.port.post(command) { total += found }
+            if loop.port.post(.server(self, command)) { total += found }
         }
         return total
     }

@@ -28,7 +28,7 @@ extension Server {
         let timeout = timeoutMilliseconds == 0 ? 1000 : UInt64(timeoutMilliseconds)
         // Never from inside of this call, so that the caller knows the number before the answer.
         let command = ClusterCommand.ask(UInt64(number), subject, ByteString(Array(name)), timeout)
-        if !home.port.post(.ofCluster(server: self, command)) {
+        if !home.port.post(.cluster(self, command)) {
             return Int64(engine.fail(.state, ascii("the engine is ending")).rawValue)
         }
         return number

@@ -31,7 +31,7 @@ extension Server {
             }
             return open
         } elsewhere: {
-            .kick(server: self, user: ByteString(Array(user)), code: wire, reason: reason)
+            .kick(user: ByteString(Array(user)), code: wire, reason: reason)
         }
     }
 

@@ -155,7 +155,7 @@ extension Server {
         let turn = adoptedCount.add(1, ordering: .relaxed).oldValue
         let reply = Reply()
         let isPosted = loops[turn % loops.count].port.post(
-            .connectChannel(server: self, channel, peer, reply))
+            .server(self, .connectChannel(channel, peer, reply)))
         guard isPosted else { return fail(.state, ascii("the engine is ending")) }
         return reply.wait(milliseconds: openTimeout)
             ?? fail(.state, ascii("no loop of the engine made the connection within open_timeout"))

@@ -25,6 +25,16 @@ extension Loop {
         }
     }
 
+    /// For another thread that waits for the reply.
+    func connect(_ server: Server, _ channel: Channel, _ peer: ChannelPeer, _ reply: Reply) {
+        if reply.isLate { return }
+        let result = connect(server, channel, peer)
+        if reply.answer(result) || result < 0 { return }
+        // Nobody knows of it.
+        guard let place = place(of: ConnectionID(raw: UInt64(bitPattern: result))) else { return }
+        _ = channelClosed(place, code: CloseCode.abnormal.rawValue, reason: [])
+    }
+
     private struct ChannelFault: Error {
         let status: Status
         let sentence: StaticString

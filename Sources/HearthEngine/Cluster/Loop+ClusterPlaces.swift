@@ -36,7 +36,7 @@ extension Loop {
         case .refused(let connection):
             cluster.add(.placesRefused)
             let id = ConnectionID(raw: connection)
-            Connections.post(.refusePlace(id), to: id)
+            Connections.post(.refuseQuota, to: id)
         }
     }
 

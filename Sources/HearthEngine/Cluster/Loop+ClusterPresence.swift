@@ -28,19 +28,21 @@ extension Loop {
                         $0.joinElsewhere(
                             room: room, user: record.user, data: record.data, at: record.joinedAt)
                     }
-                    if let change { tell(.userJoined, server, change) }
+                    if let change { tell(.userJoined, server, change, isFromElsewhere: true) }
                 case .joined(_, let record, isNew: false):
                     var found: [PresenceChange]?
                     server.withPresence {
                         found = $0.setData(record.user.bytes.span, record.data, isFromElsewhere: true)
                     }
-                    for change in found ?? [] { tell(.presenceUpdated, server, change) }
+                    for change in found ?? [] {
+                        tell(.presenceUpdated, server, change, isFromElsewhere: true)
+                    }
                 case .left(let room, let user):
                     var found: PresenceChange?
                     server.withPresence {
                         found = $0.leaveElsewhere(room: room.bytes.span, user: user.bytes.span)
                     }
-                    if let found { tell(.userLeft, server, found) }
+                    if let found { tell(.userLeft, server, found, isFromElsewhere: true) }
                 case .tellRoom(let room, let node, let asks): tellRoom(cluster, server, room, node, asks)
                 case .answered(let answer): tellAnswer(server, answer)
                 }

@@ -28,7 +28,7 @@ extension Server {
     }
 
     private func tell(_ command: ClusterCommand, _ home: Loop) {
-        if !home.port.post(.ofCluster(server: self, command)) { cluster?.add(.notForwarded) }
+        if !home.port.post(.cluster(self, command)) { cluster?.add(.notForwarded) }
     }
 
     /// Whether the other processes can get a payload of that size; else an error with a sentence.

@@ -29,6 +29,7 @@ package struct Borrowed {
 package struct EngineEvent {
     package static var isClean: UInt32 { 1 }
     package static var isByPeer: UInt32 { 2 }
+    package static var isFromElsewhere: UInt32 { 8 }
     package static var isOfChannel: UInt32 { 4 }
 
     package var type: EventType

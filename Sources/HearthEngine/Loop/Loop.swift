@@ -181,8 +181,8 @@ final class Loop: @unchecked Sendable {
     func retractPort() {
         port.lock.withLock {
             port.loop = nil
-            for case .adopt(_, let descriptor, _, _) in port.commands { Socket.close(descriptor) }
-            for case .connectChannel(_, _, _, let reply) in port.commands {
+            for case .server(_, .adopt(let descriptor, _, _)) in port.commands { Socket.close(descriptor) }
+            for case .server(_, .connectChannel(_, _, let reply)) in port.commands {
                 reply.answer(Int64(Status.state.rawValue))
             }
             port.commands.removeAll()

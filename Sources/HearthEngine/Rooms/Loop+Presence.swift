@@ -137,10 +137,13 @@ extension Loop {
     }
 
     /// A change that is no connection's.
-    func tell(_ type: EventType, _ server: Server, _ change: PresenceChange) {
+    func tell(
+        _ type: EventType, _ server: Server, _ change: PresenceChange, isFromElsewhere: Bool = false
+    ) {
         publishPresence(type, server, change)
         var event = PendingEvent(type: type, endpoint: server, connection: .none, context: nil, route: -1)
         event.fill(change)
+        if isFromElsewhere { event.flags = EngineEvent.isFromElsewhere }
         emitInOrder(event)
     }
 }

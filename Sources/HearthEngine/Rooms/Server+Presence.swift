@@ -16,8 +16,8 @@ extension Server {
             return loop.setPresence(self, user: user.span, Array(data))
         }
         guard withPresence({ $0.knows(user.span) }), let loop = loops.first else { return .notFound }
-        let command = Command.setPresence(server: self, user: ByteString(Array(user)), Array(data))
-        return loop.port.post(command) ? .ok : .notFound
+        let command = ServerCommand.setPresence(user: ByteString(Array(user)), Array(data))
+        return loop.port.post(.server(self, command)) ? .ok : .notFound
     }
 
     /// The users in a room, each with its connections there, as records of the header's hearth_presence.

@@ -28,7 +28,7 @@ int main(void) {
     except.user = "carl";
     world_wait(world, HEARTH_EVENT_USER_JOINED, 1);
     CHECK_NUMBER(hearth_server_broadcast(world->server, HEARTH_BINARY, "not carl", 8, &except), 3);
-    except.reserved = 1;
+    except.flags = 2;
     CHECK_NUMBER(hearth_server_broadcast(world->server, HEARTH_BINARY, "x", 1, &except), HEARTH_ERR_INVALID);
     CHECK_NUMBER(hearth_server_broadcast(world->server, HEARTH_TEXT, "\xFF", 1, NULL), HEARTH_ERR_INVALID);
     CHECK_NUMBER(hearth_server_broadcast(world->server, 3, "x", 1, NULL), HEARTH_ERR_INVALID);

@@ -1,6 +1,7 @@
 "use strict";
 
 const { check, errorFor, invalid } = require("./errors.js");
+const { ERROR } = require("./header.js");
 const { native } = require("./native.js");
 const { checkNames } = require("./options.js");
 const { BINARY, TEXT, bytesOf, linesOf } = require("./values.js");
@@ -32,7 +33,7 @@ class Channel {
     const { path, headers } = peer;
     if (typeof path !== "string") throw invalid("a connection of a channel has a path");
     if (this.#check && (await this.#check(peer.recipient)) === false) {
-      throw errorFor(-14, `the channel does not reach ${peer.recipient}`);
+      throw errorFor(ERROR.permission, `the channel does not reach ${peer.recipient}`);
     }
     const [recipient, query, user, address, subprotocol] =
       [peer.recipient, peer.query, peer.user, peer.address, peer.subprotocol].map(textOf);

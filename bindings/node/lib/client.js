@@ -2,17 +2,16 @@
 
 const { EventEmitter } = require("node:events");
 const { check, errorFor, HearthError, invalid, translating } = require("./errors.js");
-const { tell, warn } = require("./emitter.js");
-const { EVENT, theEngine } = require("./engine.js");
+const { tell, throwLater } = require("./emitter.js");
+const { theEngine } = require("./engine.js");
+const { CLIENT_STATES, DROP_REASONS, ERROR, EVENT } = require("./header.js");
 const { Iteration } = require("./iteration.js");
 const { native } = require("./native.js");
 const { settingsOf } = require("./options.js");
 const { pairsOf } = require("./pairs.js");
 const { BINARY, TEXT, bytesOf, checkClose, jsonOf, linesOf } = require("./values.js");
 
-const STATES = ["idle", "connecting", "open", "reconnecting", "closed", "gave_up"];
-const REASONS = ["", "count", "bytes", "age", "cleared", "closed", "lost"];
-const OWN_OPTIONS = ["headers", "prepare"];
+const OWN_OPTIONS = ["environmentPrefix", "headers", "prepare"];
 const NO_QUEUE = 1;
 /** The default of maxQueueSize. */
 const WAITING_MAX = 16;
@@ -150,7 +149,7 @@ class Client extends EventEmitter {
   queued(id) {
     if (this.#hasEnded) return undefined;
     const message = native.clientQueueMessage(...this.#place, id);
-    if (message === -17) return undefined;
+    if (message === ERROR.notFound) return undefined;
     return check(message);
   }
 
@@ -164,7 +163,7 @@ class Client extends EventEmitter {
     checkClose(code, reason);
     if (!this.#hasEnded && this.#state !== "idle") {
       const status = native.clientClose(...this.#place, code, reason);
-      check(status === -6 ? 0 : status, this.#engine.errorSentence);
+      check(status === ERROR.state ? 0 : status, this.#engine.errorSentence);
     }
     if (this.#state === "idle") this.#free();
     else await this.#ended;
@@ -205,20 +204,21 @@ class Client extends EventEmitter {
       case EVENT.clientState: return this.#changed(event);
       case EVENT.clientPrepare: return this.#asked(event);
       case EVENT.clientSent: return tell(this, "sent", event.clientWord(6));
-      case EVENT.clientDropped: return tell(this, "drop", event.clientWord(6), REASONS[event.code] ?? "");
+      case EVENT.clientDropped:
+        return tell(this, "drop", event.clientWord(6), DROP_REASONS[event.code] ?? "");
       default: return undefined;
     }
   }
 
   failed(error) {
     if (this.listenerCount("error") > 0) this.emit("error", error);
-    else warn(error);
+    else throwLater(error);
   }
 
   get #hasEnded() { return this.#state === "closed" || this.#state === "gave_up"; }
 
   #changed(event) {
-    const state = STATES[event.clientWord(0)] ?? "idle";
+    const state = CLIENT_STATES[event.clientWord(0)] ?? "idle";
     const attempt = event.clientWord(1);
     const number = event.clientWord(2) | 0;
     const status = event.clientWord(3);

@@ -1,14 +1,16 @@
 "use strict";
 
-const { LazyEmitter, tell, watch } = require("./emitter.js");
+const { LazyEmitter, both, call, tell, watch } = require("./emitter.js");
 const { check, HearthError, invalid } = require("./errors.js");
 const { NONE, TO } = require("./engine.js");
+const { ERROR } = require("./header.js");
 const { Iteration } = require("./iteration.js");
 const { native } = require("./native.js");
 const { listOf, pairsOf } = require("./pairs.js");
 const { claimsOf, scopesOf, setExpiry, setPrincipal } = require("./principal.js");
 const { RequestHead } = require("./request.js");
-const { checkClose, eventOf, jsonOf, nameOf, payloadOf } = require("./values.js");
+const { Turns } = require("./turns.js");
+const { checkClose, cookiesOf, eventOf, jsonOf, nameOf, payloadOf } = require("./values.js");
 
 const OPEN = 1;
 const CLOSING = 2;
@@ -18,6 +20,7 @@ const CLOSED = 3;
  * One open WebSocket of a server.
  * Events: message(data, isBinary), event(name, data), close(code, reason), join(room), leave(room),
  * limit(key, dropped), drop(count), expiring(seconds), expired(), error(error).
+ * Events are handled in order: one waits until the promises of the handlers of the one before are settled.
  */
 class Connection extends LazyEmitter {
   #engine;
@@ -29,9 +32,16 @@ class Connection extends LazyEmitter {
   #readyState = OPEN;
   #iteration;
   #handlers;
+  /** Events that wait for handlers of earlier ones; undefined: none does. */
+  #turns;
+  #isConcurrent;
+  #isJSON;
 
-  constructor(engine, server, event) {
+  /** Of the route: isConcurrent: events wait for nothing; isJSON: it has the json dialect. */
+  constructor(engine, server, event, { isConcurrent = false, isJSON = false }) {
     super();
+    this.#isConcurrent = isConcurrent;
+    this.#isJSON = isJSON;
     this.#engine = engine;
     this.#index = event.index;
     this.#head = new RequestHead(event);
@@ -62,6 +72,8 @@ class Connection extends LazyEmitter {
   get pathname() { return this.#head.pathname; }
   get query() { return new URLSearchParams(this.#head.search); }
   get headers() { return this.#head.headers; }
+  /** What the Cookie field of its request says, decoded; of a name that is there twice, the first. */
+  get cookies() { return cookiesOf(this.headers.cookie); }
   get address() { return this.#head.address; }
 
   /** Sends a string as text, bytes as binary. Messages of one turn of the loop leave in one write. */
@@ -83,6 +95,9 @@ class Connection extends LazyEmitter {
 
   /** Calls a handler with the data of each event of that name, on a route with { dialect: "json" }. */
   onEvent(name, handler) {
+    if (!this.#isJSON) {
+      throw invalid(`onEvent("${name}") is never called: the route has no { dialect: "json" }`);
+    }
     if (typeof handler !== "function") throw invalid("the handler of an event is a function");
     (this.#handlers ??= new Map()).set(name, handler);
     return this;
@@ -93,7 +108,7 @@ class Connection extends LazyEmitter {
     checkClose(code, reason);
     if (this.#readyState !== OPEN) return;
     const status = native.connectionClose(this.#engine.addon, this.#index, code, reason);
-    const isLong = status === -9;
+    const isLong = status === ERROR.tooLarge;
     check(status, isLong ? "a close reason has at most 123 bytes" : `the close code ${code} is not allowed`);
     if (this.#readyState === OPEN) this.#readyState = CLOSING;
   }
@@ -109,7 +124,7 @@ class Connection extends LazyEmitter {
   leave(room) {
     this.#checkOpen();
     const status = native.connectionLeave(this.#engine.addon, this.#index, nameOf(room));
-    if (status === -17) return false;
+    if (status === ERROR.notFound) return false;
     check(status);
     return true;
   }
@@ -209,46 +224,75 @@ class Connection extends LazyEmitter {
   receive(event) {
     if (event.isNamed) return this.#receiveEvent(event.room, event.payload);
     const data = event.payload;
+    const { isBinary } = event;
     if (this.#iteration) this.#iteration.add(data);
+    if (this.#turns) return this.#wait(() => this.#tellMessage(data, isBinary), data.length);
+    const pending = this.#tellMessage(data, isBinary);
+    if (pending !== undefined) this.#hold(pending);
+  }
+
+  #tellMessage(data, isBinary) {
     // One listener is what nearly every connection has: it is called without a list of listeners.
     const listener = this._events?.message;
-    if (typeof listener !== "function") return tell(this, "message", data, event.isBinary);
+    if (typeof listener !== "function") return tell(this, "message", data, isBinary);
     try {
-      const result = listener.call(this, data, event.isBinary);
-      if (result !== undefined) watch(result, this);
+      const result = listener.call(this, data, isBinary);
+      return result === undefined ? undefined : watch(result, this);
     } catch (error) {
-      this.failed(error);
+      return this.failed(error);
     }
   }
 
   #receiveEvent(name, text) {
-    const value = text.length === 0 ? undefined : JSON.parse(text);
-    const own = this.#handlers?.get(name);
-    if (own) this.run(own, value);
-    this.server.received(this, name, value);
-    tell(this, "event", name, value);
+    this.#inTurn(() => {
+      let value;
+      try {
+        value = text.length === 0 ? undefined : JSON.parse(text);
+      } catch (error) {
+        return this.failed(error);
+      }
+      const own = this.#handlers?.get(name);
+      const pending = both(own && call(this, () => own(value)), this.server.received(this, name, value));
+      return both(pending, tell(this, "event", name, value));
+    }, text.length);
   }
 
-  expiring(seconds) { tell(this, "expiring", seconds); }
-  expired() { tell(this, "expired"); }
-  joined(room) { tell(this, "join", room); }
-  left(room) { tell(this, "leave", room); }
-  limited(key, dropped) { tell(this, "limit", key, dropped); }
-  dropped(count) { tell(this, "drop", count); }
+  expiring(seconds) { this.#inTurn(() => tell(this, "expiring", seconds)); }
+  expired() { this.#inTurn(() => tell(this, "expired")); }
+  joined(room) { this.#inTurn(() => tell(this, "join", room)); }
+  left(room) { this.#inTurn(() => tell(this, "leave", room)); }
+  limited(key, dropped) { this.#inTurn(() => tell(this, "limit", key, dropped)); }
+  dropped(count) { this.#inTurn(() => tell(this, "drop", count)); }
 
-  ended(code, reason) {
+  /** then: called behind the listeners of the close. */
+  ended(code, reason, then) {
     this.#readyState = CLOSED;
-    tell(this, "close", code, reason);
     this.#iteration?.end();
+    const run = () => {
+      const pending = tell(this, "close", code, reason);
+      then();
+      return pending;
+    };
+    if (this.#turns) this.#turns.addLast(run);
+    else run();
   }
 
-  /** Calls a handler of the program: what it throws, or its promise, is a failure of this connection. */
-  run(handler, ...values) {
-    try {
-      watch(handler(...values), this);
-    } catch (error) {
-      this.failed(error);
-    }
+  /** Calls a handler of the program that no event waits for. */
+  run(handler, ...values) { call(this, () => handler(...values)); }
+
+  /** Lets what an event causes wait for the handlers of the events before it. */
+  #inTurn(run, size) {
+    if (this.#turns) return this.#wait(run, size);
+    const pending = run();
+    if (pending) this.#hold(pending);
+  }
+
+  #wait(run, size) {
+    if (!this.#turns.add(run, size) && this.isOpen) this.close(1013, "messages are not taken");
+  }
+
+  #hold(pending) {
+    if (!this.#isConcurrent) this.#turns = new Turns(pending, () => { this.#turns = undefined; });
   }
 
   /** A handler failed: that is told, and the connection closed with 1011. Others notice nothing. */

@@ -3,34 +3,12 @@
 // The engine of this thread: events in, messages out. The layout of both is in src/events.c.
 
 const { errorFor, translating } = require("./errors.js");
-const { LEVELS, takeChosen } = require("./log.js");
+const { ERROR, EVENT, LOG_LEVELS } = require("./header.js");
+const { takeChosen } = require("./log.js");
 const { native } = require("./native.js");
 const { pairsOf } = require("./pairs.js");
 const { BINARY, NAMED, TEXT, bytesOf } = require("./values.js");
 
-const EVENT = Object.freeze({
-  connect: 1,
-  open: 2,
-  message: 3,
-  close: 4,
-  joined: 5,
-  left: 6,
-  userJoined: 7,
-  userLeft: 8,
-  httpRequest: 9,
-  serverStopped: 10,
-  dropped: 11,
-  presenceUpdated: 12,
-  limited: 13,
-  channelSend: 14,
-  clientState: 15,
-  clientPrepare: 16,
-  clientSent: 17,
-  clientDropped: 18,
-  expiring: 19,
-  expired: 20,
-  clusterAnswer: 21,
-});
 const TO = Object.freeze({ connection: 1, room: 2, server: 3, user: 4 });
 const HEADER = 64;
 const FLAG_CHANNEL = 4;
@@ -40,7 +18,6 @@ const OUT_HEADER = 24;
 /** In the place of a server's number. */
 const IS_CLIENT = 0x80000000;
 const IS_LOG = 0xffffffff;
-const GONE = -5;
 const NONE = Buffer.alloc(0);
 /** Longer messages do not go through the outbox. */
 const OUT_BYTES_MAX = 64 << 10;
@@ -214,7 +191,7 @@ class Engine {
   logged(event) {
     const fields = { ...pairsOf(event.string(4)) };
     const { text: message, room: area, time, code } = event;
-    this.log({ level: LEVELS[code] ?? "error", time, area, message, fields });
+    this.log({ level: LOG_LEVELS[code] ?? "error", time, area, message, fields });
   }
 
   /**
@@ -267,7 +244,7 @@ class Engine {
   sendAlone(kind, opcode, target, except, name, data) {
     const bytes = opcode === BINARY ? data : Buffer.from(data);
     const result = native.send(this.addon, kind, target, except, name, opcode, bytes);
-    if (result < 0 && result !== GONE) throw errorFor(result);
+    if (result < 0 && result !== ERROR.gone) throw errorFor(result);
     return result > 0;
   }
 }
@@ -280,4 +257,4 @@ function theEngine() {
   return engine;
 }
 
-module.exports = { EVENT, NONE, TO, theEngine };
+module.exports = { NONE, TO, theEngine };

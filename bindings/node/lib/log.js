@@ -5,8 +5,6 @@
 const { HearthError, invalid } = require("./errors.js");
 const { settingsOf } = require("./options.js");
 
-const LEVELS = ["debug", "info", "warning", "error"];
-
 const chosen = { settings: [], log: undefined, isUsed: false };
 
 /** Settings of the engine: logLevel, ioUring …, and log, a function that gets the entries of the log. */
@@ -16,7 +14,7 @@ function configure(options) {
   }
   const { log } = options ?? {};
   if (log !== undefined && typeof log !== "function") throw invalid("log is a function");
-  chosen.settings = settingsOf(options, "engine", ["log"]);
+  chosen.settings = settingsOf(options, "engine", ["environmentPrefix", "log"]);
   chosen.log = log;
 }
 
@@ -26,4 +24,4 @@ function takeChosen() {
   return chosen;
 }
 
-module.exports = { LEVELS, configure, takeChosen };
+module.exports = { configure, takeChosen };

@@ -64,21 +64,60 @@ function checkNames(options, known) {
   }
 }
 
-function textOf(name, value) {
+/** What the values of a type are, as an error says it. */
+const TAKEN = {
+  codes: "codes, as in [1008, 503] or \"4000-4099\"",
+  duration: "seconds, or a text such as \"500ms\"",
+  flag: "a boolean",
+  fraction: "a number",
+  integer: "a number",
+  list: "a string or a list of strings",
+  networks: "a string or a list of strings",
+  rate: "a text such as \"100/min\"",
+  size: "bytes, or a text such as \"64KiB\"",
+  text: "a string",
+  url: "a string",
+};
+const LISTS = ["codes", "list", "networks"];
+
+/** The value of an option as the configuration reads it. */
+function textOf(name, value, { type, values }) {
   if (typeof value === "boolean") return value ? "on" : "off";
   if (typeof value === "string") return value;
   if (typeof value === "number" && Number.isFinite(value)) return String(value);
   if (typeof value === "bigint") return String(value);
-  if (Array.isArray(value)) return value.map((item) => textOf(name, item)).join(",");
-  const sentence = `option "${name}" takes a string, number, boolean or list`;
-  throw new HearthError("HEARTH_ERR_INVALID_VALUE", sentence);
+  if (Array.isArray(value) && LISTS.includes(type)) {
+    return value.map((item) => textOf(name, item, { type: "text" })).join(",");
+  }
+  const taken = values ? `one of ${values.map((one) => `"${one}"`).join(", ")}` : TAKEN[type] ?? "a string";
+  let shown;
+  try { shown = JSON.stringify(value); } catch { /* It refers to itself. */ }
+  throw new HearthError(
+    "HEARTH_ERR_INVALID_VALUE", `option "${name}" takes ${taken}, not ${shown ?? typeof value}`);
 }
 
-/** The flat list [key, value, …] for the addon: keys of "server" or "client"; `others` are ours. */
+/** Keys that the environment sets: prefix and KEY IN UPPER CASE, as in WS_PING_INTERVAL. */
+function environmentOf(prefix, isFor) {
+  if (prefix === undefined) return [];
+  if (typeof prefix !== "string" || prefix === "") {
+    throw new HearthError("HEARTH_ERR_INVALID", "environmentPrefix takes a string that is not empty");
+  }
+  const settings = [];
+  for (const { key } of [...described.values()].filter(isFor)) {
+    const value = process.env[prefix + key.toUpperCase()];
+    if (value !== undefined) settings.push(key, value);
+  }
+  return settings;
+}
+
+/**
+ * The flat list [key, value, …] for the addon: keys of "server", "client" or "engine"; `others` are ours.
+ * What the options say stands behind what the environment says, and wins.
+ */
 function settingsOf(options, reader, others) {
   checkObject(options);
   const isFor = ({ scope }) => scope.split(", ").includes(reader);
-  const settings = [];
+  const settings = environmentOf(options.environmentPrefix, isFor);
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || others.includes(name)) continue;
     const entry = described.get(snake(name));
@@ -86,7 +125,7 @@ function settingsOf(options, reader, others) {
       const known = [...described.values()].filter(isFor);
       throw unknownOption(name, [...known.map(({ key }) => camel(key)), ...others]);
     }
-    settings.push(entry.key, textOf(name, value));
+    settings.push(entry.key, textOf(name, value, entry));
   }
   return settings;
 }

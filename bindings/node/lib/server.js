@@ -2,10 +2,11 @@
 
 const { EventEmitter } = require("node:events");
 const { Channel } = require("./channel.js");
-const { tell, warn } = require("./emitter.js");
+const { call, tell, throwLater } = require("./emitter.js");
 const { check, HearthError, invalid, translating } = require("./errors.js");
-const { EVENT, NONE, TO, theEngine } = require("./engine.js");
+const { NONE, TO, theEngine } = require("./engine.js");
 const { Connection } = require("./connection.js");
+const { EVENT } = require("./header.js");
 const { native } = require("./native.js");
 const { checkNames, settingsOf } = require("./options.js");
 const { listOf } = require("./pairs.js");
@@ -16,7 +17,7 @@ const { headOf, takeOver } = require("./upgrade.js");
 const { User } = require("./user.js");
 const { eventOf, jsonOf, nameOf, payloadOf, BINARY, TEXT } = require("./values.js");
 
-const OWN_OPTIONS = ["host", "port"];
+const OWN_OPTIONS = ["environmentPrefix", "host", "port"];
 /** What questions to all processes are about. */
 const SUBJECT = Object.freeze({ room: 1, user: 2 });
 /** So many Room objects are kept for the next call. */
@@ -33,9 +34,13 @@ const forgotten = new FinalizationRegistry(({ engine, number }) => native.server
 class Server extends EventEmitter {
   #engine;
   #routes = [];
+  /** Kinds and patterns of the routes, to find one that is there twice. */
+  #patterns = new Set();
   #rooms = new Map();
   #channels = new Map();
   #handlers = new Map();
+  /** Names that jsonEvents lets through; undefined: all. */
+  #eventNames;
   #opening = new Map();
   #questions = new Map();
   #state = "new";
@@ -61,6 +66,8 @@ class Server extends EventEmitter {
     this.number = translating(() => native.serverNew(this.#engine.addon, settings));
     /** Whether the data of events stand beside their names. */
     this.isFlat = options.jsonDataKey === "";
+    const names = [options.jsonEvents ?? []].flat().flatMap((name) => String(name).split(","));
+    if (names.length > 0 && !names.includes("*")) this.#eventNames = names.map((name) => name.trim());
     forgotten.register(this, { engine: this.#engine, number: this.number }, this);
     this.#stopped = new Promise((resolve) => { this.#resolveStopped = resolve; });
   }
@@ -70,16 +77,25 @@ class Server extends EventEmitter {
    * opens on it or, with `methods`, with each HTTP request.
    */
   route(pattern, options, handler) {
-    if (typeof options === "function") [options, handler] = [{}, options];
+    if (typeof options === "function") {
+      if (handler !== undefined) {
+        throw invalid("route takes its pattern, its options and its handler, in this order");
+      }
+      [options, handler] = [{}, options];
+    }
     options ??= {};
     if (typeof pattern !== "string") throw invalid("the pattern of a route is a string");
     if (handler !== undefined && typeof handler !== "function") {
       throw invalid("the handler of a route is a function");
     }
     const words = routeOptions(options);
+    const key = `${options.methods === undefined ? "ws" : "http"} ${pattern}`;
+    if (this.#patterns.has(key)) throw invalid(`the route "${pattern}" is there already`);
     const number = native.serverRoute(...this.place, pattern, words);
     check(number, this.#engine.errorSentence);
-    this.#routes[number] = { handler, authorize: options.authorize };
+    this.#patterns.add(key);
+    const { authorize, concurrent: isConcurrent, dialect } = options;
+    this.#routes[number] = { handler, authorize, isConcurrent, isJSON: dialect === "json" };
     return this;
   }
 
@@ -105,13 +121,23 @@ class Server extends EventEmitter {
   /** Calls a handler with connection and data of each event of that name, on routes of the json dialect. */
   onEvent(name, handler) {
     if (typeof handler !== "function") throw invalid("the handler of an event is a function");
+    if (this.#eventNames && !this.#eventNames.includes(name)) {
+      throw invalid(`onEvent("${name}") is never called: jsonEvents does not name it`);
+    }
     this.#handlers.set(name, handler);
     return this;
   }
 
   /** Begins to serve. Peers can connect when the promise is fulfilled. */
-  async listen() {
+  async listen(...values) {
+    if (values.length > 0) {
+      throw invalid("listen takes no arguments: the address is an option, as in new Server({ port: 8080 })");
+    }
     if (this.#state !== "new") throw this.#wrongState();
+    if (this.#handlers.size > 0 && !this.#routes.some((route) => route?.isJSON)) {
+      const [name] = this.#handlers.keys();
+      throw invalid(`onEvent("${name}") is never called: no route has { dialect: "json" }`);
+    }
     const status = native.serverStart(...this.place);
     check(status, this.#engine.errorSentence);
     this.#state = "listening";
@@ -343,13 +369,13 @@ class Server extends EventEmitter {
 
   failed(error, connection) {
     if (this.listenerCount("error") > 0) this.emit("error", error, connection);
-    else warn(error);
+    else throwLater(error);
   }
 
-  /** An event of the json dialect came. */
+  /** An event of the json dialect came. Returns the promise of its handler, if that has one. */
   received(connection, name, value) {
     const handler = this.#handlers.get(name);
-    if (handler) connection.run(handler, connection, value);
+    return handler && call(connection, () => handler(connection, value));
   }
 
   /** The connection with that index, when it is open. */
@@ -359,10 +385,11 @@ class Server extends EventEmitter {
   }
 
   #opened(event) {
-    const connection = new Connection(this.#engine, this, event);
+    const route = this.#routes[event.route] ?? {};
+    const { handler } = route;
+    const connection = new Connection(this.#engine, this, event, route);
     this.#engine.connections[event.index] = connection;
     tell(this, "connection", connection);
-    const handler = this.#routes[event.route]?.handler;
     if (handler) connection.run(handler, connection);
     if (this.#opening.size > 0) {
       this.#opening.get(event.index)?.(connection);
@@ -395,8 +422,7 @@ class Server extends EventEmitter {
     this.#engine.connections[event.index] = undefined;
     const { code } = event;
     const reason = event.text;
-    connection.ended(code, reason);
-    tell(this, "close", connection, code, reason);
+    connection.ended(code, reason, () => tell(this, "close", connection, code, reason));
   }
 
   async #asked(event) {

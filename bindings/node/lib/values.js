@@ -68,6 +68,23 @@ function linesOf(headers) {
   return lines.join("");
 }
 
+/** The pairs of a Cookie field (RFC 6265 4.2.1). */
+function cookiesOf(field = "") {
+  const cookies = Object.create(null);
+  for (const pair of field.split(";")) {
+    const at = pair.indexOf("=");
+    const name = pair.slice(0, Math.max(at, 0)).trim();
+    if (name === "" || name in cookies) continue;
+    const value = pair.slice(at + 1).trim().replace(/^"(.*)"$/, "$1");
+    try {
+      cookies[name] = decodeURIComponent(value);
+    } catch {
+      cookies[name] = value;
+    }
+  }
+  return cookies;
+}
+
 function checkClose(code, reason) {
   if (!Number.isInteger(code) || code < 1000 || code > 4999) {
     throw invalid(`a close code is 1000 to 4999, not ${code}`);
@@ -76,5 +93,5 @@ function checkClose(code, reason) {
 }
 
 module.exports = {
-  BINARY, NAMED, TEXT, bytesOf, checkClose, eventOf, jsonOf, linesOf, nameOf, payloadOf,
+  BINARY, NAMED, TEXT, bytesOf, checkClose, cookiesOf, eventOf, jsonOf, linesOf, nameOf, payloadOf,
 };

@@ -175,12 +175,17 @@ test("an uncaught exception of a timer is the program's, as always", async () =>
   assert.match(output, /from a timer/);
 });
 
-test("an error that nobody listens for is a warning, and the process lives", async () => {
-  const { code, output } = await runProgram(`${serving}
-    process.on("warning", (warning) => console.log("warned", warning.message));
-    function onMessage() { setTimeout(() => server.close(), 20); throw new Error("as planned"); }`);
-  assert.equal(code, 0, output);
-  assert.match(output, /warned as planned/);
+test("an error that nobody listens for is thrown, and ends the process unless that is caught", async () => {
+  const { code, output } = await runProgram(
+    `${serving} function onMessage() { throw new Error("as planned"); }`);
+  assert.equal(code, 1, output);
+  assert.match(output, /as planned/);
+  const caught = await runProgram(`${serving}
+    process.on("uncaughtException", (error) => { console.log("caught", error.message); server.close(); });
+    async function onMessage() { throw new Error("as planned"); }
+    server.on("close", (connection, code) => console.log("closed with", code));`);
+  assert.equal(caught.code, 0, caught.output);
+  assert.match(caught.output, /caught as planned[^]*closed with 1011/);
 });
 
 test("a listener that throws does not keep the others from being called", () =>
@@ -251,4 +256,77 @@ test("servers that nobody holds are collected without a crash", async () => {
     for (let round = 0; round < 50; round++) new Server({ port: 0 }).unref().listen();
     setTimeout(() => { globalThis.gc?.(); console.log("fine"); }, 50);`);
   assert.deepEqual([code, output.trim()], [0, "fine"]);
+});
+
+/** What a program gets for a call with a mistake: the sentence. */
+function sentenceOf(body) {
+  try {
+    body();
+  } catch (error) {
+    assert.equal(error.name, "HearthError");
+    return error.message;
+  }
+  throw new assert.AssertionError({ message: `accepted: ${body}` });
+}
+
+test("an option with a value of the wrong kind is refused with its name and what it takes", () => {
+  const cases = [
+    [{ pingInterval: null }, 'option "pingInterval" takes seconds, or a text such as "500ms", not null'],
+    [{ pingInterval: ["x"] }, 'option "pingInterval" takes seconds, or a text such as "500ms", not ["x"]'],
+    [{ maxMessageSize: {} }, 'option "maxMessageSize" takes bytes, or a text such as "64KiB", not {}'],
+    [{ maxConnections: NaN }, 'option "maxConnections" takes a number, not null'],
+    [{ allowedOrigins: [{}] }, 'option "allowedOrigins" takes a string, not {}'],
+    [{ slowConsumer: null }, /takes one of "close", "drop_oldest", "drop_newest", "latest", not null/],
+    [{ environmentPrefix: "" }, "environmentPrefix takes a string that is not empty"],
+  ];
+  for (const [options, expected] of cases) {
+    const sentence = sentenceOf(() => new Server({ port: 0, ...options }));
+    if (typeof expected === "string") assert.equal(sentence, expected);
+    else assert.match(sentence, expected);
+  }
+});
+
+test("a route option with a value that it does not take is refused with its name", () => {
+  const server = new Server({ port: 0 });
+  for (const options of [
+    { join: 3 }, { join: "" }, { relay: "everyone" }, { event: "on" }, { echo: "loud" }, { dialect: "xml" },
+    { auth: "maybe" }, { reject: "never" }, { claims: ["room"] }, { rooms: [3] }, { rooms: [] },
+    { concurrent: 1 }, { methods: 7 }, { subprotocols: {} }, { scopes: null }, { events: true },
+    { authorize: "ann" },
+  ]) {
+    const [name] = Object.keys(options);
+    const sentence = sentenceOf(() => server.route("/", options));
+    assert.match(sentence, new RegExp(`^the route option "${name}" takes `));
+  }
+  assert.match(sentenceOf(() => server.route("/", () => {}, {})), /^route takes its pattern, its opt/);
+});
+
+test("what would never be called is refused", async () => {
+  const server = new Server({ port: 0, jsonEvents: "add, sub" });
+  server.route("/", {});
+  assert.match(sentenceOf(() => server.route("/", {})), /^the route "\/" is there already$/);
+  server.route("/", { methods: "GET" }, () => "the same path, for requests");
+  assert.match(sentenceOf(() => server.onEvent("mul", () => {})), /jsonEvents does not name it/);
+  server.onEvent("add", () => {});
+  await assert.rejects(server.listen(8080, () => {}), /listen takes no arguments/);
+  await assert.rejects(server.listen(), /onEvent\("add"\) is never called/);
+  server.route("/events", { dialect: "json" });
+  await server.listen();
+  await server.close();
+});
+
+test("the environment sets what the options do not", async () => {
+  const { output, code } = await runProgram(`
+    const server = new Server({ port: 0, environmentPrefix: "TEST_", maxMessageSize: 10 });
+    server.route("/", (connection) => connection.on("message", () => {}));
+    server.listen().then(async () => {
+      const client = connect("ws://127.0.0.1:" + server.port, { reconnectEnabled: false });
+      client.send("12345678901");
+      console.log("code", (await client.ended).code);
+      await server.close();
+      try { new Server({ port: 0, environmentPrefix: "BAD_" }); } catch (error) { console.log(error.code); }
+    });`, { environment: { TEST_MAX_MESSAGE_SIZE: "1MiB", BAD_PING_INTERVAL: "soon" } });
+  assert.equal(code, 0, output);
+  assert.match(output, /code 1009/);
+  assert.match(output, /HEARTH_ERR_INVALID_VALUE/);
 });

@@ -115,12 +115,16 @@ DROP_LOST: Final = 6
 EVENT_CLEAN: Final = 1
 EVENT_BY_PEER: Final = 2
 EVENT_CHANNEL: Final = 4
+EVENT_ELSEWHERE: Final = 8
 
 # hearth_log_level
 LOG_DEBUG: Final = 0
 LOG_INFO: Final = 1
 LOG_WARNING: Final = 2
 LOG_ERROR: Final = 3
+
+# hearth_except_flag
+EXCEPT_ELSEWHERE: Final = 1
 
 # hearth_send_flag
 SEND_NO_QUEUE: Final = 1
@@ -186,7 +190,7 @@ class hearth_log_entry(Structure):
 class hearth_except(Structure):
     _fields_ = [
         ("size", c_uint32),
-        ("reserved", c_uint32),
+        ("flags", c_uint32),
         ("connection", c_uint64),
         ("user", c_char_p),
     ]

@@ -27,57 +27,64 @@ class ServerCalls:
         Raises: TypeError and InvalidError for what is no name."""
         return Room(self._runtime, name)
 
-    def broadcast(self, data: Sendable, except_: Except = None) -> int:
+    def broadcast(self, data: Sendable, except_: Except = None, *, local: bool = False) -> int:
         """Sends to every open connection but the exception. Answers for how many connections of this process
-        it was queued; the other processes of a cluster send to theirs, which are not counted.
+        it was queued; the other processes of a cluster send to theirs, which are not counted. local: only to
+        those of this process.
 
         Raises: StateError, TooLargeError, TypeError for what is no message."""
         opcode, payload = payload_of(data)
-        runtime, left_out = self._runtime, except_reference(except_)
+        runtime, left_out = self._runtime, except_reference(except_, local)
         function = runtime.functions.server_broadcast
         return runtime.call(function, runtime.handle, opcode, payload, len(payload), left_out)
 
-    def broadcast_json(self, value: Any, except_: Except = None) -> int:
+    def broadcast_json(self, value: Any, except_: Except = None, *, local: bool = False) -> int:
         """Sends a value as JSON in a text message, as broadcast.
 
         Raises: ValueError for NaN and infinities, TypeError for what JSON has no form for, as broadcast."""
-        return self.broadcast(json_text(value), except_)
+        return self.broadcast(json_text(value), except_, local=local)
 
-    def broadcast_event(self, name: str, data: Any = NOTHING, except_: Except = None) -> int:
+    def broadcast_event(
+        self, name: str, data: Any = NOTHING, except_: Except = None, *, local: bool = False
+    ) -> int:
         """Sends an event to every open connection but the exception: see Connection.send_event. Answers as
         broadcast.
 
         Raises: as broadcast_json."""
         payload = event_data(data)
-        runtime, left_out = self._runtime, except_reference(except_)
+        runtime, left_out = self._runtime, except_reference(except_, local)
         function, event = runtime.functions.server_send_event, a_text("name", name)
         return runtime.call(function, runtime.handle, event, payload, len(payload), left_out)
 
-    def send_to_user(self, user: str, data: Sendable, except_: Except = None) -> int:
+    def send_to_user(
+        self, user: str, data: Sendable, except_: Except = None, *, local: bool = False
+    ) -> int:
         """Sends to every connection of a user. Answers for how many connections of this process it was
         queued: 0 also where only other processes of a cluster have some, which send to them all the same.
         `await server.ask_user(user)` counts the connections of all processes.
 
         Raises: StateError, TooLargeError, TypeError for what is no message."""
         opcode, payload = payload_of(data)
-        runtime, left_out = self._runtime, except_reference(except_)
+        runtime, left_out = self._runtime, except_reference(except_, local)
         function, name = runtime.functions.user_send, a_text("user", user)
         return runtime.call(function, runtime.handle, name, opcode, payload, len(payload), left_out)
 
-    def send_json_to_user(self, user: str, value: Any, except_: Except = None) -> int:
+    def send_json_to_user(
+        self, user: str, value: Any, except_: Except = None, *, local: bool = False
+    ) -> int:
         """Sends a value as JSON in a text message, as send_to_user.
 
         Raises: ValueError for NaN and infinities, and as send_to_user."""
-        return self.send_to_user(user, json_text(value), except_)
+        return self.send_to_user(user, json_text(value), except_, local=local)
 
     def send_event_to_user(
-        self, user: str, name: str, data: Any = NOTHING, except_: Except = None
+        self, user: str, name: str, data: Any = NOTHING, except_: Except = None, *, local: bool = False
     ) -> int:
         """Sends an event to every connection of a user: see Connection.send_event. Answers as send_to_user.
 
         Raises: ValueError for NaN and infinities, and as send_to_user."""
         payload = event_data(data)
-        runtime, left_out = self._runtime, except_reference(except_)
+        runtime, left_out = self._runtime, except_reference(except_, local)
         function, to, event = runtime.functions.user_send_event, a_text("user", user), a_text("name", name)
         return runtime.call(function, runtime.handle, to, event, payload, len(payload), left_out)
 

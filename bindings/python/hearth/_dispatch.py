@@ -20,7 +20,7 @@ from ._runtime import Runtime
 from .channel import Channel, ids_of
 from .connection import Connection, Principal, Reject
 from .errors import GoneError, HearthError, StateError
-from .message import Message
+from .message import Message, json_value
 from .presence import PresenceKind
 from .request import Head, Request, Response, response_of
 from .room import PresenceChange, Room
@@ -70,6 +70,7 @@ class Dispatcher:
         self._loop = asyncio.get_running_loop()
         self._opening: Dict[int, Connection] = runtime.opening
         self._lanes = Lanes(self._spawn, self._failed)
+        self._busy = self._lanes.busy
         # How many handlers with concurrent=True run, by connection.
         self._concurrent: Dict[int, int] = {}
         self.stopped: "asyncio.Future[int]" = self._loop.create_future()
@@ -97,7 +98,7 @@ class Dispatcher:
         ready = []
         connections = self.connections
         on_message = self._handlers.message
-        busy = self._lanes.busy
+        busy = self._busy
         unpack = MESSAGE_RECORD.unpack_from
         make = object.__new__  # Without __init__, which checks what needs no check here.
         offset = 0
@@ -153,7 +154,7 @@ class Dispatcher:
         if handler is None:
             return False
         try:
-            data = message.json() if message.data else None
+            data = json_value(message.data) if message.data else None
         except ValueError as error:
             # Valid JSON that Python does not read, such as a number of too many digits.
             logger.warning("the data of event %r of %r is not read: %s", message.event, connection, error)
@@ -162,16 +163,17 @@ class Dispatcher:
         if handler.concurrent:
             self._call_beside(handler, connection, data)
         else:
-            call = Call(handler.call, connection, (connection, data), len(message.data))
-            if connection.id in self._lanes.busy:
+            ident = connection.id
+            if ident in self._busy:
+                call = Call(handler.call, connection, (connection, data), len(message.data))
                 self._queue(connection, call)
             else:
-                self._lanes.call(connection.id, call)
+                self._lanes.start(ident, connection, handler.call, (connection, data))
         return True
 
     def _queue(self, connection: Connection, call: Call) -> None:
         """Lets a message wait for the handler that runs, within the limits of the route's inbox."""
-        lane = self._lanes.busy[connection.id]
+        lane = self._lanes.lane(connection.id)
         route = self._routes.get(connection.route, _NO_ROUTE)
         is_full = len(lane.calls) >= route.max_inbox_messages or lane.size + call.size > route.max_inbox_bytes
         if lane.calls and is_full and not lane.is_closed:
@@ -443,6 +445,7 @@ class Dispatcher:
                 _PRESENCE_KINDS[record.kind],
                 int.from_bytes(record.info[:8], "little"),
                 record.data,
+                not record.flags & _abi.EVENT_ELSEWHERE,
             )
             self._call_for(("room", record.room), self._handlers.presence, change)
 

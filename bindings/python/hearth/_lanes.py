@@ -47,52 +47,65 @@ class Lanes:
     __slots__ = ("busy", "_spawn", "_failed")
 
     def __init__(self, spawn: Callable[[Coroutine[Any, Any, None]], None], failed: Failed) -> None:
-        # By key: the id of a connection, or ("room", name), or ("channel", name).
-        self.busy: Dict[Hashable, Lane] = {}
+        # By key: the id of a connection, or ("room", name), or ("channel", name). None: nothing waits yet.
+        self.busy: Dict[Hashable, Optional[Lane]] = {}
         self._spawn = spawn
         self._failed = failed
 
+    def lane(self, key: Hashable) -> Lane:
+        """The lane of a key that is busy."""
+        lane = self.busy[key]
+        if lane is None:
+            lane = self.busy[key] = Lane()
+        return lane
+
     def call(self, key: Hashable, call: Call) -> None:
-        lane = self.busy.get(key)
-        if lane is not None:
-            lane.put(call)
-            return
+        if key in self.busy:
+            self.lane(key).put(call)
+        else:
+            self.start(key, call.connection, call.handler, call.arguments)
+
+    def start(
+        self,
+        key: Hashable,
+        connection: Optional[Connection],
+        handler: Callable[..., Any],
+        arguments: "tuple[Any, ...]",
+    ) -> None:
+        """Calls a handler at once. The key is not busy."""
         try:
-            result = call.handler(*call.arguments)
+            result = handler(*arguments)
         except (Exception, asyncio.CancelledError) as error:
-            self._failed(error, call.connection)
+            self._failed(error, connection)
             return
         if result is not None and inspect.isawaitable(result):
-            lane = self.busy[key] = Lane()
-            self._spawn(self._run(key, lane, result, call.connection))
+            self.busy[key] = None
+            self._spawn(self._run(key, result, connection))
 
     async def _run(
-        self, key: Hashable, lane: Lane, awaitable: Awaitable[Any], connection: Optional[Connection]
+        self, key: Hashable, awaitable: Awaitable[Any], connection: Optional[Connection]
     ) -> None:
         """Waits for a coroutine, and makes the calls that wait behind it."""
-        calls = lane.calls
-        result: Any = awaitable
         try:
-            while True:
+            try:
+                await awaitable
+            except Exception as error:
+                self._failed(error, connection)
+            lane = self.busy[key]
+            while lane is not None and lane.calls:
+                handler, connection, arguments, size, _ = lane.calls.popleft()
+                lane.size -= size
                 try:
+                    result = handler(*arguments)
                     if result is not None and inspect.isawaitable(result):
                         await result
                 except Exception as error:
                     self._failed(error, connection)
-                if not calls:
-                    break
-                handler, connection, arguments, size, _ = calls.popleft()
-                lane.size -= size
-                result = None
-                try:
-                    result = handler(*arguments)
-                except Exception as error:
-                    self._failed(error, connection)
         except asyncio.CancelledError as error:
             self._failed(error, connection)
-            last = [call for call in calls if call.is_last]
-            del self.busy[key]
-            for call in last:
-                self.call(key, call)
+            lane = self.busy.pop(key)
+            for call in [] if lane is None else lane.calls:
+                if call.is_last:
+                    self.call(key, call)
             raise
         del self.busy[key]

@@ -52,7 +52,9 @@ class Runtime:
         """Calls a function of the library, lets leave what it sent, and answers its result. Raises its
         error, with the sentence of the error's number."""
         result = function(*arguments)
-        self.wake()
+        pump = self.pump
+        if pump is not None and pump.idle:
+            pump.wake()
         if result < 0:
             raise_error(result)
         return result

@@ -11,6 +11,10 @@ HeaderFields = Union[Mapping[str, str], Sequence[Tuple[str, str]]]
 
 
 def with_query(url: str, query: Optional[Mapping[str, Any]]) -> str:
+    if not isinstance(url, str):
+        raise TypeError(f"url takes a str, not {url!r}")
+    if query is not None and not isinstance(query, Mapping):
+        raise TypeError(f"query takes a mapping, not {query!r}")
     if not query:
         return url
     scheme, _, rest = url.partition(":")
@@ -21,7 +25,9 @@ def with_query(url: str, query: Optional[Mapping[str, Any]]) -> str:
 
 def header_lines(headers: HeaderFields) -> str:
     """Header fields as the library takes them. A line break in a value would be a field of its own."""
-    fields = headers.items() if isinstance(headers, Mapping) else headers
+    fields = list(headers.items() if isinstance(headers, Mapping) else headers)
+    if not all(isinstance(field, (tuple, list)) and len(field) == 2 for field in fields):
+        raise TypeError(f"headers takes a mapping, or pairs of name and value, not {headers!r}")
     lines = []
     for name, value in fields:
         if any(character in f"{name}{value}" for character in "\r\n\0"):

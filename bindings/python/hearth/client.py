@@ -90,6 +90,7 @@ class Client:
         if subprotocols:
             self._configuration.set("subprotocols", list(subprotocols))
         if prepare is not None:
+            a_function("prepare", prepare)
             self._configuration.set("prepare", True)
         self._prepare = prepare
         self._driven = driven
@@ -230,6 +231,8 @@ class Client:
         if self._on_dropped is not None:
             raise ValueError("on_dropped has a handler already")
         a_function("on_dropped", handler)
+        if inspect.iscoroutinefunction(handler):
+            raise TypeError("on_dropped takes a plain function")
         self._on_dropped = handler
         return handler
 

@@ -37,6 +37,9 @@ class Reject(Exception):
     """
 
     def __init__(self, code: int = 403, reason: str = "") -> None:
+        """Raises: InvalidError for another code, TypeError for what is no text."""
+        a_reject_code(code)
+        a_text("reason", reason)
         super().__init__(code, reason)
         self.code = code
         self.reason = reason

@@ -121,4 +121,4 @@ def json_text(value: Any) -> str:
 def json_value(text: Union[str, bytes]) -> Any:
     """What a JSON text says. Raises ValueError if it is none; NaN and Infinity, which Python's own reader
     takes, are none."""
-    return _DECODE(text if isinstance(text, str) else text.decode())
+    return _DECODE(text if text.__class__ is str else text.decode())  # type: ignore[union-attr]

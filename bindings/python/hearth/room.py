@@ -26,12 +26,16 @@ class HasID(Protocol):
 Except = Union[Connection, HasID, str, None]
 
 
-def except_reference(except_: Except) -> Any:
-    """The C form of an exception, or None."""
-    if except_ is None:
+def except_reference(except_: Except, local: bool = False) -> Any:
+    """The C form of an exception, or None. local: other processes do not get it either."""
+    if except_ is None and not local:
         return None
     entry = _abi.hearth_except(size=ctypes.sizeof(_abi.hearth_except))
-    if isinstance(except_, str):
+    if local:
+        entry.flags = _abi.EXCEPT_ELSEWHERE
+    if except_ is None:
+        pass
+    elif isinstance(except_, str):
         entry.user = a_text("except_", except_)
     elif hasattr(except_, "id"):
         entry.connection = except_.id
@@ -50,8 +54,9 @@ class Room:
         self.name = name
         self._runtime = runtime
 
-    def broadcast(self, data: Sendable, except_: Except = None) -> int:
-        """Sends to every member but the exception. Answers for how many it was queued.
+    def broadcast(self, data: Sendable, except_: Except = None, *, local: bool = False) -> int:
+        """Sends to every member but the exception. Answers for how many connections of this process it was
+        queued. local: only to members in this process, where other processes of a cluster have some too.
 
         Raises: StateError unless the server runs, InvalidError for an empty name, TooLargeError."""
         if data.__class__ is Message:
@@ -62,7 +67,7 @@ class Room:
         engine = runtime.engine or runtime.running_engine
         length = len(payload)
         size = _SIZES[length] if length < _SIZES_COUNT else ctypes.c_size_t(length)
-        left_out = None if except_ is None else except_reference(except_)
+        left_out = None if except_ is None and not local else except_reference(except_, local)
         result: int = engine.bare_room_broadcast(
             engine.bare_server, self._key, opcode, payload, size, left_out
         )
@@ -71,21 +76,23 @@ class Room:
             pump.wake()
         return result if result >= 0 else check(result)
 
-    def broadcast_json(self, value: Any, except_: Except = None) -> int:
+    def broadcast_json(self, value: Any, except_: Except = None, *, local: bool = False) -> int:
         """Sends a value as JSON in a text message, as broadcast.
 
         Raises: ValueError for NaN and infinities, TypeError for what JSON has no form for, as broadcast."""
-        return self.broadcast(json_text(value), except_)
+        return self.broadcast(json_text(value), except_, local=local)
 
-    def broadcast_event(self, name: str, data: Any = NOTHING, except_: Except = None) -> int:
+    def broadcast_event(
+        self, name: str, data: Any = NOTHING, except_: Except = None, *, local: bool = False
+    ) -> int:
         """Sends an event to every member but the exception, each in its dialect: see Connection.send_event.
-        Answers for how many it was queued.
+        Answers as broadcast.
 
         Raises: as broadcast_json."""
         payload = event_data(data)
         runtime = self._runtime
         function = runtime.functions.room_send_event
-        event, left_out = a_text("name", name), except_reference(except_)
+        event, left_out = a_text("name", name), except_reference(except_, local)
         return runtime.call(function, runtime.handle, self._key, event, payload, len(payload), left_out)
 
     @property
@@ -135,10 +142,15 @@ class Room:
 
 @dataclasses.dataclass(frozen=True)
 class PresenceChange:
-    """A user joined or left a room, or has other data. Changes of a room have versions that grow by one."""
+    """A user joined or left a room, or has other data. Changes of a room have versions that grow by one.
+
+    is_local: it happened in this process, and not in another one of a cluster. Every process with a member in
+    the room gets the change.
+    """
 
     room: Room
     user: str
     kind: PresenceKind
     version: int
     data: bytes
+    is_local: bool = True

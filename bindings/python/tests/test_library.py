@@ -1,6 +1,7 @@
 """Loading the library, and the mirror of its header."""
 
 import ctypes
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -29,9 +30,53 @@ def test_the_mirror_is_what_the_header_says():
     assert result.returncode == 0, result.stdout
 
 
+def tool(name):
+    """A program of tools/, as a module."""
+    specification = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_an_error_and_an_event_are_one_line_of_the_header_for_python():
+    generator = tool("generate_abi")
+    text = (ROOT / "include" / "hearth.h").read_text()
+    for line, planted in (
+        ("    HEARTH_ERR_INVALID = -1,", "    HEARTH_ERR_PLANTED = -99, /* planted here */"),
+        ("    HEARTH_EVENT_CONNECT = 1,", "    HEARTH_EVENT_PLANTED = 99,"),
+    ):
+        assert line in text
+        text = text.replace(line, f"{planted}\n{line}")
+    header = generator.read_header(text)
+    assert "EVENT_PLANTED: Final = 99" in generator.render_abi(header)
+    made = {}
+    exec(generator.render_errors(header), made)
+    error = made["PlantedError"]
+    assert (error.code, error.name, error.__doc__) == (-99, "HEARTH_ERR_PLANTED", "Planted here.")
+    assert made["BY_CODE"][-99] is error and "PlantedError" in made["__all__"]
+
+
+def test_a_key_is_one_row_of_the_key_table_for_python():
+    generator = tool("generate_options")
+    planted = {"key": "planted", "type": "duration", "default": "1s", "scope": "server, client", "help": "x."}
+    choice = {**planted, "key": "chosen", "values": ["a", "1"], "scope": "client", "default": "a"}
+    rows = [*generator.described(), planted, choice]
+    generator.described = lambda: rows
+    made = {}
+    exec(generator.render(), made)
+    for options in (made["ServerOptions"], made["ClientOptions"]):
+        assert "planted" in options.__annotations__
+    chosen = made["ClientOptions"].__annotations__["chosen"].__forward_arg__
+    assert chosen.replace("'", '"') == 'Literal["a", "1", 1]'
+    assert "chosen" not in made["ServerOptions"].__annotations__
+
+
 def test_the_structs_have_the_layout_that_a_c_compiler_gives_them(tmp_path):
     compiler = shutil.which("cc") or pytest.skip("there is no C compiler")
-    structs = [_abi.hearth_event, _abi.hearth_log_entry, _abi.hearth_except, _abi.hearth_connection_info]
+    structs = [
+        _abi.hearth_event, _abi.hearth_packed_event, _abi.hearth_log_entry, _abi.hearth_except,
+        _abi.hearth_connection_info,
+    ]  # fmt: skip
     lines = ["#include <stdio.h>", '#include "hearth.h"', "int main(void) {"]
     expected = []
     for struct in structs:

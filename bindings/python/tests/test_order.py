@@ -24,8 +24,7 @@ async def test_events_of_a_connection_are_handled_one_after_the_other(new_server
 
     @server.on("count")
     async def count(connection, number):
-        for _ in range(10 - number):
-            await asyncio.sleep(0)
+        await asyncio.sleep((10 - number) / 200)
         seen.append(number)
 
     async with server, peer(server) as client:
@@ -161,7 +160,7 @@ async def test_a_channel_is_given_its_messages_in_order(new_server):
     server.route("/")
 
     async def carry(connections, message):
-        await asyncio.sleep(0.005 if not seen else 0)
+        await asyncio.sleep((5 - int(message.text)) / 200)
         seen.append(message.text)
 
     channel = server.channel("test", carry)
@@ -172,6 +171,27 @@ async def test_a_channel_is_given_its_messages_in_order(new_server):
             await asyncio.sleep(0)
         await until(lambda: len(seen) == 5)
     assert seen == ["0", "1", "2", "3", "4"]
+
+
+async def test_events_of_a_room_beyond_the_limit_are_dropped_and_logged(new_server, monkeypatch, caplog):
+    monkeypatch.setattr(hearth._dispatch, "_WAITING_MAX", 2)
+    server, seen, go_on = new_server(), [], asyncio.Event()
+    server.on_connect(lambda connection: connection.query["user"])
+    server.route("/", join=hearth.Template("hall"))
+
+    @server.on_user_joined
+    async def joined(room, user):
+        await go_on.wait()
+        seen.append(user)
+
+    async with server, contextlib.AsyncExitStack() as stack:
+        for number in range(5):
+            await stack.enter_async_context(peer(server, f"/?user={number}"))
+            await until(lambda count=number + 1: len(server.room("hall")) == count)
+        await until(lambda: "more are dropped" in caplog.text)
+        go_on.set()
+        await until(lambda: len(seen) == 3)
+    assert seen == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("is_concurrent", [True, False])

@@ -6,6 +6,7 @@ import hearth
 import hearth.sync
 import pytest
 from conftest import peer, until
+from websockets.exceptions import InvalidStatus
 
 
 async def started(server):
@@ -175,6 +176,53 @@ async def test_a_refusal_names_the_codes_that_it_takes(new_server):
     async with server, peer(server):
         await until(lambda: failed)
     assert failed[0].startswith("code takes a status of HTTP from 400 to 599, or a close code")
+
+
+@pytest.mark.parametrize("code", [999, 200, 1005, "403"])
+def test_a_rejection_with_a_code_that_nobody_can_get_is_refused(library, code):
+    with pytest.raises((TypeError, library.InvalidError), match="code takes"):
+        library.Reject(code)
+
+
+async def test_a_peer_is_refused_at_once_where_the_rejection_itself_is_wrong(new_server):
+    server = new_server(open_timeout="1h")
+
+    @server.on_connect
+    def connect(connection):
+        raise hearth.Reject(999)
+
+    async with server:
+        with pytest.raises(InvalidStatus) as caught:
+            async with peer(server):
+                pass
+        assert caught.value.response.status_code == 500
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"headers": "X-A: b"}, "headers takes a mapping, or pairs of name and value, not 'X-A: b'"),
+        ({"headers": ["X-A: b"]}, "headers takes a mapping, or pairs"),
+        ({"query": "a=1"}, "query takes a mapping, not 'a=1'"),
+        ({"prepare": 5}, "prepare takes a function, not 5"),
+        ({"subprotocols": "chat"}, "subprotocols takes a list of names, not 'chat'"),
+        ({"open_timeout": None}, "open_timeout takes seconds"),
+        ({"environment_prefix": 5}, "environment_prefix takes a str, not 5"),
+    ],
+)
+def test_an_argument_of_a_client_of_a_wrong_value_is_named(library, options, words):
+    with pytest.raises(TypeError, match=words):
+        library.Client("ws://127.0.0.1/", **options)
+    with pytest.raises(TypeError, match="url takes a str, not None"):
+        library.Client(None)
+
+
+def test_a_handler_of_dropped_messages_is_a_plain_function(library):
+    async def handler(ident, reason):
+        pass
+
+    with pytest.raises(TypeError, match="on_dropped takes a plain function"):
+        library.Client("ws://127.0.0.1/").on_dropped(handler)
 
 
 async def test_close_of_a_client_names_its_code(new_server):

@@ -98,7 +98,7 @@ extension Connections {
                     return 1
                 }
             }
-            return message.map { .post(.send(id, $0), answer: 1) } ?? .answer(result)
+            return message.map { .post(.send($0), answer: 1) } ?? .answer(result)
         }
     }
 }

@@ -7,6 +7,7 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List, Optional, Set, Tuple, TypeVar, Union
 
+from .._arguments import a_function
 from .._options import ServerOptions
 from ..connection import Connection
 from ..errors import GoneError, HearthError, LimitError
@@ -148,7 +149,8 @@ class ConnectionManager:
         seconds = _seconds(self.server._configuration.get("ping_interval"))
         while seconds and self._heartbeat is not None:
             await asyncio.sleep(seconds)
-            self.server.broadcast(self._heartbeat)
+            # Each process beats for itself.
+            self.server.broadcast(self._heartbeat, local=True)
 
     # -------------------------------------------------------------- connections
 
@@ -217,22 +219,35 @@ class ConnectionManager:
 
     # -------------------------------------------------------------- sending
 
-    async def send_to_user(self, user_id: str, message: Any) -> int:
-        """Sends to all connections of the user. Answers for how many it was queued."""
-        payload = _payload(message)
-        return self.server.send_to_user(str(user_id), payload) if self.server.is_running else 0
+    async def send_to_user(self, user_id: str, message: Any, *, local: bool = False) -> int:
+        """Sends to all connections of the user. Answers for how many connections of this process it was
+        queued: 0 also where only other processes have some, which send to them unless it is local.
 
-    async def broadcast(self, message: Any, exclude_user: Optional[str] = None) -> int:
-        """Sends to everybody but a user. Answers for how many connections it was queued."""
+        Raises: TooLargeError, ValueError for NaN and infinities, TypeError for what JSON has no form for."""
         payload = _payload(message)
-        return self.server.broadcast(payload, _text(exclude_user)) if self.server.is_running else 0
+        return self.server.send_to_user(str(user_id), payload, local=local) if self.server.is_running else 0
 
-    async def broadcast_to_room(self, room: str, message: Any, exclude_user: Optional[str] = None) -> int:
-        """Sends to the members of a room but a user. Answers for how many connections it was queued."""
+    async def broadcast(
+        self, message: Any, exclude_user: Optional[str] = None, *, local: bool = False
+    ) -> int:
+        """Sends to everybody but a user; local: in this process. Answers for how many connections of this
+        process it was queued.
+
+        Raises: as send_to_user."""
+        payload, excluded = _payload(message), _text(exclude_user)
+        return self.server.broadcast(payload, excluded, local=local) if self.server.is_running else 0
+
+    async def broadcast_to_room(
+        self, room: str, message: Any, exclude_user: Optional[str] = None, *, local: bool = False
+    ) -> int:
+        """Sends to the members of a room but a user; local: in this process. Answers for how many connections
+        of this process it was queued.
+
+        Raises: as send_to_user."""
         payload = _payload(message)
         if not self.server.is_running:
             return 0
-        return self.server.room(room).broadcast(payload, _text(exclude_user))
+        return self.server.room(room).broadcast(payload, _text(exclude_user), local=local)
 
     # -------------------------------------------------------------- rooms
 
@@ -303,12 +318,14 @@ class ConnectionManager:
 
     def on_connect(self, hook: HookT) -> HookT:
         """hook(user_id, websocket), plain or async, is called for each connection, before connect returns."""
+        a_function("on_connect", hook)
         self._connect_hooks.append(hook)
         return hook
 
     def on_disconnect(self, hook: HookT) -> HookT:
         """hook(user_id, websocket) is called once for each connection that has ended, whichever way. One that
         takes four arguments gets the close code and the reason too."""
+        a_function("on_disconnect", hook)
         self._disconnect_hooks.append(hook)
         return hook
 

@@ -265,7 +265,7 @@ package final class Engine: @unchecked Sendable {
         if loop.port.isCurrent {
             loop.listen(server)
         } else {
-            _ = loop.port.post(.startListening(server: server))
+            _ = loop.port.post(.server(server, .startListening))
         }
     }
 }
