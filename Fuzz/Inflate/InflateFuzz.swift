@@ -34,7 +34,16 @@ private enum Outcome: Equatable {
 /// output it still has in its room for that.
 private func inflate(_ message: [UInt8], _ inflater: Inflater, _ bytesMax: Int) -> Outcome {
     let output = OutputBuffer()
-    let result = message.withUnsafeBufferPointer { inflater.inflate($0, into: output, bytesMax: bytesMax) }
+    // The first byte of a message says in how large parts it is inflated.
+    let budget = 1 << Int((message.first ?? 0) & 31)
+    var result = message.withUnsafeBufferPointer {
+        inflater.inflate($0, into: output, bytesMax: bytesMax, budget: budget)
+    }
+    while result == .unfinished {
+        result = Array(message.suffix(inflater.messageBytesLeft)).withUnsafeBufferPointer {
+            inflater.resume($0, into: output, bytesMax: bytesMax, budget: budget)
+        }
+    }
     precondition(output.bytes.count <= bytesMax + 1)
     if result != .whole { return .failed(result) }
     precondition(output.bytes.count <= bytesMax)

@@ -40,6 +40,7 @@ extension Configuration {
         public var rateLimitBytes: Rate?
         public var rateLimitBytesPerUser: Rate?
         public var rateLimitBytesPerIP: Rate?
+        public var rateLimitControl: Rate?
         public var rateLimitHandshakes: Rate?
         public var rateLimitHandshakesPerUser: Rate?
         /// After so many dropped messages the connection is closed. Zero: never.
@@ -64,6 +65,7 @@ extension Configuration {
                 ("rate_limit_bytes", rateLimitBytes?.text),
                 ("rate_limit_bytes_per_user", rateLimitBytesPerUser?.text),
                 ("rate_limit_bytes_per_ip", rateLimitBytesPerIP?.text),
+                ("rate_limit_control", rateLimitControl?.text),
                 ("rate_limit_handshakes", rateLimitHandshakes?.text),
                 ("rate_limit_handshakes_per_user", rateLimitHandshakesPerUser?.text),
                 ("max_rate_limit_drops", maxRateLimitDrops.map { "\($0)" }),

@@ -36,6 +36,9 @@ struct LoopOwner {
     var callbacks: EventLoopCallbacks?
     /// Handles that libuv still knows.
     var open: Int32 = 0
+    /// How often the sockets have been asked who is ready.
+    var round: UInt64 = 0
+    let isOwn: Bool
     var sockets: Unmanaged<SocketSet>
 }
 
@@ -72,10 +75,12 @@ package final class EventLoop {
     private init(_ origin: Origin, _ sockets: SocketSet) throws(SystemError) {
         self.sockets = sockets
         tellsWhom = .allocate(capacity: 1)
-        tellsWhom.initialize(to: LoopOwner(sockets: .passUnretained(sockets)))
+        var isOwn = false
+        if case .own = origin { isOwn = true }
+        self.isOwn = isOwn
+        tellsWhom.initialize(to: LoopOwner(isOwn: isOwn, sockets: .passUnretained(sockets)))
         switch origin {
         case .own:
-            isOwn = true
             handle = .allocate(capacity: 1)
             let status = uv_loop_init(handle)
             if status != 0 {
@@ -84,7 +89,6 @@ package final class EventLoop {
                 throw SystemError(number: -status)
             }
         case .hosts(let pointer):
-            isOwn = false
             handle = pointer.assumingMemoryBound(to: uv_loop_t.self)
         }
         #if HEARTH_SIMULATION
@@ -125,7 +129,12 @@ package final class EventLoop {
         try hangIn(check) { uv_check_init($0, $1) }
         try hangIn(idle) { uv_idle_init($0, $1) }
         // Timers run before the poll, sockets in it: one of the two handles follows either, so nothing waits.
-        uv_prepare_start(prepare) { EventLoop.owner(of: $0?.pointee.data) { $1.turnEnded($0) } }
+        uv_prepare_start(prepare) {
+            EventLoop.owner(of: $0?.pointee.data) { $1.turnEnded($0) }
+            // The sockets of a host's loop are asked next.
+            guard let block = $0?.pointee.data?.assumingMemoryBound(to: LoopOwner.self) else { return }
+            if !block.pointee.isOwn { block.pointee.round += 1 }
+        }
         uv_check_start(check) { EventLoop.owner(of: $0?.pointee.data) { $1.turnEnded($0) } }
         if isOwn { return }
         let descriptor = sockets.descriptor
@@ -215,6 +224,7 @@ package final class EventLoop {
             if let simulation = Simulation.here { return turn(simulation) }
         #endif
         let count = sockets.wait(milliseconds: milliseconds)
+        tellsWhom.pointee.round += 1
         uv_update_time(handle)
         var isDue = false
         for index in 0..<count where sockets.found[index].name == Self.ownName { isDue = true }
@@ -280,6 +290,14 @@ package final class EventLoop {
     package func watch(_ socket: Int32, for interest: Readiness, insteadOf old: Readiness, name: UInt64) {
         sockets.change(socket, from: old, to: interest, name: name)
     }
+
+    /// Counts how often the loop has asked which sockets are ready. Between two values of it every ready
+    /// socket has been told.
+    package var round: UInt64 { tellsWhom.pointee.round }
+
+    /// Asks anew whether something else than this socket is ready; always true on a host's loop, which has
+    /// more to do than is known here.
+    package func isAnyReady(but name: UInt64) -> Bool { !isOwn || sockets.isAnyReady(but: name) }
 
     // MARK: Time and wake-ups
 

@@ -4,6 +4,8 @@ internal import CZlib
 
 package enum InflateResult: Equatable {
     case whole
+    /// As much as was allowed at once is inflated: go on with `resume`.
+    case unfinished
     /// It is larger than was allowed.
     case tooLarge
     case noMemory
@@ -12,9 +14,14 @@ package enum InflateResult: Equatable {
 }
 
 package final class Inflater {
-    private enum Progress { case between, ended, tooLarge, noMemory, invalid }
+    private enum Progress { case between, ended, unfinished, tooLarge, noMemory, invalid }
+    /// The message itself, or the empty block that ends it and is not sent (RFC 7692 7.2.2).
+    private enum Part { case message, end }
 
     private let stream: UnsafeMutablePointer<z_stream>
+    private var part = Part.message
+    /// Of the part, while it is unfinished.
+    private var bytesLeft = 0
 
     /// nil: there is no memory. `windowBits` is 8 to 15; 8 is done with the next larger.
     package init?(windowBits: Int) {
@@ -33,24 +40,51 @@ package final class Inflater {
     package func reset() { inflateReset(stream) }
 
     /// Inflates one message to `output`, which holds nothing else afterwards and never more than one byte
-    /// beyond `bytesMax`. After anything but `whole` only `reset` is of use. A peer that reaches behind its
-    /// window is refused only where zlib has not got those bytes any more.
+    /// beyond `bytesMax`; at most `budget` bytes now. After `tooLarge` and `invalid` only `reset` is of use.
+    /// A peer that reaches behind its window is refused only where zlib has not got those bytes any more.
     package func inflate(
-        _ message: UnsafeBufferPointer<UInt8>, into output: OutputBuffer, bytesMax: Int
+        _ message: UnsafeBufferPointer<UInt8>, into output: OutputBuffer, bytesMax: Int, budget: Int
     ) -> InflateResult {
         output.removeAll()
         // No compressor writes that, but it can mean one thing only.
         if message.isEmpty { return .whole }
-        var progress = feed(message, output, bytesMax)
-        if progress == .between {
-            progress = withUnsafeBytes(of: UInt32(0xFFFF_0000).littleEndian) {
-                feed($0.assumingMemoryBound(to: UInt8.self), output, bytesMax)
+        part = .message
+        return go(on: message, output, bytesMax, budget)
+    }
+
+    /// How many bytes at the end of an unfinished message are to be given to `resume`.
+    package var messageBytesLeft: Int { part == .message ? bytesLeft : 0 }
+
+    /// Goes on with an unfinished message. `rest` is its end, `output` the same as before.
+    package func resume(
+        _ rest: UnsafeBufferPointer<UInt8>, into output: OutputBuffer, bytesMax: Int, budget: Int
+    ) -> InflateResult {
+        go(on: rest, output, bytesMax, budget)
+    }
+
+    private func go(
+        on rest: UnsafeBufferPointer<UInt8>, _ output: OutputBuffer, _ bytesMax: Int, _ budget: Int
+    ) -> InflateResult {
+        let limit = output.count + budget
+        var progress = Progress.between
+        if part == .message {
+            progress = feed(rest, output, bytesMax, limit)
+            if progress == .between {
+                part = .end
+                bytesLeft = 4
+            }
+        }
+        if part == .end {
+            progress = withUnsafeBytes(of: UInt32(0xFFFF_0000).littleEndian) { block in
+                let block = block.assumingMemoryBound(to: UInt8.self)
+                return feed(UnsafeBufferPointer(rebasing: block[(4 - bytesLeft)...]), output, bytesMax, limit)
             }
             // Behind the empty block that ends a message a new one would begin; else the message was cut off.
             if progress == .between, stream.pointee.data_type & 0x80 == 0 { progress = .invalid }
         }
         switch progress {
         case .between, .ended: return .whole
+        case .unfinished: return .unfinished
         case .tooLarge: return .tooLarge
         case .noMemory: return .noMemory
         case .invalid: return .invalid
@@ -58,17 +92,20 @@ package final class Inflater {
     }
 
     private func feed(
-        _ input: UnsafeBufferPointer<UInt8>, _ output: OutputBuffer, _ bytesMax: Int
+        _ input: UnsafeBufferPointer<UInt8>, _ output: OutputBuffer, _ bytesMax: Int, _ limit: Int
     ) -> Progress {
         stream.pointee.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
         stream.pointee.avail_in = UInt32(input.count)
+        defer { bytesLeft = Int(stream.pointee.avail_in) }
         while true {
             let room = output.makeRoom(bytesMax: bytesMax + 1)
             if room.isEmpty { return output.count > bytesMax ? .tooLarge : .noMemory }
+            let count = min(room.count, limit - output.count)
+            if count <= 0 { return .unfinished }
             stream.pointee.next_out = room.baseAddress
-            stream.pointee.avail_out = UInt32(room.count)
+            stream.pointee.avail_out = UInt32(count)
             let status = CZlib.inflate(stream, Z_SYNC_FLUSH)
-            output.count += room.count - Int(stream.pointee.avail_out)
+            output.count += count - Int(stream.pointee.avail_out)
             if output.count > bytesMax { return .tooLarge }
             switch status {
             case Z_OK, Z_BUF_ERROR:

@@ -71,6 +71,14 @@ final class SocketSet {
         return count
     }
 
+    /// Whether others than the one with this name are ready. What `wait` has found stays.
+    func isAnyReady(but name: UInt64) -> Bool {
+        switch epoll_wait(descriptor, events, 2, 0) {
+        case 1: hearth_shim_epoll_name(events, 0) != name
+        case let count: count > 0
+        }
+    }
+
     @inline(__always)
     private static func mask(_ interest: Readiness) -> UInt32 {
         (interest.contains(.readable) ? EPOLLIN.rawValue : 0)

@@ -28,6 +28,10 @@ package enum SessionEvent {
     case pingReceived(Body)
     /// The latency is known anew: call `recordPong`.
     case pongReceived
+    /// A pong that answers no ping of ours.
+    case pongUnasked
+    /// A message or a ping of a peer that we have sent a close: nothing is to be done.
+    case skipped
     /// The peer began the closing handshake: echo the code, drop the transport.
     case closeReceived(CloseCode?, reason: Body)
     /// The peer answered our close: drop the transport.
@@ -73,29 +77,28 @@ package struct Session: ~Copyable {
         _ bytes: inout MutableSpan<UInt8>, _ offset: inout Int, _ limits: borrowing SessionLimits,
         spare: inout [UInt8]
     ) -> SessionEvent {
-        while true {
-            let decoded = decoder.next(&bytes, &offset, limits.decoder, spare: &spare)
-            if state == .ended { return .needMore }
-            switch decoded {
-            case .needMore:
-                return .needMore
-            case .message(let opcode, let body):
-                if state == .open { return .message(opcode, body) }
-            case .compressed(let opcode, let body):
-                if state == .open { return .compressed(opcode, body) }
-            case .ping(let body):
-                if state == .open { return .pingReceived(body) }
-            case .pong(let body):
-                if isAwaited(body, bytes) { return .pongReceived }
-            case .close(let code, let reason):
-                let wasOpen = state == .open
-                state = .ended
-                return wasOpen ? .closeReceived(code, reason: reason) : .closeAnswered(code)
-            case .failed(let error):
-                let wasOpen = state == .open
-                state = .ended
-                return .failed(error, isFirst: wasOpen)
-            }
+        let decoded = decoder.next(&bytes, &offset, limits.decoder, spare: &spare)
+        if state == .ended { return .needMore }
+        switch decoded {
+        case .needMore:
+            return .needMore
+        case .message(let opcode, let body):
+            return state == .open ? .message(opcode, body) : .skipped
+        case .compressed(let opcode, let body):
+            return state == .open ? .compressed(opcode, body) : .skipped
+        case .ping(let body):
+            return state == .open ? .pingReceived(body) : .skipped
+        case .pong(let body):
+            if isAwaited(body, bytes) { return .pongReceived }
+            return state == .open ? .pongUnasked : .skipped
+        case .close(let code, let reason):
+            let wasOpen = state == .open
+            state = .ended
+            return wasOpen ? .closeReceived(code, reason: reason) : .closeAnswered(code)
+        case .failed(let error):
+            let wasOpen = state == .open
+            state = .ended
+            return .failed(error, isFirst: wasOpen)
         }
     }
 

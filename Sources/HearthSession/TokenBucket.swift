@@ -64,6 +64,15 @@ package struct TokenBucket {
         return true
     }
 
+    /// Takes tokens whether or not there are as many.
+    package mutating func charge(_ tokens: UInt64, _ rate: Rate, now: UInt64) {
+        // A day's worth of debt at most.
+        let full = max(fullAt, now &* 1_000_000) &+ min(rate.nanoseconds(tokens), Self.debtMax)
+        fullAt = min(full, now &* 1_000_000 &+ Self.debtMax)
+    }
+
+    private static var debtMax: UInt64 { 86_400_000_000_000 }
+
     private static var plenty: UInt64 { 64 }
 
     /// Gives back what was taken in advance.
@@ -127,6 +136,16 @@ package struct RateTable: ~Copyable {
         let isAhead = ahead > 0 && bucket.takeAhead(ahead, rate, now: now)
         entries[place] = Entry(key: key, fullAt: bucket.raw)
         return (0, isAhead)
+    }
+
+    /// Takes tokens of a key that is there, whether or not there are as many.
+    package mutating func charge(_ tokens: UInt64, _ rate: Rate, key: UInt64, now: UInt64) {
+        let start = Int(key & mask) * Self.groupCount
+        for index in start..<(start + Self.groupCount) where entries[index].key == key {
+            var bucket = TokenBucket(fullAt: entries[index].fullAt)
+            bucket.charge(tokens, rate, now: now)
+            entries[index].fullAt = bucket.raw
+        }
     }
 
     /// Gives back what was taken in advance.

@@ -5,13 +5,17 @@ private func hex(_ text: String) -> [UInt8] { text.split(separator: " ").map { U
 
 private func inflate(_ bytes: [UInt8], _ inflater: Inflater, max: Int = 1 << 20) -> [UInt8]? {
     let output = OutputBuffer()
-    let result = bytes.withUnsafeBufferPointer { inflater.inflate($0, into: output, bytesMax: max) }
+    let result = bytes.withUnsafeBufferPointer {
+        inflater.inflate($0, into: output, bytesMax: max, budget: 1 << 30)
+    }
     return result == .whole ? Array(output.bytes) : nil
 }
 
 private func result(_ bytes: [UInt8], max: Int = 1 << 20) throws -> InflateResult {
     let inflater = try #require(Inflater(windowBits: 15))
-    return bytes.withUnsafeBufferPointer { inflater.inflate($0, into: OutputBuffer(), bytesMax: max) }
+    return bytes.withUnsafeBufferPointer {
+        inflater.inflate($0, into: OutputBuffer(), bytesMax: max, budget: 1 << 30)
+    }
 }
 
 private func deflate(_ bytes: [UInt8], _ deflater: Deflater, mayGrow: Bool = true) -> [UInt8]? {
@@ -71,6 +75,30 @@ struct InflaterTests {
         // "Hello" as a reference to five bytes before the beginning.
         #expect(try result(hex("f2 00 11 00 00")) == .invalid)
         #expect(try result(hex("02 13 00 00")) == .invalid)
+    }
+
+    @Test("inflates the same in parts of any size", arguments: [1, 7, 4096, 16384, 100_000])
+    func inflatesInParts(_ budget: Int) throws {
+        let deflater = try #require(Deflater(level: 6, windowBits: 15))
+        let inflater = try #require(Inflater(windowBits: 15))
+        let output = OutputBuffer()
+        for bytes in [[UInt8](repeating: 65, count: 30_000), random(5000), Array("Hello".utf8)] {
+            let message = try #require(deflate(bytes, deflater))
+            var last = message.withUnsafeBufferPointer {
+                inflater.inflate($0, into: output, bytesMax: 1 << 20, budget: budget)
+            }
+            var count = 0
+            while last == .unfinished {
+                #expect(output.count - count <= budget)
+                count = output.count
+                // The bytes have moved meanwhile.
+                last = Array(message.suffix(inflater.messageBytesLeft)).withUnsafeBufferPointer {
+                    inflater.resume($0, into: output, bytesMax: 1 << 20, budget: budget)
+                }
+            }
+            #expect(last == .whole)
+            #expect(Array(output.bytes) == bytes)
+        }
     }
 
     @Test("holds the bound to the byte", arguments: [1, 100, 16383, 16384, 16385, 100_000])

@@ -95,6 +95,7 @@ final class World {
         case .pongReceived:
             latency = session.recordPong(nanoseconds: now * 1_000_000)
             return .pong
+        case .pongUnasked, .skipped: return next(&bytes, &offset)
         case .closeReceived(let code, let reason):
             return .closeReceived(code?.rawValue, payload(reason, bytes))
         case .closeAnswered(let code): return .closeAnswered(code?.rawValue)

@@ -5,7 +5,7 @@
 #include <pthread.h>
 
 enum { ECHOES, RELAYS, HANDSHAKES };
-enum { CONNECTIONS = 4, MEMBERS = 10, DEPTH_MAX = 16, WARM_UP_ROUNDS = 30 };
+enum { CONNECTIONS = 4, MEMBERS = 10, DEPTH_MAX = 256, WARM_UP_ROUNDS = 30 };
 
 struct phase {
     const char *name;
@@ -31,6 +31,7 @@ static const struct phase phases[] = {
     {"echo, 16 KiB binary, 1 in flight", ECHOES, 0, 2, 1, 16384, 40},
     {"relay to a room of 10, 64 B text, 1 in flight", RELAYS, 0, 1, 1, 64, 200},
     {"relay to a room of 10, 64 B text, 16 in flight", RELAYS, 0, 1, 16, 64, 40},
+    {"relay to a room of 10, 64 B text, 256 in flight", RELAYS, 0, 1, 256, 64, 20},
     {"relay to a room of 10, 16 KiB binary, 1 in flight", RELAYS, 0, 2, 1, 16384, 40},
     {"handshake and close", HANDSHAKES, 0, 8, 1, 2, 200},
     {"wasteful echo, 64 B text, 1 in flight", ECHOES, 1, 1, 1, 64, 200},

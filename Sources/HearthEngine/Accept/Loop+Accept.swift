@@ -67,9 +67,11 @@ extension Loop {
                 for link in brokerLinks where link.name == name { linkReady(link) }
             } else {
                 let slot = UInt32(truncatingIfNeeded: name - Acceptor.namesEnd)
+                ingress.hasOthers = index &+ 1 < count
                 if connections.contains(slot) { ready(connections.place(slot), sockets[index].readiness) }
             }
         }
+        ingress.hasOthers = true
     }
 
     private func accept(_ acceptor: UnsafeMutablePointer<Acceptor>) {
@@ -240,6 +242,7 @@ extension Loop {
             setInterest(place, [])
             Socket.close(place.pointee.descriptor)
         }
+        dropBacklog(place)
         place.pointee.phase = .released
         port.lock.lock()
         place.pointee.id = .none

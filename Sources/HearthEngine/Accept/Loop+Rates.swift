@@ -11,14 +11,27 @@ extension Loop {
 
     /// An open connection of a server that limits rates has a limiter until it is released.
     func startLimiting(_ place: ConnectionRef, _ server: Server, user: ByteString?) {
-        guard let rates = server.rates, rates.limitsMessages, place.pointee.limiter == nil else { return }
-        let limiter = UnsafeMutablePointer<Limiter>.allocate(capacity: 1)
-        limiter.initialize(to: Limiter())
+        guard let rates = server.rates, rates.limitsMessages else { return }
+        let limiter = limiter(of: place)
+        limiter.pointee.limitsMessages = true
         if let user { limiter.pointee.user = rates.name(user.bytes) }
         if let address = place.pointee.address.ip {
             limiter.pointee.address = rates.name(address.counted.key)
         }
+    }
+
+    private func limiter(of place: ConnectionRef) -> UnsafeMutablePointer<Limiter> {
+        if let limiter = place.pointee.limiter { return limiter }
+        let limiter = UnsafeMutablePointer<Limiter>.allocate(capacity: 1)
+        limiter.initialize(to: Limiter())
         place.pointee.limiter = limiter
+        return limiter
+    }
+
+    /// Whether its messages are limited.
+    @inline(__always)
+    func isLimited(_ place: ConnectionRef) -> Bool {
+        place.pointee.limiter?.pointee.limitsMessages ?? false
     }
 
     func stopLimiting(_ place: ConnectionRef) {
@@ -40,11 +53,38 @@ extension Loop {
     func isWithinRates(
         _ place: ConnectionRef, _ limiter: UnsafeMutablePointer<Limiter>, bytes: Int
     ) -> Bool {
-        let id = place.pointee.id
-        let server = place.pointee.server
-        let excess = server._withUnsafeGuaranteedRef {
+        if !limiter.pointee.limitsMessages { return true }
+        let excess = place.pointee.server._withUnsafeGuaranteedRef {
             $0.rates?.take(&limiter.pointee, UInt64(bytes), now: now)
         }
+        return isWithinRates(place, limiter, excess)
+    }
+
+    /// A ping, or a pong that was not asked for, has come: whether it is to be answered. A client's server
+    /// has no rate.
+    func isControlWithinRate(_ place: ConnectionRef) -> Bool {
+        if place.pointee.isClient { return true }
+        let server = place.pointee.server
+        guard server._withUnsafeGuaranteedRef({ $0.rates?.limitsControl ?? false }) else { return true }
+        let limiter = limiter(of: place)
+        let excess = server._withUnsafeGuaranteedRef { $0.rates?.takeControl(&limiter.pointee, now: now) }
+        return isWithinRates(place, limiter, excess)
+    }
+
+    /// A message that was let through turned out to be larger by so many bytes.
+    func chargeInflated(_ place: ConnectionRef, bytes: Int) {
+        guard let limiter = place.pointee.limiter, limiter.pointee.limitsMessages, bytes > 0 else { return }
+        place.pointee.server._withUnsafeGuaranteedRef {
+            $0.rates?.charge(&limiter.pointee, UInt64(bytes), now: now)
+        }
+    }
+
+    private func isWithinRates(
+        _ place: ConnectionRef, _ limiter: UnsafeMutablePointer<Limiter>,
+        _ excess: RateExcess?
+    ) -> Bool {
+        let id = place.pointee.id
+        let server = place.pointee.server
         guard let excess else {
             if limiter.pointee.escalation.isCalm { return true }
             let untold = limiter.pointee.escalation.comply(now: now)

@@ -7,10 +7,14 @@ internal import HearthPlatform
 internal import HearthSession
 internal import Synchronization
 
-/// A connection's own buckets, in memory of their own: most servers have none.
+/// A connection's own buckets, in memory of their own: from its first ping on, or from its opening on, where
+/// messages are limited.
 struct Limiter {
     var messages = TokenBucket()
     var bytes = TokenBucket()
+    var control = TokenBucket()
+    /// Off: it is there for control frames alone.
+    var limitsMessages = false
     var escalation = RateEscalation()
     /// Tokens that all buckets have given already.
     var advance = RateAdvance()
@@ -62,6 +66,11 @@ final class SharedRate: @unchecked Sendable {
         return taken.wait == 0 ? nil : RateExcess(key: key, milliseconds: taken.wait)
     }
 
+    /// Takes tokens that have been used already, whether or not there are as many.
+    func charge(_ tokens: UInt64, to peer: UInt64, now: UInt64) {
+        if peer != 0 { lock.withLock { table.charge(tokens, rate, key: peer, now: now) } }
+    }
+
     func give(_ tokens: UInt64, to peer: UInt64) {
         if peer != 0 { lock.withLock { table.give(tokens, rate, key: peer) } }
     }
@@ -71,6 +80,7 @@ final class RateLimits: @unchecked Sendable {
     let dropsMax: UInt32
     /// Whether messages are limited, so that open connections have a limiter.
     let limitsMessages: Bool
+    private let control: Rate?
     private let messages: Rate?
     private let bytes: Rate?
     private let messagesOfUser, messagesOfAddress, bytesOfUser, bytesOfAddress: SharedRate?
@@ -80,6 +90,7 @@ final class RateLimits: @unchecked Sendable {
     /// Nil: nothing is limited.
     init?(_ configuration: Configuration) {
         dropsMax = UInt32(clamping: configuration.integer(.maxRateLimitDrops))
+        control = configuration.rate(.rateLimitControl)
         messages = configuration.rate(.rateLimitMessages)
         bytes = configuration.rate(.rateLimitBytes)
         messagesOfUser = SharedRate.of(configuration, .rateLimitMessagesPerUser)
@@ -92,7 +103,24 @@ final class RateLimits: @unchecked Sendable {
         let isShared =
             messagesOfUser != nil || messagesOfAddress != nil || bytesOfUser != nil || bytesOfAddress != nil
         limitsMessages = messages != nil || bytes != nil || isShared
-        if !limitsMessages, handshakesOfUser == nil, handshakesOfAddress == nil { return nil }
+        if !limitsMessages, control == nil, handshakesOfUser == nil, handshakesOfAddress == nil { return nil }
+    }
+
+    var limitsControl: Bool { control != nil }
+
+    func takeControl(_ limiter: inout Limiter, now: UInt64) -> RateExcess? {
+        guard let control, !limiter.control.take(1, control, now: now) else { return nil }
+        return RateExcess(
+            key: ConfigurationKey.rateLimitControl.entry.name,
+            milliseconds: limiter.control.wait(for: 1, control, now: now))
+    }
+
+    /// So many bytes came beside those that were asked for: they are paid back before more are let through.
+    func charge(_ limiter: inout Limiter, _ count: UInt64, now: UInt64) {
+        giveBack(&limiter)
+        if let bytes { limiter.bytes.charge(count, bytes, now: now) }
+        bytesOfUser?.charge(count, to: limiter.user, now: now)
+        bytesOfAddress?.charge(count, to: limiter.address, now: now)
     }
 
     /// What a user or an address is called in the tables. Never 0.

@@ -147,10 +147,15 @@ extension Loop {
     }
 
     private func hold(_ place: ConnectionRef, _ isHeld: Bool) {
-        if place.pointee.isHeld == isHeld { return }
-        place.pointee.isHeld = isHeld
+        if place.pointee.holds.contains(.program) == isHeld { return }
         let interest = place.pointee.interest
-        setInterest(place, isHeld ? interest.subtracting(.readable) : interest.union(.readable))
+        if isHeld {
+            place.pointee.holds.insert(.program)
+            return setInterest(place, interest.subtracting(.readable))
+        }
+        place.pointee.holds.remove(.program)
+        setInterest(place, interest.union(.readable))
+        goOnLater(withBacklogOf: place)
     }
 
     /// The client is no more. What it still had to tell is told.

@@ -41,6 +41,7 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case rateLimitBytes
     case rateLimitBytesPerUser
     case rateLimitBytesPerIP
+    case rateLimitControl
     case rateLimitHandshakes
     case rateLimitHandshakesPerUser
     case maxRateLimitDrops

@@ -36,6 +36,9 @@ extension ConfigurationKey {
             .rateLimitBytesPerIP, "rate_limit_bytes_per_ip", .byteRate, standard: "off", .server,
             "The same for all connections of an address together."),
         ConfigurationEntry(
+            .rateLimitControl, "rate_limit_control", .rate, standard: "50/s burst 200", .server,
+            "Pings and unasked pongs that a connection may send, off. More get no answer."),
+        ConfigurationEntry(
             .rateLimitHandshakes, "rate_limit_handshakes", .rate, standard: "off", .server,
             "Opening handshakes of one address; more get status 429 with Retry-After."),
         ConfigurationEntry(

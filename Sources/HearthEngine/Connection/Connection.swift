@@ -38,6 +38,14 @@ enum Phase: UInt8 {
 /// Where a connection lies in its loop's slab. It does not move until the slot is free.
 typealias ConnectionRef = UnsafeMutablePointer<Connection>
 
+struct Holds: OptionSet {
+    let rawValue: UInt8
+    /// A client's program takes no more messages for now.
+    static let program = Holds(rawValue: 1)
+    /// What has been read before is not handled yet: `Ingress` has it.
+    static let backlog = Holds(rawValue: 2)
+}
+
 struct Connection: ~Copyable {
     // In an order that leaves no gaps: an idle connection is mostly this. What comes first is the loop's own,
     // as the thread sanitizer takes a change of anything in it for one of its first bytes.
@@ -91,8 +99,8 @@ struct Connection: ~Copyable {
     var interest = Readiness.readable
     /// The peer sent its last byte.
     var isInputEnded = false
-    /// A client's program takes no more messages for now.
-    var isHeld = false
+    /// Why it is not read, while its socket may be readable.
+    var holds = Holds()
     /// It is counted among the connections of its address.
     var hasAddressPlace = false
     /// It has TLS; `tls` is there from its first bytes on.

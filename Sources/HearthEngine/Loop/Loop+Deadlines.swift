@@ -37,7 +37,7 @@ extension Loop {
         let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
         // What has come and was not read yet, because the host kept the loop or its events waiting, is a sign
         // of life; and a server from which nothing is read is not asked for one.
-        if engine.queue.isFull || place.pointee.isHeld || Socket.hasInput(place.pointee.descriptor) {
+        if engine.queue.isFull || !place.pointee.holds.isEmpty || Socket.hasInput(place.pointee.descriptor) {
             place.pointee.session.noteReceived(now: now)
         }
         let action = place.pointee.session.tick(

@@ -9,9 +9,8 @@ internal import HearthWire
 internal import Synchronization
 
 final class Loop: @unchecked Sendable {
-    /// What one read takes at most. A connection with more to read waits for the next turn, so that all get
-    /// theirs.
-    static let inputBytes = 256 << 10
+    /// What one read takes at most.
+    static let inputBytes = Ingress.readBytesMax
     /// When so much was written in one turn it is flushed before the turn's end, which bounds the arena.
     static let turnBytesMax = 8 << 20
     private static let probeMilliseconds: UInt64 = 1000
@@ -25,6 +24,7 @@ final class Loop: @unchecked Sendable {
     let hub: Hub
     let timers: Timers
     let connections = Slab<Connection>()
+    let ingress = Ingress()
     let input: UnsafeMutablePointer<UInt8>
     /// Of large messages that came in parts.
     var spareMemory: [UInt8] = []
@@ -45,8 +45,6 @@ final class Loop: @unchecked Sendable {
     var isFlushingAll = false
     let codecs = Codecs()
     var acceptors: [UnsafeMutablePointer<Acceptor>] = []
-    /// Connections that are not read because the host does not fetch its events.
-    var pausedReaders: [ConnectionID] = []
     /// Connections whose next request is already here.
     var followUps: [ConnectionID] = []
     /// The request head read last, and buffers that are used again for each.
@@ -135,7 +133,7 @@ final class Loop: @unchecked Sendable {
         timers = Timers(context: context, events: events, granule: granule)
         identifiers = MessageIdentifiers(seed: Crypto.randomUInt64())
         eventName = .allocate(capacity: Self.eventNameMax + 1)
-        input = .allocate(capacity: Self.inputBytes)
+        input = .allocate(capacity: Ingress.readBytesMax)
         pieces = .allocate(capacity: Socket.piecesMax)
         pieces.initialize(repeating: Piece(base: nil, count: 0))
         stagedSlots = .allocate(capacity: SendRing.capacity)
@@ -203,13 +201,14 @@ final class Loop: @unchecked Sendable {
 
     /// Everything that was ready has been handled: write.
     func endTurn() {
+        if ingress.isWaiting { goOnWithBacklogs() }
         if !followUps.isEmpty { handleFollowUps() }
         settle()
         if !clusters.isEmpty { endTurnOfClusters() }
         context.forgetWallClock()
         events.turnStarted()
         freeReleased()
-        if !followUps.isEmpty || hasConclusions { context.requestTurn() }
+        if !followUps.isEmpty || hasConclusions || ingress.isWaiting { context.requestTurn() }
         timers.arm()
         meter.endTurn()
         if isStopRequested {

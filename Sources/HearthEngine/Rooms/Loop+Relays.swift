@@ -34,7 +34,7 @@ extension Loop {
         _ run: inout RelayRun
     ) -> Bool {
         let slot = place.pointee.slot
-        if place.pointee.dialect != .raw || place.pointee.limiter != nil { return false }
+        if place.pointee.dialect != .raw || isLimited(place) { return false }
         if opcode == .text, place.pointee.server._withUnsafeGuaranteedRef({ $0.speaksJSON }) { return false }
         guard hub.roomsOfConnection(slot) == 1, let room = hub.anyRoom(slot),
             isTheSame(Outgoing(opcode, payload), for: place.pointee.endpoint)

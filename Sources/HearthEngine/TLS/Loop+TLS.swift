@@ -27,7 +27,13 @@ extension Loop {
         }
         if place.pointee.phase == .sealing, stream.isHandshakeComplete { sealed(place) }
         if plainCount > 0 { received(place, buffers.plain, plainCount) }
-        if place.pointee.phase == .released { return }
+        // What the stream has come to is for those messages to be handled first.
+        if place.pointee.phase == .released || place.pointee.holds.contains(.backlog) { return }
+        checkEnd(place, stream)
+    }
+
+    /// What becomes of the connection when the peer has ended TLS, or broken it.
+    func checkEnd(_ place: UnsafeMutablePointer<Connection>, _ stream: TLSStream) {
         if stream.state == .failed { return tlsFailed(place, stream.fault) }
         if stream.pendingBytes > Self.sealedBytesMax {
             return tlsFailed(place, ascii("the peer asks for answers of TLS and does not read them"))

@@ -8,7 +8,7 @@ final class Codecs {
 
     private var deflaters: [Deflater?] = []
     private var inflater: Inflater?
-    private let inflated = OutputBuffer()
+    private var inflated = OutputBuffer()
     private let deflated = OutputBuffer()
 
     /// Compresses a message that refers to no other. nil: it does not get smaller. The answer is good until
@@ -39,20 +39,53 @@ final class Codecs {
         return nil
     }
 
-    /// Inflates a message; `inflatedBytes` then lends it.
+    /// Inflates a message, to at most `budget` bytes now, of which what is used is taken away;
+    /// `inflatedBytes` then lends it. If it is unfinished the connection keeps what `resume` goes on with.
     func inflate(
-        _ payload: UnsafeBufferPointer<UInt8>, for compression: Compression, bytesMax: Int
+        _ message: CompressedMessage, _ payload: UnsafeBufferPointer<UInt8>, for compression: Compression,
+        bytesMax: Int, budget: inout Int
     ) -> InflateResult {
+        guard let inflater = inflater(for: compression) else { return .noMemory }
+        if !compression.receivesTakeover { inflater.reset() }
+        let result = inflater.inflate(payload, into: inflated, bytesMax: bytesMax, budget: budget)
+        budget -= inflated.count
+        if result == .unfinished {
+            let rest = UnsafeBufferPointer(rebasing: payload.suffix(inflater.messageBytesLeft))
+            compression.inflation = Inflation(message, rest: Array(rest), inflater, inflated)
+            inflated = OutputBuffer()
+            if !compression.receivesTakeover { self.inflater = nil }
+        }
+        return result
+    }
+
+    private func inflater(for compression: Compression) -> Inflater? {
         if compression.receivesTakeover {
             if compression.inflater == nil {
                 compression.inflater = Inflater(windowBits: compression.receivedWindowBits)
             }
-            return compression.inflater?.inflate(payload, into: inflated, bytesMax: bytesMax) ?? .noMemory
+            return compression.inflater
         }
         if inflater == nil { inflater = Inflater(windowBits: 15) }
-        guard let inflater else { return .noMemory }
-        inflater.reset()
-        return inflater.inflate(payload, into: inflated, bytesMax: bytesMax)
+        return inflater
+    }
+
+    /// Goes on with an unfinished message.
+    func resume(
+        _ inflation: Inflation, for compression: Compression, bytesMax: Int, budget: inout Int
+    ) -> InflateResult {
+        let countBefore = inflation.output.count
+        let result = inflation.rest[inflation.offset...].withUnsafeBufferPointer {
+            inflation.inflater.resume($0, into: inflation.output, bytesMax: bytesMax, budget: budget)
+        }
+        budget -= inflation.output.count - countBefore
+        if result == .unfinished {
+            inflation.offset = inflation.rest.count - inflation.inflater.messageBytesLeft
+            return result
+        }
+        compression.inflation = nil
+        inflated = inflation.output
+        if !compression.receivesTakeover, inflater == nil { inflater = inflation.inflater }
+        return result
     }
 
     var inflatedBytes: UnsafeBufferPointer<UInt8> { inflated.bytes }

@@ -28,6 +28,30 @@ struct CompressionSettings {
     }
 }
 
+/// A compressed message, while it is inflated.
+struct CompressedMessage {
+    let opcode: Opcode
+    let compressedCount: Int
+    /// The rates do not let it through: it is inflated as later ones refer to it.
+    let isDropped: Bool
+}
+
+/// What is left to do of a message whose inflating takes more than one turn.
+final class Inflation {
+    let message: CompressedMessage
+    let rest: [UInt8]
+    var offset = 0
+    let inflater: Inflater
+    let output: OutputBuffer
+
+    init(_ message: CompressedMessage, rest: [UInt8], _ inflater: Inflater, _ output: OutputBuffer) {
+        self.message = message
+        self.rest = rest
+        self.inflater = inflater
+        self.output = output
+    }
+}
+
 /// permessage-deflate of one connection. What is kept from message to message begins with the first that
 /// needs it.
 final class Compression {
@@ -37,6 +61,8 @@ final class Compression {
     let receivedWindowBits: Int
     var deflater: Deflater?
     var inflater: Inflater?
+    /// The message that is being inflated in several turns.
+    var inflation: Inflation?
     /// A message was compressed with the connection's own compressor since it was last asked.
     var wasUsed = false
 

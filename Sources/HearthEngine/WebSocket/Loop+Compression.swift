@@ -33,27 +33,68 @@ extension Loop {
         hub.setGroup(place.pointee.slot, compression.group)
     }
 
-    /// A compressed message has come.
+    /// A compressed message has come. False: it is inflated further in the connection's next turn. The rates
+    /// are asked before, so that what they drop is not inflated, unless later messages refer to it.
     @inline(never)
     func deliverCompressed(
         _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
-    ) {
-        guard let compression = place.pointee.compression else { return }
-        let bytesMax = place.pointee.endpoint._withUnsafeGuaranteedRef {
-            $0.limits.pointee.decoder.maxMessageSize
+    ) -> Bool {
+        guard let compression = place.pointee.compression else { return true }
+        noteMessage(place)
+        var isDropped = false
+        if let limiter = place.pointee.limiter, !isWithinRates(place, limiter, bytes: payload.count) {
+            if !compression.receivesTakeover || place.pointee.compression !== compression
+                || place.pointee.session.state != .open
+            {
+                return true
+            }
+            isDropped = true
         }
-        let result = codecs.inflate(payload, for: compression, bytesMax: bytesMax)
+        let message = CompressedMessage(
+            opcode: opcode, compressedCount: payload.count, isDropped: isDropped)
+        let result = codecs.inflate(
+            message, payload, for: compression, bytesMax: inflatedBytesMax(place),
+            budget: &ingress.inflatableBytes)
+        return finishInflating(place, message, result)
+    }
+
+    /// Goes on with the message of which a part was inflated in an earlier turn, if there is one. False: it
+    /// is still unfinished.
+    func goOnInflating(_ place: ConnectionRef) -> Bool {
+        guard let compression = place.pointee.compression, let inflation = compression.inflation
+        else { return true }
+        if place.pointee.session.state != .open {
+            compression.inflation = nil
+            return true
+        }
+        let result = codecs.resume(
+            inflation, for: compression, bytesMax: inflatedBytesMax(place), budget: &ingress.inflatableBytes)
+        return finishInflating(place, inflation.message, result)
+    }
+
+    private func inflatedBytesMax(_ place: ConnectionRef) -> Int {
+        place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits.pointee.decoder.maxMessageSize }
+    }
+
+    private func finishInflating(
+        _ place: ConnectionRef, _ message: CompressedMessage, _ result: InflateResult
+    ) -> Bool {
+        if result == .unfinished { return false }
         defer { codecs.trimInflated() }
         switch result {
-        case .tooLarge: return protocolFailed(place, .messageTooLarge, sendsClose: true)
-        case .invalid: return protocolFailed(place, .invalidDeflate, sendsClose: true)
-        case .noMemory: return memoryFailed(place, "no memory to inflate a message")
-        case .whole: break
+        case .tooLarge: protocolFailed(place, .messageTooLarge, sendsClose: true)
+        case .invalid: protocolFailed(place, .invalidDeflate, sendsClose: true)
+        case .noMemory: memoryFailed(place, "no memory to inflate a message")
+        case .unfinished: break
+        case .whole:
+            let inflated = codecs.inflatedBytes
+            if message.opcode == .text, !UTF8Validator.isValid(inflated.span, 0, inflated.count) {
+                protocolFailed(place, .invalidUTF8, sendsClose: true)
+            } else if !message.isDropped {
+                chargeInflated(place, bytes: inflated.count - message.compressedCount)
+                deliverCounted(place, message.opcode, inflated)
+            }
         }
-        let inflated = codecs.inflatedBytes
-        if opcode == .text, !UTF8Validator.isValid(inflated.span, 0, inflated.count) {
-            return protocolFailed(place, .invalidUTF8, sendsClose: true)
-        }
-        deliver(place, opcode, inflated)
+        return true
     }
 }

@@ -20,26 +20,31 @@ extension Loop {
 
     /// The descriptor reports an error, and would again and again: read what came before, then end it.
     private func drainBroken(_ place: ConnectionRef) {
-        setInterest(place, [])
-        if place.pointee.phase == .connecting { return connectionDecided(place) }
-        while place.pointee.phase != .released, Socket.hasInput(place.pointee.descriptor) {
-            // As below, when the client's program goes on.
-            if place.pointee.isHeld { return }
-            if engine.queue.isFull {
-                // When the host has fetched its events it is watched again, and that leads here again.
-                pausedReaders.append(place.pointee.id)
+        if place.pointee.phase == .connecting {
+            setInterest(place, [])
+            return connectionDecided(place)
+        }
+        if Socket.hasInput(place.pointee.descriptor) {
+            if place.pointee.holds.isEmpty, !engine.queue.isFull { readable(place) }
+            if place.pointee.phase == .released { return }
+            if !place.pointee.holds.isEmpty || engine.queue.isFull {
+                // It is watched again when it may be read again, and that leads here again.
+                setInterest(place, [])
+                if place.pointee.holds.isEmpty { ingress.pause(place.pointee.id) }
                 return
             }
-            readable(place)
+            // The rest has its turn.
+            if Socket.hasInput(place.pointee.descriptor) { return }
         }
+        setInterest(place, [])
         transportFailed(place)
     }
 
     @_optimize(speed)
     private func readable(_ place: ConnectionRef) {
         if place.pointee.phase.rawValue >= Phase.released.rawValue { return unreadable(place) }
-        if engine.queue.isFull || place.pointee.isHeld { return pauseReading(place) }
-        switch Socket.receive(place.pointee.descriptor, input, Self.inputBytes) {
+        if engine.queue.isFull || !place.pointee.holds.isEmpty { return pauseReading(place) }
+        switch Socket.receive(place.pointee.descriptor, input, ingress.readBytes) {
         case .bytes(0): inputEnded(place)
         case .bytes(let count):
             place.pointee.session.noteReceived(now: now)
@@ -57,8 +62,8 @@ extension Loop {
     ) {
         switch place.pointee.phase {
         case .open:
-            if place.pointee.exchange != nil { feedLeftover(place) }
-            feed(place, bytes, count)
+            if place.pointee.exchange != nil { return receiveBehindLeftover(place, bytes, count) }
+            serve(place, bytes, count)
         case .request, .body, .host: receiveHTTP(place, UnsafeBufferPointer(start: bytes, count: count))
         case .tunnel, .handshake: receiveAnswer(place, UnsafeBufferPointer(start: bytes, count: count))
         case .finishing, .released, .proxy, .connecting, .sealing: break
@@ -69,15 +74,34 @@ extension Loop {
         if place.pointee.phase == .proxy { receiveProxyHeader(place) }
     }
 
-    /// Bytes of an open WebSocket. They are unmasked where they lie.
+    /// Bytes that came for an open WebSocket. What exceeds the budget of a turn is kept.
+    @inline(__always)
+    private func serve(
+        _ place: ConnectionRef, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int
+    ) {
+        ingress.inflatableBytes = Ingress.inflatedBytesPerTurn
+        let left = feed(place, bytes, count)
+        if left >= 0 { keep(place, bytes + (count - left), left) }
+    }
+
+    /// Bytes of an open WebSocket. They are unmasked where they lie. Returns how many are left for the next
+    /// turn; -1: nothing is, nor is a message still being inflated.
     @_optimize(speed)
-    func feed(_ place: ConnectionRef, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
+    func feed(
+        _ place: ConnectionRef, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int
+    ) -> Int {
         let limits = place.pointee.endpoint._withUnsafeGuaranteedRef { $0.limits }
         place.pointee.lastReceivedWall.store(wallMilliseconds, ordering: .relaxed)
         var span = MutableSpan(_unsafeStart: bytes, count: count)
         var offset = 0
         var run = RelayRun()
+        var budget = Ingress.framesPerTurn
         while place.pointee.phase == .open {
+            if budget == 0, offset < count {
+                if !goesOn(place) { break }
+                budget = Ingress.framesPerTurn
+            }
+            budget &-= 1
             if hub.arena.turnBytes > Self.turnBytesMax {
                 finish(&run)
                 flushAll()
@@ -92,13 +116,17 @@ extension Loop {
             finish(&run)
             switch event {
             case .needMore:
-                return
+                return -1
             case .message(let opcode, let body):
                 deliver(place, opcode, content(place, body, bytes))
             case .compressed(let opcode, let body):
-                deliverCompressed(place, opcode, content(place, body, bytes))
+                if !deliverCompressed(place, opcode, content(place, body, bytes)) { return count - offset }
+                if ingress.inflatableBytes <= 0 { budget = 0 }
             case .pingReceived(let body):
-                answerPing(place, content(place, body, bytes))
+                if isControlWithinRate(place) { answerPing(place, content(place, body, bytes)) }
+            case .pongUnasked:
+                _ = isControlWithinRate(place)
+            case .skipped: break
             case .pongReceived:
                 let latency = place.pointee.session.recordPong(nanoseconds: Clock.monotonicNanoseconds())
                 place.pointee.latency.store(latency, ordering: .relaxed)
@@ -115,6 +143,15 @@ extension Loop {
             }
         }
         finish(&run)
+        return place.pointee.phase == .open ? count - offset : -1
+    }
+
+    /// Bytes have come, and those that came with the request are not handled yet.
+    private func receiveBehindLeftover(
+        _ place: ConnectionRef, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int
+    ) {
+        place.pointee.exchange?.leftover.append(contentsOf: UnsafeBufferPointer(start: bytes, count: count))
+        feedLeftover(place)
     }
 
     /// Bytes that came with the request, before the WebSocket was open.
@@ -123,7 +160,7 @@ extension Loop {
         var bytes = exchange.leftover
         place.pointee.exchange = nil
         if !place.pointee.isInputEnded { setInterest(place, place.pointee.interest.union(.readable)) }
-        bytes.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { feed(place, base, $0.count) } }
+        bytes.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { serve(place, base, $0.count) } }
     }
 
     /// Where the payload lies: in the bytes just read, or in the decoder, until the next call of `receive`.
@@ -143,11 +180,24 @@ extension Loop {
     func deliver(
         _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) {
-        place.pointee.messagesReceived.increase()
-        place.pointee.counters.add(.messagesReceived)
+        noteMessage(place)
         if let limiter = place.pointee.limiter, !isWithinRates(place, limiter, bytes: payload.count) {
             return
         }
+        deliverCounted(place, opcode, payload)
+    }
+
+    @inline(__always)
+    func noteMessage(_ place: ConnectionRef) {
+        place.pointee.messagesReceived.increase()
+        place.pointee.counters.add(.messagesReceived)
+    }
+
+    /// Delivers a message that the rates have let through.
+    @inline(__always)
+    func deliverCounted(
+        _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
+    ) {
         if place.pointee.dialect == .json, opcode == .text { return receiveEvent(place, payload) }
         if place.pointee.relay != .none { relay(place, opcode, payload) }
         guard place.pointee.emitsMessages, place.pointee.phase == .open else { return }
@@ -167,16 +217,17 @@ extension Loop {
     // MARK: Backpressure from the host
 
     private func pauseReading(_ place: ConnectionRef) {
+        // In the next turn it goes on with what has been read, or finds that it may not.
+        if place.pointee.holds == .backlog { return }
         setInterest(place, place.pointee.interest.subtracting(.readable))
-        if !place.pointee.isHeld { pausedReaders.append(place.pointee.id) }
+        if place.pointee.holds.isEmpty { ingress.pause(place.pointee.id) }
     }
 
     func resumeReading() {
-        let paused = pausedReaders
-        pausedReaders.removeAll()
-        for id in paused {
+        for id in ingress.takePaused() {
             guard let place = place(of: id) else { continue }
             setInterest(place, place.pointee.interest.union(.readable))
+            goOnLater(withBacklogOf: place)
         }
         goOnHanding()
     }
@@ -213,6 +264,10 @@ extension Loop {
     func transportFailed(_ place: ConnectionRef) {
         if place.pointee.phase == .released { return }
         if place.pointee.phase == .open {
+            if place.pointee.holds.contains(.backlog), let backlog = ingress.backlog(of: place.pointee.slot) {
+                backlog.isBroken = true
+                return
+            }
             end(place, code: CloseCode.abnormal.rawValue, reason: [], flags: EngineEvent.isByPeer)
         }
         if place.pointee.isOfAttempt { return attemptLost(place) }
