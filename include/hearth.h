@@ -232,7 +232,8 @@ typedef enum hearth_event_type {
 /* What hearth_server_ask asks about. */
 typedef enum hearth_subject {
     HEARTH_SUBJECT_ROOM = 1,
-    HEARTH_SUBJECT_USER = 2
+    HEARTH_SUBJECT_USER = 2,
+    HEARTH_SUBJECT_READY = 3           /* until messages reach the other processes */
 } hearth_subject;
 
 /* What a client does. */
@@ -1059,7 +1060,12 @@ HEARTH_API int64_t hearth_user_connections(hearth_server *server, const char *us
  * "connections":3,"users":["ann"],"nodes":["a","b"],"missing":["c"]}, for a user "user" and "rooms" instead of
  * "room" and "users". nodes have answered, missing are processes that are known and have not within so many
  * milliseconds (0: 1000, at most 60000). Without redis_url the scope is "local". A process with many names tells
- * at most 256 KiB of them; connections are always counted.
+ * at most 256 KiB of them; connections are always counted. "reason" is empty, or says why this process is degraded:
+ * then there may be processes that it does not know.
+ * HEARTH_SUBJECT_READY asks this process alone, name is "": the answer {"question":2,"scope":"cluster",
+ * "ready":true,"reason":""} comes as soon as a message has gone to Redis and come back, at once without redis_url;
+ * with ready false and the reason when the time is over (0: never) or the server stops. What is published before
+ * waits (max_broker_pending).
  * Returns: the number of the question, above 0, or an error. Since: 0.1 */
 HEARTH_API int64_t hearth_server_ask(hearth_server *server, uint32_t subject, const char *name, int timeout_ms);
 

@@ -65,7 +65,7 @@ private func checkMap(_ pieces: [ReplyPiece], _ url: RedisURL) {
 private func checkMessage(_ bytes: [UInt8]) {
     let secret = ClusterSecret(3, 4)
     let channel = Array("ws:r:x".utf8)
-    if (try? NodeMessage.read(bytes.span, channel: channel.span, secret)) != nil {
+    if (try? NodeMessage.read(bytes.span, channel: channel.span, domain: 0, secret)) != nil {
         preconditionFailure("a message without the secret")
     }
     var message = NodeMessage(.room)
@@ -75,7 +75,7 @@ private func checkMessage(_ bytes: [UInt8]) {
     message.append(
         name: bytes.span.extracting(0..<half), first: bytes.span.extracting(half..<bytes.count),
         second: bytes.span, channel: channel.span, secret, to: &written)
-    guard let read = try? NodeMessage.read(written.span, channel: channel.span, secret) else {
+    guard let read = try? NodeMessage.read(written.span, channel: channel.span, domain: 0, secret) else {
         preconditionFailure("what was written is not read")
     }
     precondition(Array(written[read.name]) + Array(written[read.first]) == bytes)
@@ -91,7 +91,7 @@ private func receive(_ bytes: [UInt8], _ channel: [UInt8], _ secret: ClusterSecr
     settings.prefix = Array("ws:".utf8)
     let node = ClusterNode(settings, Nowhere(), number: 7, epoch: 1, seed: (1, 2))
     _ = node.hold(.room, Array("x".utf8).span)
-    node.opened(secret)
+    node.opened(secret, now: 1)
     for kind in 1...13 {
         guard let kind = NodeMessageKind(rawValue: UInt8(kind)) else { return }
         var message = NodeMessage(kind)
@@ -116,4 +116,5 @@ private struct Nowhere: Broker {
     mutating func endMessage() { output = [] }
     mutating func subscribe(_ channel: borrowing Span<UInt8>) {}
     mutating func unsubscribe(_ channel: borrowing Span<UInt8>) {}
+    mutating func renewSecret() {}
 }

@@ -21,6 +21,8 @@ extension Configuration {
         public var maxBrokerMessage: Int?
         /// Bytes that may wait for Redis.
         public var maxBrokerOutput: Int?
+        /// Bytes published before Redis is first reached that wait for it, for ``nodeLease``.
+        public var maxBrokerPending: Int?
         /// Rooms and users of this process that messages of others can be for.
         public var maxBrokerChannels: Int?
         /// Other processes that are known at a time.
@@ -42,6 +44,7 @@ extension Configuration {
                 ("max_broker_reconnect", maxBrokerReconnect.map { "\($0.milliseconds)ms" }),
                 ("max_broker_message", maxBrokerMessage.map { "\($0)" }),
                 ("max_broker_output", maxBrokerOutput.map { "\($0)" }),
+                ("max_broker_pending", maxBrokerPending.map { "\($0)" }),
                 ("max_broker_channels", maxBrokerChannels.map { "\($0)" }),
                 ("max_broker_nodes", maxBrokerNodes.map { "\($0)" }),
                 ("max_broker_presence", maxBrokerPresence.map { "\($0)" }),

@@ -15,6 +15,9 @@ public struct ClusterAnswer: Hashable, Sendable {
     /// The processes that have answered, and those that are known and have not in time.
     public let nodes: [String]
     public let missing: [String]
+    /// Empty, or why this process is degraded: then there may be processes that it does not know.
+    public let reason: String
+    let isReady: Bool
 }
 
 extension Server {
@@ -30,6 +33,19 @@ extension Server {
         user: String, within timeout: Duration = .seconds(1)
     ) async throws(HearthError) -> ClusterAnswer {
         try await ask(HEARTH_SUBJECT_USER.rawValue, user, timeout)
+    }
+
+    /// Waits until messages reach the other processes, at once without `redis_url`. What is published before
+    /// waits too (`maxBrokerPending`). An error if the server stops first, or the task is cancelled.
+    public func ready() async throws(HearthError) {
+        while true {
+            // In parts, so that a cancelled task does not wait for ever.
+            let answer = try await ask(HEARTH_SUBJECT_READY.rawValue, "", .seconds(1))
+            if answer.isReady { return }
+            if Task.isCancelled {
+                throw HearthError(.state, detail: "the task was cancelled: \(answer.reason)")
+            }
+        }
     }
 
     private func ask(
@@ -109,16 +125,26 @@ struct AnswerReader {
                 lists[key] = list
             } else if let number = number() {
                 numbers[key] = number
+            } else if take("true") || take("false") {
+                numbers[key] = bytes[at - 2] == UInt8(ascii: "u") ? 1 : 0
             } else {
                 return nil
             }
         } while take(",")
-        guard take("}"), let scope = ClusterAnswer.Scope(rawValue: texts["scope"] ?? ""),
-            let connections = numbers["connections"]
-        else { return nil }
+        guard take("}"), let scope = ClusterAnswer.Scope(rawValue: texts["scope"] ?? "") else { return nil }
         return ClusterAnswer(
-            scope: scope, connections: connections, names: lists["users"] ?? lists["rooms"] ?? [],
-            nodes: lists["nodes"] ?? [], missing: lists["missing"] ?? [])
+            scope: scope, connections: numbers["connections"] ?? 0,
+            names: lists["users"] ?? lists["rooms"] ?? [], nodes: lists["nodes"] ?? [],
+            missing: lists["missing"] ?? [], reason: texts["reason"] ?? "", isReady: numbers["ready"] == 1)
+    }
+
+    private mutating func take(_ word: String) -> Bool {
+        let count = word.utf8.count
+        guard bytes.count - at >= count, bytes[at..<(at + count)].elementsEqual(word.utf8) else {
+            return false
+        }
+        at += count
+        return true
     }
 
     private mutating func take(_ mark: Unicode.Scalar) -> Bool {

@@ -13,4 +13,7 @@ package protocol Broker {
     mutating func endMessage()
     mutating func subscribe(_ channel: borrowing Span<UInt8>)
     mutating func unsubscribe(_ channel: borrowing Span<UInt8>)
+    /// Asks whether the secret is still there and the same, tells it again, and asks whether the server can
+    /// still be written to.
+    mutating func renewSecret()
 }

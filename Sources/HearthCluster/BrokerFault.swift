@@ -3,8 +3,9 @@
 package enum BrokerFault: UInt8, Sendable {
     case none = 0
     case connecting, unreachable, tls, lost, authentication, tooOld, readOnly, outOfMemory, prefixInUse
-    case database, sharded, refused, protocolBroken, deaf, overloaded
+    case database, sharded, refused, protocolBroken, deaf
     case uncovered, unknownMaster, noSentinel, moved
+    case noPermission, parted, otherVersion, tooManyNodes, tooManyChannels
 
     /// Why a server is degraded.
     package var sentence: StaticString {
@@ -24,10 +25,14 @@ package enum BrokerFault: UInt8, Sendable {
         case .refused: "the broker refuses a command"
         case .protocolBroken: "the broker does not speak RESP"
         case .deaf: "messages to itself do not come back from the broker"
-        case .overloaded: "more waits for the broker than max_broker_output"
         case .uncovered: "a part of the Redis Cluster's slots has no server"
         case .unknownMaster: "the sentinels do not know the name in redis_url"
         case .noSentinel: "the server that was asked for the master is no sentinel, or knows none"
+        case .noPermission: "the user of redis_url lacks a permission"
+        case .parted: "a process of the cluster has another secret, so messages are not exchanged with it"
+        case .otherVersion: "a process of the cluster speaks another version of the protocol"
+        case .tooManyNodes: "there are more processes than max_broker_nodes"
+        case .tooManyChannels: "there are more rooms and users than max_broker_channels"
         case .moved: "the Redis Cluster moves slots or has lost a server"
         }
     }
@@ -35,7 +40,7 @@ package enum BrokerFault: UInt8, Sendable {
     /// Trying again soon is no use, but somebody may repair it.
     package var isLasting: Bool {
         switch self {
-        case .authentication, .tooOld, .readOnly, .prefixInUse, .database, .sharded, .unknownMaster: true
+        case .authentication, .noPermission, .tooOld, .prefixInUse, .database, .sharded, .unknownMaster: true
         default: false
         }
     }

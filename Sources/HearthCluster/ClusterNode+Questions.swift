@@ -3,7 +3,8 @@
 
 package import HearthBytes
 
-package enum QuestionSubject: UInt8 { case room = 1, user = 2 }
+/// `ready` is never asked of others.
+package enum QuestionSubject: UInt8 { case room = 1, user = 2, ready = 3 }
 
 /// What one process knows: of a room its members and users, of a user its connections and rooms.
 package struct LocalAnswer {

@@ -15,6 +15,10 @@ package struct ClusterSettings {
     package var messageBytesMax = 1 << 20
     package var channelsMax = 1 << 20
     package var nodesMax = 1024
+    /// What waits for the broker when the process begins.
+    package var pendingBytesMax = 1 << 20
+    /// The database of Redis where the secret is.
+    package var domain: UInt16 = 0
     /// Users in rooms that other processes may have told of.
     package var presenceMax = 1 << 20
 
@@ -25,6 +29,8 @@ package enum Published: Equatable {
     case sent
     /// The broker cannot be reached at the moment.
     case away
+    /// It goes on as soon as the broker is reached for the first time.
+    case waits
     /// More waits for the broker than may.
     case full
     case tooLarge
@@ -58,10 +64,16 @@ package final class ClusterNode<Carrier: Broker> {
     package var hasNews = false
     /// Of this process, for its heartbeats.
     package var own = NodeCounts()
-    /// The broker works both ways as far as is known.
+    /// The broker has been told what to listen to, for all that is not about one room or user.
     package private(set) var isLinked = false
+    /// And a message to itself has come back since.
+    package private(set) var isProven = false
     /// A probe has not come back.
     package private(set) var isDeaf = false
+    /// Processes whose heartbeats are refused, or that are too many; nil: none.
+    var parted = Parted()
+    var waiting = Waiting()
+    var agreement = Agreement()
     /// What is to be done, in this order.
     var effects: [ClusterEffect] = []
     var presence: RemotePresence
@@ -75,7 +87,7 @@ package final class ClusterNode<Carrier: Broker> {
     private let ownChannel: UInt32
     private let allChannel: UInt32
     private let beatChannel: UInt32
-    private var nextBeat: UInt64 = 0
+    var nextBeat: UInt64 = 0
     private var nextProbe: UInt64 = 0
     private var probeSent: UInt64 = 0
     private var probeHeard: UInt64 = 0
@@ -137,7 +149,7 @@ package final class ClusterNode<Carrier: Broker> {
         return channel
     }
 
-    private func roomName(_ channel: UInt32) -> ByteString {
+    func roomName(_ channel: UInt32) -> ByteString {
         ByteString(Array(table.channels[channel].name.bytes[table.nameStart...]))
     }
 
@@ -152,15 +164,25 @@ package final class ClusterNode<Carrier: Broker> {
         return true
     }
 
-    package func release(_ kind: ChannelKind, _ name: borrowing Span<UInt8>, now: UInt64) {
-        guard let channel = table.find(kind, name), table.channels[channel].holds > 0 else { return }
+    /// False: it was not held, as there were too many channels.
+    package func release(_ kind: ChannelKind, _ name: borrowing Span<UInt8>, now: UInt64) -> Bool {
+        guard let channel = table.find(kind, name), table.channels[channel].holds > 0 else { return false }
         table.channels[channel].holds -= 1
         if table.channels[channel].holds == 0 { rest(channel, now) }
+        return true
     }
 
     private func rest(_ channel: UInt32, _ now: UInt64) {
         table.channels[channel].lastUsed = now
         table.list(channel, due: now + settings.linger)
+    }
+
+    /// What the broker was asked for and has not confirmed.
+    func forEachAsked(_ body: (ByteString) -> Void) {
+        for index in 0..<table.channels.endIndex where table.channels.contains(UInt32(index)) {
+            let channel = UInt32(index)
+            if table.channels[channel].subscription == .asked { body(table.channels[channel].name) }
+        }
     }
 
     private func subscribe(_ channel: UInt32) {
@@ -174,8 +196,9 @@ package final class ClusterNode<Carrier: Broker> {
     // MARK: What the broker says
 
     /// Both ways to the broker, or to one more of its servers, are open: it is told what to listen to.
-    package func opened(_ secret: ClusterSecret) {
-        self.secret = secret
+    package func opened(_ secret: ClusterSecret, now: UInt64) {
+        if self.secret == nil { self.secret = secret }
+        changeSecret(secret, now: now)
         for channel in [allChannel, beatChannel, ownChannel]
         where table.channels[channel].subscription == .off {
             subscribe(channel)
@@ -214,7 +237,10 @@ package final class ClusterNode<Carrier: Broker> {
     private func silence(_ channel: UInt32, _ now: UInt64) {
         table.channels[channel].subscription = .off
         if table.channels[channel].holds == 0 { rest(channel, now) }
-        if channel == ownChannel || channel == allChannel || channel == beatChannel { isLinked = false }
+        if channel == ownChannel || channel == allChannel || channel == beatChannel {
+            isLinked = false
+            isProven = false
+        }
     }
 
     package func subscribed(_ name: borrowing Span<UInt8>, at place: UInt32, now: UInt64) {
@@ -234,10 +260,12 @@ package final class ClusterNode<Carrier: Broker> {
 
     private func link(_ now: UInt64) {
         isLinked = true
+        isProven = false
         isDeaf = false
         probeSent = 0
         probeHeard = 0
         lastTick = now
+        agreement.nextRenewal = now + settings.lease / 3
         beat(now)
         nextProbe = now
         tick(now: now)
@@ -246,7 +274,7 @@ package final class ClusterNode<Carrier: Broker> {
     }
 
     /// Everything that is known of rooms here, and the same is asked for.
-    private func tellRooms(to node: UInt64?) {
+    func tellRooms(to node: UInt64?) {
         for index in 0..<table.channels.endIndex where table.channels.contains(UInt32(index)) {
             let channel = UInt32(index)
             if table.channels[channel].kind == .room, table.channels[channel].subscription == .on, isLinked {
@@ -265,6 +293,7 @@ package final class ClusterNode<Carrier: Broker> {
     ) -> Published {
         let count = NodeMessage.count(name.count, first.count, second.count)
         if count > settings.messageBytesMax + NodeMessage.count(0, 0, 0) { return .tooLarge }
+        if waiting.isOpen { return wait(message, kind, target, name: name, first: first, second: second) }
         guard let channel = reach(kind, target, now: now) else { return .full }
         return send(message, channel, name: name, first: first, second: second, count: count)
     }
@@ -282,6 +311,7 @@ package final class ClusterNode<Carrier: Broker> {
         message.origin = number
         message.epoch = table.channels[channel].epoch
         message.sequence = table.channels[channel].sequence
+        message.domain = settings.domain
         message.append(
             name: name, first: first, second: second, channel: whole.bytes.span, secret,
             to: &broker.output)
@@ -314,16 +344,18 @@ package final class ClusterNode<Carrier: Broker> {
     package func receive(
         _ name: borrowing Span<UInt8>, _ payload: borrowing Span<UInt8>, now: UInt64
     ) -> Delivery {
-        guard let secret, let channel = table.find(whole: name) else { return .nothing }
+        guard let channel = table.find(whole: name) else { return .nothing }
         let message: NodeMessage
         do throws(NodeMessageFault) {
-            message = try NodeMessage.read(payload, channel: name, secret)
+            guard let read = try read(payload, channel: name, now) else { return .nothing }
+            message = read
         } catch {
-            counts.rejected += 1
+            refused(error, isBeat: table.channels[channel].kind == .beat, now)
             return .rejected(error)
         }
         if message.origin == number {
             if message.kind == .probe { probeHeard = max(probeHeard, message.number) }
+            if probeHeard > 0 { isProven = isLinked }
             return .nothing
         }
         switch table.arrived(channel, message, among: nodeTable) {
@@ -389,7 +421,10 @@ package final class ClusterNode<Carrier: Broker> {
     private func meet(
         _ origin: UInt64, _ name: ByteString, _ counts: NodeCounts, lease: UInt64, _ now: UInt64
     ) {
-        guard nodeTable.heard(origin, name, counts, lease: lease, now: now) == true else { return }
+        guard let isNew = nodeTable.heard(origin, name, counts, lease: lease, now: now) else {
+            return part(.tooManyNodes, now)
+        }
+        if !isNew { return }
         hasNews = true
         // It learns of this process at once, and not only with the next beat.
         nextBeat = min(nextBeat, now)
@@ -410,8 +445,10 @@ package final class ClusterNode<Carrier: Broker> {
             let next = lastTick + settings.lease / 4
             if due == nil || next < due! { due = next }
         }
+        if let end = parted.until, due == nil || end < due! { due = end }
+        if let end = waiting.deadline, due == nil || end < due! { due = end }
         if isLinked {
-            let next = min(nextBeat, nextProbe)
+            let next = min(nextBeat, nextProbe, agreement.nextRenewal)
             if due == nil || next < due! { due = next }
         }
         return due
@@ -424,6 +461,7 @@ package final class ClusterNode<Carrier: Broker> {
         if stoodStill {
             nodeTable.forgive(passed)
             nextProbe = max(nextProbe, now + settings.probe)
+            parted.forgive(passed)
         }
         lastTick = now
         let lost = nodeTable.expire(now: now)
@@ -435,9 +473,11 @@ package final class ClusterNode<Carrier: Broker> {
             nodeGone(node.number)
         }
         expireQuestions(now: now)
+        if parted.expire(now) { hasNews = true }
         while let due = table.due, due <= now { review(table.takeListed(), now) }
         guard isLinked else { return }
         if nextBeat <= now { beat(now) }
+        if agreement.nextRenewal <= now { renewSecret(now) }
         if nextProbe <= now { probe(now) }
     }
 

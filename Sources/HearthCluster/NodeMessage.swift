@@ -2,7 +2,7 @@
 // only a member of the cluster can make: whatever else arrives on our channels is refused.
 //
 //    0  "HN" 1 kind      8  origin     16  epoch     24  sequence     32  number
-//    4  flags, opcode   40  the sizes of the three texts, 4 bytes each    52  0     56  the texts
+//    4  flags, opcode   40  the sizes of the three texts, 4 bytes each    52  domain     56  the texts
 //       and at the end 8 bytes of SipHash over all that, keyed by the cluster's secret and the channel
 //
 // Numbers are little-endian.
@@ -61,6 +61,8 @@ package enum NodeMessageFault: Error {
     case version
     /// Right in form, but not from somebody who knows the secret, or meant for another channel.
     case forged
+    /// Of another cluster, which has the same prefix in another database: channels have no databases.
+    case otherDomain
 }
 
 /// The secret that the processes of a cluster share.
@@ -85,6 +87,12 @@ package struct ClusterSecret: Equatable, Sendable {
 
     package static func == (left: ClusterSecret, right: ClusterSecret) -> Bool { left.words == right.words }
 
+    /// By its bytes, one after the other.
+    package static func < (left: ClusterSecret, right: ClusterSecret) -> Bool {
+        let (one, other) = (left.words.0.byteSwapped, right.words.0.byteSwapped)
+        return one == other ? left.words.1.byteSwapped < right.words.1.byteSwapped : one < other
+    }
+
     func seed(for channel: borrowing Span<UInt8>) -> (UInt64, UInt64) {
         (words.0 ^ SipHash.hash(channel, seed: words), words.1)
     }
@@ -104,6 +112,8 @@ package struct NodeMessage {
     package var epoch: UInt64 = 0
     package var sequence: UInt64 = 0
     package var number: UInt64 = 0
+    /// The database of Redis where the secret is.
+    package var domain: UInt16 = 0
     // Of a message that was read: where its texts lie.
     package private(set) var name = 0..<0
     package private(set) var first = 0..<0
@@ -134,7 +144,7 @@ package struct NodeMessage {
         appendNumber(UInt64(name.count), count: 4, to: &bytes)
         appendNumber(UInt64(first.count), count: 4, to: &bytes)
         appendNumber(UInt64(second.count), count: 4, to: &bytes)
-        appendNumber(0, count: 4, to: &bytes)
+        appendNumber(UInt64(domain), count: 4, to: &bytes)
         HearthBytes.append(name, 0, name.count, to: &bytes)
         HearthBytes.append(first, 0, first.count, to: &bytes)
         HearthBytes.append(second, 0, second.count, to: &bytes)
@@ -144,7 +154,8 @@ package struct NodeMessage {
     }
 
     package static func read(
-        _ bytes: borrowing Span<UInt8>, channel: borrowing Span<UInt8>, _ secret: ClusterSecret
+        _ bytes: borrowing Span<UInt8>, channel: borrowing Span<UInt8>, domain: UInt16,
+        _ secret: ClusterSecret
     ) throws(NodeMessageFault) -> NodeMessage {
         let count = bytes.count
         guard count >= headBytes + tagBytes, bytes[0] == UInt8(ascii: "H"), bytes[1] == UInt8(ascii: "N")
@@ -163,6 +174,8 @@ package struct NodeMessage {
         let firstCount = Int(sizes >> 32)
         let secondCount = Int(readNumber(bytes, at: 48) & 0xFFFF_FFFF)
         guard Self.count(nameCount, firstCount, secondCount) == count else { throw .foreign }
+        if readNumber(bytes, at: 48) >> 32 != UInt64(domain) { throw .otherDomain }
+        message.domain = domain
         let tag = SipHash.hash(bytes.extracting(0..<(count - tagBytes)), seed: secret.seed(for: channel))
         if tag != readNumber(bytes, at: count - tagBytes) { throw .forged }
         message.name = headBytes..<(headBytes + nameCount)

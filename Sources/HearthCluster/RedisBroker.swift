@@ -1,7 +1,7 @@
 // One server of Redis: commands out, replies in, in the order in which they were asked for. RESP 2 on two
 // connections, as every Redis from 6 on and every Valkey speaks it: one publishes, one listens.
 
-package import HearthBytes
+internal import HearthBytes
 package import HearthWire
 
 /// A piece of a reply; of an array how many follow.
@@ -23,7 +23,11 @@ package enum BrokerEvent: Equatable {
     /// Messages can be published, and the subscriptions be asked for. A server of a Redis Cluster may not
     /// know the secret.
     case opened(ClusterSecret?)
+    /// The secret is another one from now on.
+    case secretChanged(ClusterSecret)
     case failed(BrokerFault, text: [UInt8])
+    /// Redis does not let this process listen to a channel.
+    case notSubscribed(BrokerFault, text: [UInt8])
     /// The server is one of a Redis Cluster.
     case isShard
     /// Redis did not take a message.
@@ -40,6 +44,7 @@ package enum BrokerEvent: Equatable {
 /// prefix in braces: in a Redis Cluster all of it is in one place.
 package final class RedisTerms {
     let url: RedisURL
+    let prefix: [UInt8]
     let secretKey: [UInt8]
     let leasesKey: [UInt8]
     let placesPrefix: [UInt8]
@@ -55,6 +60,7 @@ package final class RedisTerms {
         countsPlaces: Bool = false
     ) {
         self.url = url
+        self.prefix = prefix
         let common = commonPrefix(prefix)
         secretKey = common + ascii("secret")
         leasesKey = common + ascii("leases")
@@ -66,8 +72,8 @@ package final class RedisTerms {
 }
 
 package final class RedisBroker {
-    private enum Expected: UInt8 {
-        case hello, database, secretSet, secret, scriptLoaded, publish, probe, script
+    enum Expected: UInt8 {
+        case hello, database, secretSet, secret, scriptLoaded, publish, probe, script, role
     }
 
     let terms: RedisTerms
@@ -81,11 +87,21 @@ package final class RedisBroker {
     private var expected: [(what: Expected, count: Int)] = []
     private var expectedHead = 0
     private var subscriberExpected: [Expected] = []
-    /// What the script was called for, in order: the numbers of claims, or 0.
-    private var calls: [UInt64] = []
-    private var callsHead = 0
-    private var scriptName: [UInt8] = []
+    /// What the script was called for, in order.
+    var calls: [ScriptCall] = []
+    var callsHead = 0
+    var scriptName: [UInt8] = []
+    /// The whole script is on its way, as Redis had forgotten it.
+    var sendsScript = false
+    /// The name under which this process has a lease.
+    var leaseName: [UInt8] = []
+    /// Why the secret could not be set.
+    var setFault: (fault: BrokerFault, text: [UInt8])?
+    /// What Redis refused, while the connections stay: the owner takes it.
+    package var trouble: (fault: BrokerFault, text: [UInt8])?
     private var commandsReady = false
+    /// On this connection the secret has been told, and is to be renewed.
+    private(set) var hasSecret = false
     private var subscriberReady = false
     package private(set) var confirmed: UInt64 = 0
     /// Bytes that the owner has taken from `output` and could not send.
@@ -146,7 +162,7 @@ package final class RedisBroker {
         append("\r\n", to: &subscriberOutput)
     }
 
-    private func expect(_ what: Expected) {
+    func expect(_ what: Expected) {
         if let last = expected.indices.last, last >= expectedHead, expected[last].what == what {
             expected[last].count += 1
         } else {
@@ -198,61 +214,6 @@ package final class RedisBroker {
         if ByteString(payload).bytes == decimal(probeSent) { probeHeard = probeSent }
     }
 
-    // MARK: Places of users
-
-    private static var renewal: UInt64 { UInt64.max }
-
-    /// Renews the lease of a process, which what it counts stands under. Not the first time: tells if it had
-    /// ended.
-    package func renewLease(_ node: [UInt8], _ lease: UInt64, isFirst: Bool) {
-        callScript(isFirst ? 0 : Self.renewal, "renew", nil, 0, node, lease)
-    }
-
-    /// Takes a place of the user, if fewer than `countMax` are taken: `claimed` answers with the number.
-    package func claim(
-        _ number: UInt64, _ user: ByteString, countMax: Int, _ node: [UInt8], _ lease: UInt64
-    ) {
-        callScript(number, "claim", user, countMax, node, lease)
-    }
-
-    package func leave(_ user: ByteString, _ node: [UInt8], _ lease: UInt64) {
-        callScript(0, "leave", user, 1, node, lease)
-    }
-
-    /// So many of the user's places are this process's.
-    package func setPlaces(_ user: ByteString, _ count: Int, _ node: [UInt8], _ lease: UInt64) {
-        callScript(0, "set", user, count, node, lease)
-    }
-
-    private func callScript(
-        _ number: UInt64, _ what: StaticString, _ user: ByteString?, _ count: Int, _ node: [UInt8],
-        _ lease: UInt64
-    ) {
-        if !hasPlaces { return }
-        calls.append(number)
-        expect(.script)
-        append(user == nil ? "*7\r\n$7\r\nEVALSHA\r\n" : "*9\r\n$7\r\nEVALSHA\r\n", to: &output)
-        appendWord(scriptName, to: &output)
-        append(user == nil ? "$1\r\n1\r\n" : "$1\r\n2\r\n", to: &output)
-        appendWord(terms.leasesKey, to: &output)
-        if let user { appendWord(terms.placesPrefix + user.bytes, to: &output) }
-        appendWord(node, to: &output)
-        appendWord(decimal(lease), to: &output)
-        appendWord(ascii(what), to: &output)
-        if user != nil { appendWord(decimal(UInt64(count)), to: &output) }
-    }
-
-    private func takeCall() -> UInt64 {
-        if callsHead == calls.count { return 0 }
-        let number = calls[callsHead]
-        callsHead += 1
-        if callsHead >= 64, callsHead * 2 >= calls.count {
-            calls.removeSubrange(0..<callsHead)
-            callsHead = 0
-        }
-        return number
-    }
-
     // MARK: Connections
 
     /// The first connection stands: who we are, and what the secret is.
@@ -271,19 +232,37 @@ package final class RedisBroker {
 
     /// The server is the one that has what is not about one room or user.
     package func keepSecret() {
-        append("*4\r\n$3\r\nSET\r\n", to: &output)
-        appendWord(terms.secretKey, to: &output)
-        appendWord((terms.secret ?? terms.proposal).bytes, to: &output)
-        append("$2\r\nNX\r\n", to: &output)
-        expect(.secretSet)
+        setSecret(terms.secret ?? terms.proposal, isNew: true)
         if terms.countsPlaces {
             append("*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n", to: &output)
             appendWord(ascii(LeaseScript.text), to: &output)
             expect(.scriptLoaded)
         }
+        getSecret()
+    }
+
+    /// `isNew`: only if there is none.
+    private func setSecret(_ secret: ClusterSecret, isNew: Bool) {
+        append(isNew ? "*4\r\n$3\r\nSET\r\n" : "*3\r\n$3\r\nSET\r\n", to: &output)
+        appendWord(terms.secretKey, to: &output)
+        appendWord(secret.bytes, to: &output)
+        if isNew { append("$2\r\nNX\r\n", to: &output) }
+        expect(.secretSet)
+    }
+
+    private func getSecret() {
         append("*2\r\n$3\r\nGET\r\n", to: &output)
         appendWord(terms.secretKey, to: &output)
         expect(.secret)
+    }
+
+    /// As often as a lease is renewed: the server is still a master, and the secret is there.
+    package func renewSecret() {
+        guard isOpen, hasSecret, let secret = terms.secret else { return }
+        append("*2\r\n$5\r\nHELLO\r\n$1\r\n2\r\n", to: &output)
+        expect(.role)
+        setSecret(secret, isNew: true)
+        getSecret()
     }
 
     package func subscriberOpened() {
@@ -303,6 +282,10 @@ package final class RedisBroker {
         expectedHead = 0
         calls = []
         callsHead = 0
+        sendsScript = false
+        leaseName = []
+        setFault = nil
+        hasSecret = false
         subscriberExpected = []
         output = []
         subscriberOutput = []
@@ -335,10 +318,7 @@ package final class RedisBroker {
             confirmed += 1
             return .nothing
         case .probe: return .nothing
-        case .script:
-            let call = takeCall()
-            if call == Self.renewal { return number == 0 ? .leaseEnded : .nothing }
-            return call == 0 ? .nothing : .claimed(call, isGranted: number != 0)
+        case .script: return scriptReply(number)
         default: return .failed(.protocolBroken, text: [])
         }
     }
@@ -358,16 +338,44 @@ package final class RedisBroker {
         case .scriptLoaded:
             scriptName = first.text
             return .nothing
-        case .secret:
-            if first.kind == .null { return .failed(.outOfMemory, text: []) }
-            guard first.kind == .string, let secret = ClusterSecret(first.text) else {
-                return .failed(.prefixInUse, text: terms.secretKey)
-            }
-            terms.secret = secret
-            commandsReady = true
-            return isOpen ? .opened(secret) : .nothing
+        case .secret: return found(first)
+        case .role:
+            guard let hello = ServerHello(pieces) else { return .failed(.protocolBroken, text: []) }
+            if let fault = hello.cannotCarry { return .failed(fault, text: []) }
+            return .nothing
         case .publish, .probe, .script: return .failed(.protocolBroken, text: [])
         }
+    }
+
+    /// What Redis has for the secret. Of two that differ the lexically smaller one is the cluster's.
+    private func found(_ reply: ReplyPiece) -> BrokerEvent {
+        let refused = setFault
+        setFault = nil
+        if reply.kind == .null {
+            // Whoever knows it goes on with it, and tells it again with the next renewal.
+            let (fault, text) = refused ?? (.outOfMemory, [])
+            if !hasSecret { return .failed(fault, text: text) }
+            trouble = (fault, text)
+            return .nothing
+        }
+        guard reply.kind == .string, let found = ClusterSecret(reply.text) else {
+            if !hasSecret { return .failed(.prefixInUse, text: terms.secretKey) }
+            trouble = (.prefixInUse, terms.secretKey)
+            return .nothing
+        }
+        if let refused, refused.fault == .noPermission { trouble = refused }
+        let known = terms.secret
+        if let known, known < found, refused == nil {
+            setSecret(known, isNew: false)
+            getSecret()
+            return .nothing
+        }
+        let isRenewal = hasSecret
+        terms.secret = found
+        commandsReady = true
+        hasSecret = true
+        if isRenewal { return known == found ? .nothing : .secretChanged(found) }
+        return isOpen ? .opened(found) : .nothing
     }
 
     /// What is no message on the connection that listens.
@@ -376,53 +384,15 @@ package final class RedisBroker {
         let wasHello = !subscriberExpected.isEmpty
         if wasHello { subscriberExpected.removeFirst() }
         if first.kind == .error {
-            if !wasHello, isElsewhere(first.text) { return .moved(isMessage: false) }
-            return refusal(of: .hello, first.text)
+            if wasHello { return refusal(of: .hello, first.text) }
+            if isElsewhere(first.text) { return .moved(isMessage: false) }
+            let word: StaticString = isShard ? "+ssubscribe" : "+subscribe"
+            return .notSubscribed(fault(in: first.text), text: explained(first.text, ascii(word)))
         }
         if !wasHello { return .nothing }
         if let refusal = refusal(of: pieces) { return refusal }
         subscriberReady = true
         return isOpen ? .opened(terms.secret) : .nothing
-    }
-
-    /// Another server of the Redis Cluster has the slot, or none has it at the moment.
-    private func isElsewhere(_ text: [UInt8]) -> Bool {
-        isShard
-            && (begins(text, "MOVED") || begins(text, "CLUSTERDOWN") || begins(text, "ASK ")
-                || begins(text, "TRYAGAIN"))
-    }
-
-    static func refusesUser(_ text: [UInt8]) -> Bool {
-        begins(text, "NOAUTH") || begins(text, "WRONGPASS") || begins(text, "NOPERM")
-    }
-
-    private func refusal(of what: Expected, _ text: [UInt8]) -> BrokerEvent {
-        if isElsewhere(text) {
-            // Claims that are not answered are settled when places can be claimed again.
-            if what == .script { _ = takeCall() }
-            if what == .publish || what == .probe || what == .script {
-                return .moved(isMessage: what == .publish)
-            }
-            return .failed(.moved, text: text)
-        }
-        if what == .publish { return .notPublished(text: text) }
-        if what == .script {
-            let call = takeCall()
-            // A lack of memory is no reason to refuse anybody; a script that was forgotten is loaded anew.
-            if begins(text, "OOM") {
-                return call == 0 || call == Self.renewal ? .nothing : .claimed(call, isGranted: true)
-            }
-        }
-        if Self.refusesUser(text) { return .failed(.authentication, text: text) }
-        if begins(text, "READONLY") { return .failed(.readOnly, text: text) }
-        if begins(text, "OOM") {
-            // Who has the secret already needs no memory: the next reply tells.
-            return what == .secretSet ? .nothing : .failed(.outOfMemory, text: text)
-        }
-        if begins(text, "WRONGTYPE") { return .failed(.prefixInUse, text: terms.secretKey) }
-        if what == .database { return .failed(.database, text: text) }
-        if what == .hello, begins(text, "ERR unknown command") { return .failed(.tooOld, text: text) }
-        return .failed(.refused, text: text)
     }
 
     /// What the answer to HELLO tells against it.

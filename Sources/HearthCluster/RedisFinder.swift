@@ -83,6 +83,15 @@ package struct RedisFinder {
         if what == .authentication || RedisBroker.refusesUser(text) {
             return .failed(.authentication, text: text)
         }
+        if begins(text, "NOPERM") {
+            let command: StaticString =
+                switch what {
+                case .hello, .authentication: "+hello"
+                case .map: "+cluster|slots"
+                case .master: "+sentinel|get-master-addr-by-name"
+                }
+            return .failed(.noPermission, text: RedisBroker.lacking(ascii(command), text))
+        }
         if what == .master { return .failed(.noSentinel, text: text) }
         if what == .hello, begins(text, "ERR unknown command") {
             return .failed(.tooOld, text: text)
@@ -124,5 +133,6 @@ struct ServerHello {
     /// Whoever asks a server of a Redis Cluster for its slots may ask a replica.
     var unfit: BrokerFault? { isShard && generation < 7 ? .sharded : nil }
 
+    /// Messages go through masters alone.
     var cannotCarry: BrokerFault? { unfit ?? (isMaster ? nil : .readOnly) }
 }

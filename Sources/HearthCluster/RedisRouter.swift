@@ -60,6 +60,8 @@ package struct RedisRouter: Broker {
     package mutating func unsubscribe(_ channel: borrowing Span<UInt8>) {
         server(of: channel)?.unsubscribe(channel)
     }
+
+    package mutating func renewSecret() { home?.renewSecret() }
 }
 
 /// What came on the connection that listens, by its first word: of a server alone or of a Redis Cluster.

@@ -20,14 +20,30 @@ package struct UserClaims {
         var state: State
     }
 
+    /// What one user has: claims that are granted, and those that Redis has not answered.
+    private struct Tally {
+        var held = 0
+        var open = 0
+    }
+
     /// By their numbers: a connection may change its user before the answer for the first has come.
     private var claims: [UInt64: Claim] = [:]
     private var numbers: [UInt64: UInt64] = [:]
+    private var tallies: [ByteString: Tally] = [:]
+    /// Users that are to be told again, the next one last.
+    private var untold: [ByteString] = []
     private var lastNumber: UInt64 = 0
 
     package init() {}
 
     package var count: Int { claims.count }
+
+    private mutating func note(_ user: ByteString, held: Int, open: Int) {
+        var tally = tallies[user] ?? Tally()
+        tally.held += held
+        tally.open += open
+        tallies[user] = tally.held == 0 && tally.open == 0 ? nil : tally
+    }
 
     /// A connection has a user. `isAsked`: Redis is asked; else the place is taken for granted. Returns the
     /// number of the claim, never 0.
@@ -35,6 +51,7 @@ package struct UserClaims {
         lastNumber += 1
         claims[lastNumber] = Claim(connection: connection, user: user, state: isAsked ? .asked : .granted)
         numbers[connection] = lastNumber
+        note(user, held: isAsked ? 0 : 1, open: isAsked ? 1 : 0)
         return lastNumber
     }
 
@@ -48,7 +65,9 @@ package struct UserClaims {
             return nil
         }
         claims[number] = nil
-        return claim.state == .granted ? claim.user : nil
+        if claim.state != .granted { return nil }
+        note(claim.user, held: -1, open: 0)
+        return claim.user
     }
 
     package mutating func answer(_ number: UInt64, isGranted: Bool) -> ClaimAnswer {
@@ -56,12 +75,26 @@ package struct UserClaims {
         switch claim.state {
         case .asked:
             claims[number]!.state = isGranted ? .granted : .refused
+            note(claim.user, held: isGranted ? 1 : 0, open: -1)
             return isGranted ? .nothing : .refused(claim.connection)
         case .gone:
             claims[number] = nil
+            note(claim.user, held: 0, open: -1)
             return isGranted ? .giveBack(claim.user) : .nothing
         case .granted, .refused: return .nothing
         }
+    }
+
+    /// The next users whose places Redis is told again, as it may have lost them: all in at most 90 calls.
+    /// Those with a claim that is not answered are left for the next round.
+    package mutating func takeUntold() -> [(user: ByteString, count: Int)] {
+        if untold.isEmpty { untold = Array(tallies.keys) }
+        let countMax = max(100, (tallies.count + 89) / 90)
+        var taken: [(user: ByteString, count: Int)] = []
+        while taken.count < countMax, let user = untold.popLast() {
+            if let tally = tallies[user], tally.held > 0, tally.open == 0 { taken.append((user, tally.held)) }
+        }
+        return taken
     }
 
     /// No answer will come any more. Returns what this process has, user by user, to be told anew.
@@ -72,7 +105,10 @@ package struct UserClaims {
             case .asked, .granted:
                 claims[number]!.state = .granted
                 counts[claim.user, default: 0] += 1
-            case .gone: claims[number] = nil
+                if claim.state == .asked { note(claim.user, held: 1, open: -1) }
+            case .gone:
+                claims[number] = nil
+                note(claim.user, held: 0, open: -1)
             case .refused: break
             }
         }
@@ -81,29 +117,25 @@ package struct UserClaims {
 }
 
 enum LeaseScript {
-    /// KEYS: the leases, and the places of a user. ARGV: this process, its lease in milliseconds, what to do,
-    /// a number. Without a user only the lease is renewed: the answer is 0 if it had ended; a lease of 0 ends
-    /// it. Else 0 stands for a place that there is not. Only what processes without a lease had is taken
+    /// KEYS: the leases, and the places of users. ARGV: this process, its lease in milliseconds, what to do,
+    /// and a number for each user. -1: the lease of this process had ended, so what it counted may be gone;
+    /// nothing is done. 0: there is no place for the user. Only what processes without a lease had is taken
     /// away.
     static var text: StaticString {
         """
         local t = redis.call('TIME')
         local now = t[1] * 1000 + math.floor(t[2] / 1000)
-        local old = redis.call('ZSCORE', KEYS[1], ARGV[1])
+        if ARGV[3] ~= 'begin' then
+            local mine = redis.call('ZSCORE', KEYS[1], ARGV[1])
+            if not mine or tonumber(mine) <= now then return -1 end
+        end
         redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
         redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 86400000)
-        if ARGV[3] == 'renew' then
-            if old and tonumber(old) > now then return 1 end
-            return 0
-        end
-        local number = tonumber(ARGV[4])
         if ARGV[3] == 'leave' then
             if redis.call('HINCRBY', KEYS[2], ARGV[1], -1) <= 0 then redis.call('HDEL', KEYS[2], ARGV[1]) end
             return 1
         end
-        if ARGV[3] == 'set' then
-            redis.call('HSET', KEYS[2], ARGV[1], number)
-        else
+        if ARGV[3] == 'claim' then
             local sum = 0
             local all = redis.call('HGETALL', KEYS[2])
             for i = 1, #all, 2 do
@@ -114,10 +146,13 @@ enum LeaseScript {
                     redis.call('HDEL', KEYS[2], all[i])
                 end
             end
-            if sum >= number then return 0 end
+            if sum >= tonumber(ARGV[4]) then return 0 end
             redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
         end
-        redis.call('PEXPIRE', KEYS[2], 604800000)
+        for i = 2, #KEYS do
+            if ARGV[3] == 'keep' then redis.call('HSET', KEYS[i], ARGV[1], tonumber(ARGV[i + 2])) end
+            redis.call('PEXPIRE', KEYS[i], 604800000)
+        end
         return 1
         """
     }

@@ -15,6 +15,7 @@ struct NodeMessageTests {
         message.epoch = 9
         message.sequence = 10
         message.number = 11
+        message.domain = 3
         var bytes = utf8("before")
         message.append(
             name: utf8("ann").span, first: utf8("raw").span, second: utf8("{}").span, channel: channel.span,
@@ -22,9 +23,11 @@ struct NodeMessageTests {
         return Array(bytes[6...])
     }
 
-    private func read(_ bytes: [UInt8], on channel: String = "ws:r:lobby") -> NodeMessageFault? {
+    private func read(
+        _ bytes: [UInt8], on channel: String = "ws:r:lobby", domain: UInt16 = 3
+    ) -> NodeMessageFault? {
         do throws(NodeMessageFault) {
-            _ = try NodeMessage.read(bytes.span, channel: utf8(channel).span, secret)
+            _ = try NodeMessage.read(bytes.span, channel: utf8(channel).span, domain: domain, secret)
             return nil
         } catch {
             return error
@@ -34,7 +37,7 @@ struct NodeMessageTests {
     @Test("a message is read as it was written")
     func roundTrip() throws {
         let bytes = written()
-        let message = try NodeMessage.read(bytes.span, channel: channel.span, secret)
+        let message = try NodeMessage.read(bytes.span, channel: channel.span, domain: 3, secret)
         #expect(message.kind == .room)
         #expect(message.flags == [.event, .raw, .except])
         #expect(message.opcode == 2)
@@ -43,6 +46,13 @@ struct NodeMessageTests {
         #expect(Array(bytes[message.name]) == utf8("ann"))
         #expect(Array(bytes[message.first]) == utf8("raw"))
         #expect(Array(bytes[message.second]) == utf8("{}"))
+    }
+
+    @Test("a message of another database is told from a forged one")
+    func domains() {
+        #expect(read(written()) == nil)
+        #expect(read(written(), domain: 4) == .otherDomain)
+        #expect(read(written(), on: "ws:r:other") == .forged)
     }
 
     @Test("a message that is cut anywhere is refused")
@@ -72,7 +82,7 @@ struct NodeMessageTests {
         message.append(
             name: utf8("").span, first: utf8("x").span, second: utf8("").span, channel: channel.span,
             ClusterSecret(5, 7), to: &bytes)
-        #expect(read(bytes) == .forged)
+        #expect(read(bytes, domain: 0) == .forged)
     }
 
     @Test("another version is told from another program")

@@ -23,7 +23,7 @@ private final class Owner {
         node.tellPresence(ByteString(utf8(room)), ByteString(utf8(user)), nil)
         if here[room]?.isEmpty ?? false {
             here[room] = nil
-            node.release(.room, utf8(room).span, now: now)
+            _ = node.release(.room, utf8(room).span, now: now)
         }
     }
 

@@ -35,7 +35,7 @@ final class Exchange {
 
     func open(_ node: ClusterNode<MemoryBroker>) {
         node.broker.isOpen = true
-        node.opened(Self.secret)
+        node.opened(Self.secret, now: now)
         settle()
     }
 
@@ -121,6 +121,7 @@ struct MemoryBroker: Broker {
     /// The servers that have the channels; nil: it is away.
     var placed: (_ channel: [UInt8]) -> UInt32? = { _ in 0 }
     var output: [UInt8] = []
+    var renewals = 0
     /// Messages that fit before the broker is full.
     var room = Int.max
     private var channel: [UInt8] = []
@@ -151,6 +152,8 @@ struct MemoryBroker: Broker {
     }
 
     mutating func unsubscribe(_ channel: borrowing Span<UInt8>) { channels.remove(ByteString(channel)) }
+
+    mutating func renewSecret() { renewals += 1 }
 
     func listens(to channel: [UInt8]) -> Bool { channels.contains(ByteString(channel)) }
 

@@ -28,9 +28,22 @@ struct QuestionTests {
         #expect(user.connections == 1 && user.names == ["lobby"])
         #expect(try await server.ask(room: "nowhere").connections == 0)
         for client in clients { try client.close(code: 1000) }
+        try await server.ready()
     }
 
     #if HEARTH_REDIS
+        @Test("about being ready wait until Redis is reached, the server stops, or the task is cancelled")
+        func ready() async throws {
+            let server = try server { $0.cluster.redisURL = "redis://127.0.0.1:1" }
+            let cancelled = Task { try await server.ready() }
+            cancelled.cancel()
+            await #expect(throws: HearthError.self) { try await cancelled.value }
+            let stopped = Task { try await server.ready() }
+            try await Task.sleep(for: .milliseconds(50))
+            try await server.stop()
+            await #expect(throws: HearthError.self) { try await stopped.value }
+        }
+
         @Test("are answered though Redis cannot be reached, and said to be about a cluster")
         func away() async throws {
             let server = try server {
@@ -41,7 +54,7 @@ struct QuestionTests {
             try await eventually("it is there") { try server.room("lobby").members.count == 1 }
             let answer = try await server.ask(room: "lobby")
             #expect(answer.scope == .cluster && answer.connections == 1)
-            #expect(answer.nodes == ["first"] && answer.missing.isEmpty)
+            #expect(answer.nodes == ["first"] && answer.missing.isEmpty && !answer.reason.isEmpty)
             #expect(try server.healthJSON.contains("degraded"))
             try client.close(code: 1000)
         }

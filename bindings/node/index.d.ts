@@ -264,6 +264,8 @@ export interface ClusterAnswer {
   /** Processes that have answered, and those that have not in time. */
   nodes: string[];
   missing: string[];
+  /** Empty, or why this process is degraded: then there may be processes that it does not know. */
+  reason: string;
 }
 
 /** A WebSocket server on this thread's event loop. */
@@ -308,6 +310,8 @@ export class Server extends EventEmitter implements AsyncDisposable {
   /** Asks all processes of the cluster; timeout in seconds, 1 unless said otherwise. */
   askRoom(name: string, options?: { timeout?: number }): Promise<ClusterAnswer & { room: string; users: string[] }>;
   askUser(name: string, options?: { timeout?: number }): Promise<ClusterAnswer & { user: string; rooms: string[] }>;
+  /** When messages reach the other processes of the cluster; at once without redisUrl. */
+  ready(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
   on(event: "connection", listener: (connection: Connection) => void): this;
   on(event: "close", listener: (connection: Connection, code: number, reason: string) => void): this;

@@ -18,14 +18,17 @@ extension Server {
             timeoutMilliseconds <= Self.timeoutMax
         else {
             return Int64(
-                engine.fail(.invalid, ascii("what is asked is a room or a user, for at most 60 seconds"))
-                    .rawValue)
+                engine.fail(
+                    .invalid, ascii("what is asked is a room, a user or ready, for at most 60 seconds")
+                )
+                .rawValue)
         }
         guard isServing, let home = engine.currentLoops.first else {
             return Int64(engine.fail(.state, ascii("the server is not started")).rawValue)
         }
         let number = Int64(lastQuestion.add(1, ordering: .relaxed).newValue & 0x7FFF_FFFF)
-        let timeout = timeoutMilliseconds == 0 ? 1000 : UInt64(timeoutMilliseconds)
+        var timeout = UInt64(timeoutMilliseconds)
+        if timeout == 0, subject != .ready { timeout = 1000 }
         // Never from inside of this call, so that the caller knows the number before the answer.
         let command = ClusterCommand.ask(UInt64(number), subject, ByteString(Array(name)), timeout)
         if !home.port.post(.cluster(self, command)) {
@@ -65,6 +68,7 @@ extension Server {
                         return true
                     }
                 }
+            case .ready: break
             }
         }
         return LocalAnswer(connections: UInt64(count), names: Array(names))
@@ -75,6 +79,7 @@ extension Loop {
     func ask(
         _ server: Server, _ number: UInt64, _ subject: QuestionSubject, _ name: ByteString, timeout: UInt64
     ) {
+        if subject == .ready { return askReady(server, number, timeout: timeout) }
         let own = server.localAnswer(subject, name)
         guard let cluster = server.cluster, cluster.server != nil else {
             return tell(server, number, subject, name, own.connections, own.names, [], [], isLocal: true)
@@ -108,11 +113,29 @@ extension Loop {
         json.add(raw: subject == .room ? "users" : "rooms", Self.texts(names, isList: true))
         json.add(raw: "nodes", Self.texts(answered, isList: true))
         json.add(raw: "missing", Self.texts(missing, isList: true))
+        json.add("reason", ascii((server.cluster?.fault ?? .none).sentence))
         json.close()
+        emitAnswer(server, number, json.bytes)
+    }
+
+    func tellReady(
+        _ server: Server, _ number: UInt64, isReady: Bool, _ scope: [UInt8], reason: StaticString
+    ) {
+        var json = StatisticsJSON()
+        json.open("")
+        json.add("question", number)
+        json.add("scope", scope)
+        json.add(raw: "ready", isReady ? ascii("true") : ascii("false"))
+        json.add("reason", ascii(reason))
+        json.close()
+        emitAnswer(server, number, json.bytes)
+    }
+
+    private func emitAnswer(_ server: Server, _ number: UInt64, _ json: [UInt8]) {
         var event = PendingEvent(
             type: .clusterAnswer, endpoint: server, connection: .none, context: nil, route: -1)
         event.code = Int32(clamping: number)
-        event.data = json.bytes
+        event.data = json
         emitInOrder(event)
     }
 

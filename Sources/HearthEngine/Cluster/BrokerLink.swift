@@ -12,6 +12,7 @@ final class BrokerLink {
     let server: BrokerServer
     let isSubscriber: Bool
     let reader: RedisReader
+    private var sieve: ReplySieve
     private(set) var phase = Phase.connecting
     private let descriptor: Int32
     unowned(unsafe) private let loop: Loop
@@ -50,7 +51,9 @@ final class BrokerLink {
         self.isSubscriber = isSubscriber
         self.loop = loop
         // A message of the greatest size, its channel, and the beginning of the next.
-        reader = RedisReader(bytesMax: server.cluster.settings.messageBytesMax + (1 << 20))
+        let bytesMax = server.cluster.settings.messageBytesMax
+        reader = RedisReader(bytesMax: bytesMax + (1 << 20))
+        sieve = ReplySieve(stringBytesMax: max(bytesMax + NodeMessage.count(0, 0, 0), 64 << 10))
     }
 
     func close() {
@@ -135,8 +138,8 @@ final class BrokerLink {
     private func take(
         _ bytes: UnsafePointer<UInt8>, _ count: Int, _ loop: Loop
     ) -> (fault: BrokerFault, text: [UInt8])? {
-        if !reader.feed(bytes, count) {
-            return (.protocolBroken, ascii("a reply is larger than max_broker_message allows"))
+        if !feed(UnsafeBufferPointer(start: bytes, count: count)) {
+            return (.protocolBroken, ascii("a reply is no RESP, or too large"))
         }
         while phase == .open {
             switch reader.next() {
@@ -146,6 +149,22 @@ final class BrokerLink {
             }
         }
         return nil
+    }
+
+    /// Gives the reader what the sieve lets through.
+    private func feed(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var index = 0
+        while true {
+            switch sieve.next(bytes.span, from: &index) {
+            case .pass(let range):
+                if !reader.feed(bytes.baseAddress! + range.lowerBound, range.count) { return false }
+            case .insert:
+                let isFed = sieve.inserted.withUnsafeBufferPointer { reader.feed($0.baseAddress!, $0.count) }
+                if !isFed { return false }
+            case .end: return true
+            case .broken: return false
+            }
+        }
     }
 
     // MARK: Out

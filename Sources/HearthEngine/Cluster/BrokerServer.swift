@@ -26,6 +26,10 @@ final class BrokerServer {
     var probeAt: UInt64 = 0
     var fault = BrokerFault.connecting
     var text: [UInt8] = []
+    /// What it refuses while the connections stay; until 0: nothing.
+    var trouble = BrokerFault.none
+    var troubleText: [UInt8] = []
+    var troubleUntil: UInt64 = 0
 
     init(_ cluster: Cluster, _ address: RedisAddress, isFinder: Bool = false) {
         self.cluster = cluster

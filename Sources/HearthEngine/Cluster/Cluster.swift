@@ -102,6 +102,23 @@ final class Cluster: @unchecked Sendable {
     /// Messages that servers have confirmed which are used no more.
     var confirmedByFormer: UInt64 = 0
     private var viewDue: UInt64 = 0
+    /// Those who wait until messages reach the other processes.
+    var readyQuestions: [(number: UInt64, deadline: UInt64)] = []
+    static var readyQuestionsMax: Int { 1024 }
+    /// Rooms and users of this process without a channel, as there are too many.
+    var channelsRefused = 0
+    // Moments.
+    var rejectedLogDue: UInt64 = 0
+    var askAgainDue: UInt64 = 0
+
+    var isReady: Bool { fault == .none }
+
+    /// When the first of them has waited long enough; nil: none waits for a time.
+    var readyDue: UInt64? {
+        var due: UInt64 = .max
+        for question in readyQuestions { due = min(due, question.deadline) }
+        return due == .max ? nil : due
+    }
 
     var nodeText: [UInt8] { ClusterNode<RedisRouter>.hexadecimal(nodeNumber) }
 
@@ -148,6 +165,8 @@ final class Cluster: @unchecked Sendable {
         settings.messageBytesMax = configuration.size(.maxBrokerMessage)
         settings.channelsMax = configuration.integer(.maxBrokerChannels)
         settings.nodesMax = configuration.integer(.maxBrokerNodes)
+        settings.pendingBytesMax = configuration.size(.maxBrokerPending)
+        settings.domain = UInt16(clamping: url.database)
         settings.presenceMax = configuration.integer(.maxBrokerPresence)
         authorities = configuration.text(of: .redisAuthorities)
         nodeNumber = Crypto.randomUInt64()

@@ -131,6 +131,11 @@ extension Loop {
             server.text = former.text
             retire(former)
         }
+        if let former = cluster.servers.first {
+            server.trouble = former.trouble
+            server.troubleText = former.troubleText
+            server.troubleUntil = former.troubleUntil
+        }
         use(cluster, [server], nil)
         connect(server)
     }
@@ -172,7 +177,7 @@ extension Loop {
             home.broker.keepSecret()
         }
         cluster.node.closed(forgetsAsked: true, now: now)
-        if let secret = cluster.node.broker.terms.secret { cluster.node.opened(secret) }
+        if let secret = cluster.node.broker.terms.secret { cluster.node.opened(secret, now: now) }
         // Those that are new.
         for server in servers where server.fault != .none && server.attemptDeadline + server.retryAt == 0 {
             connect(server)
@@ -272,9 +277,10 @@ extension Loop {
         }
     }
 
-    /// The server carries messages both ways.
+    /// The server carries messages both ways: one to this process itself has come back.
     func linked(_ server: BrokerServer) {
         let cluster = server.cluster
+        if server.attemptDeadline == 0 { return }
         server.attemptDeadline = 0
         if server.broker.isShard { server.probeAt = now + cluster.settings.probe }
         if server.fault == .none { return }
@@ -364,18 +370,47 @@ extension Loop {
             text = []
             if let map = cluster.node.broker.map, map.uncovered > 0 {
                 fault = .uncovered
-            } else if !cluster.node.isLinked {
+            } else if !cluster.node.isProven {
                 fault = .connecting
             }
         }
+        // What a server refuses says more than that nothing comes back, or tells of what works in part.
+        if fault == .none || fault == .deaf || fault == .connecting,
+            let server = cluster.servers.first(where: { $0.troubleUntil > 0 })
+        {
+            fault = server.trouble
+            text = server.troubleText
+        }
+        if fault == .none { fault = cluster.node.partedBy }
+        if fault == .none, cluster.channelsRefused > 0 { fault = .tooManyChannels }
         cluster.setFault(fault, fault == .none ? [] : text)
         cluster.updateView(now: now)
+        if cluster.isReady { becomeReady(cluster) }
+    }
+
+    /// Something does not work, and the connections stay: degraded until it was not seen for a lease.
+    func noteTrouble(_ server: BrokerServer, _ fault: BrokerFault, _ text: [UInt8]) {
+        if server.trouble != fault || server.troubleUntil == 0 {
+            context.log(
+                .warning, "cluster", "the broker refuses a command",
+                LogFields().adding("broker", server.name).adding("reason", fault.sentence)
+                    .adding("text", text))
+        }
+        server.trouble = fault
+        server.troubleText = text
+        server.troubleUntil = now + server.cluster.settings.lease
+        tellFault(server.cluster)
+        context.ensureTurn()
     }
 
     // MARK: Time
 
     func tickServers(_ cluster: Cluster) {
         for server in cluster.servers {
+            if server.troubleUntil > 0, server.troubleUntil <= now {
+                server.troubleUntil = 0
+                tellFault(cluster)
+            }
             if server.isHome, cluster.node.isLinked, cluster.node.isDeaf { fail(server, .deaf, []) }
             if server.probeAt > 0, server.probeAt <= now { probe(server) }
             if server.attemptDeadline > 0, server.attemptDeadline <= now {

@@ -1,4 +1,4 @@
-// The cluster's part of a turn, on the first loop of the engine: connect, receive, send, come back.
+// The cluster's part of a turn, on the first loop of the engine: connect, receive, send, reconnect.
 
 internal import HearthBytes
 internal import HearthCluster
@@ -19,6 +19,7 @@ extension Loop {
         cluster.server = server
         cluster.loop = Unmanaged.passUnretained(self)
         clusters.append(cluster)
+        cluster.node.begin(now: now)
         reach(cluster)
         context.ensureTurn()
     }
@@ -29,6 +30,8 @@ extension Loop {
         let cluster = clusters.remove(at: index)
         cluster.node.endQuestions()
         applyEffects(cluster)
+        release(cluster)
+        endReadyQuestions(cluster, until: .max)
         endClaims(cluster)
         cluster.node.bidFarewell()
         flush(cluster)
@@ -75,12 +78,25 @@ extension Loop {
 
     private func take(_ server: BrokerServer, _ event: BrokerEvent) {
         let cluster = server.cluster
+        if let trouble = server.broker.trouble {
+            server.broker.trouble = nil
+            noteTrouble(server, trouble.fault, trouble.text)
+        }
         switch event {
         case .nothing: break
         case .opened(let secret):
             if server.broker.isShard { listenToItself(server) }
-            if let secret { cluster.node.opened(secret) }
+            if let secret { cluster.node.opened(secret, now: now) }
             if server.isHome, server.broker.hasPlaces { renewClaims(cluster) }
+            applyEffects(cluster)
+        case .secretChanged(let secret):
+            context.log(
+                .warning, "cluster", "the cluster has another secret",
+                LogFields().adding("broker", server.name).adding("node", cluster.settings.nodeName))
+            cluster.node.changeSecret(secret, now: now)
+            applyEffects(cluster)
+        case .notSubscribed(let fault, let text):
+            if server.fault == .none { noteTrouble(server, fault, text) } else { fail(server, fault, text) }
         case .isShard: useShards(server)
         case .claimed(let number, let isGranted): claimed(cluster, number, isGranted)
         case .leaseEnded: renewClaims(cluster)
@@ -88,11 +104,7 @@ extension Loop {
         case .moved(let isMessage):
             if isMessage { cluster.add(.notForwarded) }
             findSoon(cluster)
-        case .notPublished(let text):
-            cluster.add(.notForwarded)
-            context.log(
-                .warning, "cluster", "Redis did not take a message",
-                LogFields().adding("broker", server.name).adding("text", text))
+        case .notPublished: cluster.add(.notForwarded)
         }
     }
 
@@ -108,18 +120,26 @@ extension Loop {
         let isProbe = name.elementsEqual(server.broker.probeChannel)
         switch heard {
         case .message:
+            if payload.kind == .error {
+                skip(cluster, name, link.reader.bytes(payload))
+                return true
+            }
             if payload.kind != .string { return false }
             let bytes = link.reader.bytes(payload)
             if isProbe {
                 server.broker.heardItself(bytes.span)
+                linked(server)
                 return true
             }
+            let wasProven = cluster.node.isProven
             deliver(cluster, cluster.node.receive(name.span, bytes.span, now: now), name, bytes)
+            if !wasProven, cluster.node.isProven {
+                if !server.broker.isShard { linked(server) }
+                tellFault(cluster)
+            }
         case .subscribed:
-            let wasLinked = cluster.node.isLinked
             cluster.node.subscribed(name.span, at: server.broker.number, now: now)
-            if isProbe || !server.broker.isShard && !wasLinked && cluster.node.isLinked { linked(server) }
-            if wasLinked != cluster.node.isLinked { tellFault(cluster) }
+            if isProbe, server.fault != .none { _ = server.broker.probe() }
         case .unsubscribed:
             if cluster.node.unsubscribed(name.span, at: server.broker.number, now: now) || isProbe {
                 findSoon(cluster)
@@ -127,6 +147,25 @@ extension Loop {
         }
         applyEffects(cluster)
         return true
+    }
+
+    /// Once in a lease: others than processes of ours may send as much as they like.
+    private func mayLogRejected(_ cluster: Cluster) -> Bool {
+        if now < cluster.rejectedLogDue { return false }
+        cluster.rejectedLogDue = now + cluster.settings.lease
+        return true
+    }
+
+    /// Something on a channel was larger than a message of ours may be.
+    private func skip(
+        _ cluster: Cluster, _ channel: UnsafeBufferPointer<UInt8>, _ text: UnsafeBufferPointer<UInt8>
+    ) {
+        cluster.node.skipped()
+        if mayLogRejected(cluster) {
+            context.log(
+                .warning, "cluster", "a message beyond max_broker_message was passed over",
+                LogFields().adding("channel", Array(channel)).adding("text", Array(text)))
+        }
     }
 
     private func deliver(
@@ -137,13 +176,16 @@ extension Loop {
         switch delivery {
         case .nothing: return
         case .question(let message):
-            guard let subject = QuestionSubject(rawValue: message.opcode) else { return }
+            guard let subject = QuestionSubject(rawValue: message.opcode), subject != .ready else { return }
             let name = ByteString(Array(bytes[message.name]))
             cluster.node.answer(message, server.localAnswer(subject, name), now: now)
         case .rejected:
-            context.log(
-                .warning, "cluster", "a message is not from a process of the cluster",
-                LogFields().adding("channel", Array(channel)))
+            if mayLogRejected(cluster) {
+                context.log(
+                    .warning, "cluster", "a message is not from a process of the cluster",
+                    LogFields().adding("channel", Array(channel)))
+            }
+            if cluster.node.partedBy != .none, cluster.fault == .none { tellFault(cluster) }
         case .kick(let message):
             let target = UnsafeBufferPointer(rebasing: channel[(cluster.settings.prefix.count + 2)...])
             guard let code = UInt16(exactly: message.number), CloseCode(rawValue: code).mayBeSentByHost else {
@@ -197,8 +239,16 @@ extension Loop {
                     first: reason.span.extracting(0..<0),
                     second: reason.span.extracting(0..<0), now: now))
         case .hold(let channel, let name):
-            if !cluster.node.hold(channel, name.bytes.span) { cluster.add(.channelsRefused) }
-        case .release(let channel, let name): cluster.node.release(channel, name.bytes.span, now: now)
+            if !cluster.node.hold(channel, name.bytes.span) {
+                cluster.add(.channelsRefused)
+                cluster.channelsRefused += 1
+                tellFault(cluster)
+            }
+        case .release(let channel, let name):
+            if !cluster.node.release(channel, name.bytes.span, now: now), cluster.channelsRefused > 0 {
+                cluster.channelsRefused -= 1
+                tellFault(cluster)
+            }
         case .presence: tellPresence(cluster, server)
         case .claim(let connection, let user): claim(cluster, connection, user)
         case .unclaim(let connection): unclaim(cluster, connection)
@@ -229,8 +279,9 @@ extension Loop {
                 second: json.span, now: now))
     }
 
-    private func note(_ cluster: Cluster, _ result: Published) {
+    func note(_ cluster: Cluster, _ result: Published) {
         switch result {
+        case .waits: break
         case .sent: cluster.add(.published)
         case .away, .full: cluster.add(.notForwarded)
         case .tooLarge: cluster.add(.tooLarge)
@@ -272,11 +323,13 @@ extension Loop {
         for cluster in clusters {
             note(cluster.leaseDue)
             note(cluster.node.due ?? 0)
+            note(cluster.readyDue ?? 0)
             note(cluster.finder?.attemptDeadline ?? cluster.findAt)
             for server in cluster.servers {
                 note(server.retryAt)
                 note(server.attemptDeadline)
                 note(server.probeAt)
+                note(server.troubleUntil)
             }
         }
         return due
@@ -289,10 +342,62 @@ extension Loop {
                 cluster.node.own = server.counts
                 cluster.node.tick(now: now)
                 applyEffects(cluster)
+                if cluster.node.isWaitOver(now: now) { release(cluster) }
+                if cluster.node.hasNews { tellFault(cluster) }
+                if cluster.servers.contains(where: { $0.troubleUntil > 0 }) { askAgain(cluster) }
             }
+            if let due = cluster.readyDue, due <= now { endReadyQuestions(cluster, until: now) }
             if cluster.leaseDue > 0, cluster.leaseDue <= now { renewLease(cluster) }
             tickServers(cluster)
             cluster.updateView(now: now)
         }
+    }
+
+    // MARK: When messages reach the others
+
+    /// Messages go both ways.
+    func becomeReady(_ cluster: Cluster) {
+        release(cluster)
+        endReadyQuestions(cluster, until: .max)
+    }
+
+    /// What was published since the beginning goes on, or is counted as not forwarded.
+    func release(_ cluster: Cluster) {
+        if !cluster.node.isWaiting { return }
+        for result in cluster.node.release(now: now) { note(cluster, result) }
+        context.ensureTurn()
+    }
+
+    /// A program asks to be told when messages reach the other processes. `timeout` 0: however long it takes.
+    func askReady(_ server: Server, _ number: UInt64, timeout: UInt64) {
+        guard let cluster = server.cluster, cluster.server != nil else {
+            return tellReady(server, number, isReady: true, ascii("local"), reason: "")
+        }
+        if cluster.isReady {
+            return tellReady(server, number, isReady: true, ascii("cluster"), reason: "")
+        }
+        if cluster.readyQuestions.count >= Cluster.readyQuestionsMax {
+            return tellReady(server, number, isReady: false, ascii("cluster"), reason: cluster.fault.sentence)
+        }
+        cluster.readyQuestions.append((number, timeout == 0 ? .max : now + timeout))
+    }
+
+    /// Answers those whose time is over, or all.
+    func endReadyQuestions(_ cluster: Cluster, until end: UInt64) {
+        guard let server = cluster.server, !cluster.readyQuestions.isEmpty else { return }
+        let over = cluster.readyQuestions.filter { $0.deadline <= end }
+        cluster.readyQuestions.removeAll { $0.deadline <= end }
+        for question in over {
+            tellReady(
+                server, question.number, isReady: cluster.isReady, ascii("cluster"),
+                reason: cluster.fault.sentence)
+        }
+    }
+
+    /// Rooms and users whose channels the broker has not confirmed are asked for once more.
+    func askAgain(_ cluster: Cluster) {
+        if now < cluster.askAgainDue { return }
+        cluster.askAgainDue = now + cluster.settings.lease / 3
+        if cluster.node.subscribeAgain() { context.ensureTurn() }
     }
 }

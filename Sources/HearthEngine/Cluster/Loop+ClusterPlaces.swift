@@ -46,19 +46,22 @@ extension Loop {
         if cluster.userConnectionsMax == 0 { return }
         endClaims(cluster)
         cluster.placesTerm += 1
-        renewLease(cluster, isFirst: true)
-        for (user, count) in cluster.claims.settle() {
-            cluster.placesServer?.setPlaces(user, count, cluster.placesText, cluster.settings.lease)
-        }
+        cluster.placesServer?.beginLease(cluster.placesText, cluster.settings.lease)
+        cluster.leaseDue = now + cluster.settings.lease / 3
+        let counts = cluster.claims.settle().map { (user: $0.key, count: $0.value) }
+        cluster.placesServer?.keepPlaces(counts, cluster.placesText, cluster.settings.lease)
     }
 
     /// All places of this process are free.
     func endClaims(_ cluster: Cluster) {
-        if cluster.placesTerm > 0 { cluster.placesServer?.renewLease(cluster.placesText, 0, isFirst: true) }
+        if cluster.placesTerm > 0 { cluster.placesServer?.beginLease(cluster.placesText, 0) }
     }
 
-    func renewLease(_ cluster: Cluster, isFirst: Bool = false) {
-        cluster.placesServer?.renewLease(cluster.placesText, cluster.settings.lease, isFirst: isFirst)
+    /// And Redis is told again of some users, as it may have lost what it knew of them.
+    func renewLease(_ cluster: Cluster) {
+        cluster.placesServer?.renewLease(cluster.placesText, cluster.settings.lease)
+        cluster.placesServer?.keepPlaces(
+            cluster.claims.takeUntold(), cluster.placesText, cluster.settings.lease)
         cluster.leaseDue = now + cluster.settings.lease / 3
     }
 }

@@ -151,6 +151,7 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case maxBrokerReconnect
     case maxBrokerMessage
     case maxBrokerOutput
+    case maxBrokerPending
     case maxBrokerChannels
     case maxBrokerNodes
     case maxBrokerPresence

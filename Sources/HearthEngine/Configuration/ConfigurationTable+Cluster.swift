@@ -36,6 +36,9 @@ extension ConfigurationKey {
             .server,
             "Bytes that may wait for Redis; further messages are not forwarded, and counted."),
         ConfigurationEntry(
+            .maxBrokerPending, "max_broker_pending", .size, standard: "1MiB", from: "0", to: "1GiB", .server,
+            "Bytes published before Redis is first reached that wait for it, for node_lease; more is lost."),
+        ConfigurationEntry(
             .maxBrokerChannels, "max_broker_channels", .integer, standard: "1000000", from: "16",
             to: "1000000000", .server,
             "Rooms and users of this process that messages of other processes can be for."),

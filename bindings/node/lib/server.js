@@ -19,7 +19,7 @@ const { eventOf, jsonOf, nameOf, payloadOf, BINARY, TEXT } = require("./values.j
 
 const OWN_OPTIONS = ["environmentPrefix", "host", "port"];
 /** What questions to all processes are about. */
-const SUBJECT = Object.freeze({ room: 1, user: 2 });
+const SUBJECT = Object.freeze({ room: 1, user: 2, ready: 3 });
 /** So many Room objects are kept for the next call. */
 const ROOMS_KEPT_MAX = 4096;
 
@@ -311,9 +311,19 @@ class Server extends EventEmitter {
   /** And about a user, with rooms instead of users. */
   askUser(name, options) { return this.#ask(SUBJECT.user, name, options); }
 
+  /** Fulfilled when messages reach the other processes of the cluster; rejected if the server stops first. */
+  async ready() {
+    const { ready } = await this.#askFor(SUBJECT.ready, "", 0);
+    if (!ready) throw this.#gone();
+  }
+
   async #ask(subject, name, { timeout = 1 } = {}) {
     if (!(timeout > 0 && timeout <= 60)) throw invalid(`a question may wait for 60 seconds, not ${timeout}`);
-    const milliseconds = Math.max(1, Math.round(timeout * 1000));
+    return this.#askFor(subject, name, Math.max(1, Math.round(timeout * 1000)));
+  }
+
+  /** 0 milliseconds: however long it takes. */
+  async #askFor(subject, name, milliseconds) {
     const number = check(
       native.serverAsk(...this.place, subject, nameOf(name), milliseconds), this.#engine.errorSentence);
     return new Promise((resolve, reject) => this.#questions.set(number, { resolve, reject }));

@@ -58,14 +58,22 @@ test("a room and a user are known over all processes, and who is missing is name
     await until(() => second.connectionCount === 2);
     const room = await first.askRoom("r");
     assert.deepEqual({ ...room, nodes: room.nodes.sort() },
-      { scope: "cluster", room: "r", connections: 2, users: ["ann"], nodes: ["a", "b"], missing: [] });
+      {
+        scope: "cluster", room: "r", connections: 2, users: ["ann"], nodes: ["a", "b"], missing: [],
+        reason: "",
+      });
     const user = await second.askUser("ben");
     assert.equal(user.user, "ben");
     assert.deepEqual(user.rooms, ["other"]);
     redis.kill("SIGSTOP");
     const partial = await first.askRoom("r", { timeout: 0.1 });
-    assert.deepEqual(partial,
-      { scope: "cluster", room: "r", connections: 1, users: ["ann"], nodes: ["a"], missing: ["b"] });
+    // Whether it has been noticed already does not matter here.
+    assert.equal(typeof partial.reason, "string");
+    assert.deepEqual({ ...partial, reason: "" },
+      {
+        scope: "cluster", room: "r", connections: 1, users: ["ann"], nodes: ["a"], missing: ["b"],
+        reason: "",
+      });
     await until(() => first.health().status === "degraded");
     redis.kill("SIGCONT");
     await until(() => first.health().status === "ok" && second.health().status === "ok");
@@ -86,12 +94,32 @@ test("a message reaches the members in other processes", { skip }, () =>
     await Promise.all([here.close(), there.close()]);
   })));
 
+test("a server says when its messages reach the other processes", { skip }, async () => {
+  await withServer({}, () => {}, (server) => server.ready());
+  await withRedis((url) => withNodes(url, async (first, firstURL) => {
+    const there = await Peer.open(`${firstURL}/ann/r`);
+    await withServer({ ...settings, redisUrl: url, nodeId: "c" }, () => {}, async (server) => {
+      server.room("r").broadcast("at once");
+      await server.ready();
+      assert.equal(server.health().status, "ok");
+      assert.equal(await there.next(), "at once");
+    });
+    await there.close();
+  }));
+  let waiting;
+  await withServer({ ...settings, redisUrl: "redis://127.0.0.1:1" }, () => {}, async (server) => {
+    waiting = server.ready();
+    waiting.catch(() => {});
+  });
+  await assert.rejects(waiting, { code: "HEARTH_ERR_GONE" });
+});
+
 test("without Redis a question is answered by the process itself", () =>
   withServer({}, (server) => server.route("/{room}", { join: true }), async (server, url) => {
     const peer = await Peer.open(`${url}/r`);
     const answer = await server.askRoom("r");
     assert.deepEqual(answer,
-      { scope: "local", room: "r", connections: 1, users: [], nodes: [], missing: [] });
+      { scope: "local", room: "r", connections: 1, users: [], nodes: [], missing: [], reason: "" });
     assert.equal((await server.askUser("nobody")).connections, 0);
     await assert.rejects(server.askRoom("r", { timeout: 61 }), { code: "HEARTH_ERR_INVALID" });
     await assert.rejects(server.askRoom("a\0b"), { code: "HEARTH_ERR_INVALID" });

@@ -94,6 +94,7 @@ EVENT_CLUSTER_ANSWER: Final = 21
 # hearth_subject
 SUBJECT_ROOM: Final = 1
 SUBJECT_USER: Final = 2
+SUBJECT_READY: Final = 3
 
 # hearth_client_state
 CLIENT_IDLE: Final = 0

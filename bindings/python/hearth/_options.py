@@ -441,6 +441,10 @@ class ServerOptions(_SharedOptions, total=False):
     """Bytes that may wait for Redis; further messages are not forwarded, and counted. From 64KiB to 1GiB.
     Default: 16MiB."""
 
+    max_broker_pending: Size
+    """Bytes published before Redis is first reached that wait for it, for node_lease; more is lost. From 0 to
+    1GiB. Default: 1MiB."""
+
     max_broker_channels: int
     """Rooms and users of this process that messages of other processes can be for. From 16 to 1000000000.
     Default: 1000000."""

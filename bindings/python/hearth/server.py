@@ -22,7 +22,7 @@ from ._routes import Handlers, Program, Route, RouteOptions, SessionT, unheard_e
 from ._runtime import Runtime
 from .channel import Carrier, Channel
 from .connection import Connection
-from .errors import HearthError
+from .errors import HearthError, StateError
 from .message import Sendable, json_text, payload_of
 
 if TYPE_CHECKING:
@@ -330,8 +330,17 @@ class Server(Program, ServerCalls):
         Raises: as ask_room."""
         return await self._ask(_abi.SUBJECT_USER, name, timeout)
 
-    async def _ask(self, subject: int, name: str, timeout: float) -> Dict[str, Any]:
-        runtime, milliseconds = self._runtime, max(1, int(timeout * 1000))
+    async def ready(self) -> None:
+        """Returns when messages reach the other processes of the cluster; at once without redis_url. What is
+        published before waits (max_broker_pending).
+
+        Raises: StateError if the server stops first."""
+        if not (await self._ask(_abi.SUBJECT_READY, "", None))["ready"]:
+            raise StateError("the server has stopped")
+
+    async def _ask(self, subject: int, name: str, timeout: Optional[float]) -> Dict[str, Any]:
+        """timeout None: however long it takes."""
+        runtime, milliseconds = self._runtime, 0 if timeout is None else max(1, int(timeout * 1000))
         function, about = runtime.functions.server_ask, a_text("name", name)
         number = runtime.call(function, runtime.handle, subject, about, milliseconds)
         dispatcher = self._dispatcher

@@ -335,6 +335,10 @@ class Server(Program, ServerCalls):
         self._ended.clear()
         self._is_started = True
 
+    def ready(self) -> None:
+        """Waits until messages reach the other processes of the cluster; see hearth.Server.ready."""
+        background.run(self._server.ready())
+
     def stop(self, reason: Optional[str] = None, *, grace: float = 10.0) -> None:
         """Closes all connections with 1001 and waits for the sessions, at most grace seconds."""
         self._finish(self._server.stop(reason, grace=grace))
