@@ -3,7 +3,7 @@
 extension Configuration {
     /// How the waiting grows from one failed attempt to the next.
     public enum ReconnectPolicy: String, Sendable {
-        case exponential, fixed
+        case adaptive, crowd, fixed
     }
 
     /// What happens when no more messages may wait.

@@ -2,19 +2,28 @@
 
 internal import HearthBytes
 
+/// How the delays grow from one failed attempt to the next. `ReconnectPolicy` has the formulas.
+package enum ReconnectShape: Int, Sendable {
+    /// With the time since the connection was lost.
+    case adaptive
+    /// For servers with so many clients that a second attempt of all of them would overload it.
+    case crowd
+    /// The same delay each time.
+    case fixed
+}
+
 package struct ReconnectSettings {
     package var isEnabled = true
-    /// The same delay each time instead of growing ones.
-    package var isFixed = false
+    package var shape = ReconnectShape.adaptive
     /// Attempts after which it is given up; 0: never.
-    package var attemptsMax = 5
+    package var attemptsMax = 0
     // Milliseconds.
     package var base: UInt64 = 1000
-    package var max: UInt64 = 60_000
+    package var max: UInt64 = 30_000
     package var floor: UInt64 = 500
     /// A connection that held so long was good: counting begins anew.
     package var stable: UInt64 = 10_000
-    /// By how many thousandths a delay may be shorter.
+    /// By how many thousandths a delay may be shorter, but for `adaptive`, whose delays are all chance.
     package var jitterPermille: UInt64 = 100
     // What the program has decided otherwise than the table of `ReconnectPolicy`.
     package var reconnectOn = CodeList()
@@ -23,11 +32,11 @@ package struct ReconnectSettings {
     package init() {}
 
     package init(
-        isEnabled: Bool, isFixed: Bool, attemptsMax: Int, base: UInt64, max: UInt64, floor: UInt64,
+        isEnabled: Bool, shape: ReconnectShape, attemptsMax: Int, base: UInt64, max: UInt64, floor: UInt64,
         stable: UInt64, jitterPermille: UInt64, reconnectOn: CodeList, stopOn: CodeList
     ) {
         self.isEnabled = isEnabled
-        self.isFixed = isFixed
+        self.shape = shape
         self.attemptsMax = attemptsMax
         self.base = base
         self.max = max

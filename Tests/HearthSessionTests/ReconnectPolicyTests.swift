@@ -20,6 +20,8 @@ struct ReconnectPolicyTests {
     private func settings(_ change: (inout ReconnectSettings) -> Void = { _ in }) -> ReconnectSettings {
         var settings = ReconnectSettings()
         settings.attemptsMax = 0
+        settings.shape = .crowd
+        settings.max = 60_000
         change(&settings)
         return settings
     }
@@ -58,6 +60,55 @@ struct ReconnectPolicyTests {
     }
 
     // MARK: Delays
+
+    @Test("by default waits in proportion to the time since the loss, and never gives up")
+    func growsWithTheOutage() {
+        let settings = ReconnectSettings()
+        #expect(settings.shape == .adaptive && settings.attemptsMax == 0)
+        // Time since the loss, and the longest wait then.
+        let bounds: [(UInt64, UInt64)] = [
+            (0, 1000), (500, 1000), (900, 1000), (1000, 1099), (3000, 3899), (6000, 9599), (10_000, 20_000),
+            (13_000, 29_898), (14_000, 30_000), (30_000, 30_000), (1 << 40, 30_000),
+        ]
+        for (lostFor, most) in bounds {
+            var random = SplitMix(state: lostFor)
+            var waits: [UInt64] = []
+            for _ in 0..<2000 {
+                var policy = ReconnectPolicy()
+                let lost = EndCause.closed(.abnormal, hint: nil)
+                _ = policy.ended(lost, now: 5, random: 0, mayRefresh: false, settings)
+                let decision = policy.ended(
+                    .unreachable, now: 5 + lostFor, random: random.next(), mayRefresh: false, settings)
+                if case .wait(let milliseconds, 2) = decision { waits.append(milliseconds) }
+            }
+            let (low, high) = (waits.min() ?? 0, waits.max() ?? 0)
+            #expect(waits.count == 2000 && low >= 500 && high <= most, "\(lostFor): \(low) to \(high)")
+            let width = most - 500
+            #expect(low <= 500 + width / 50 && high >= most - width / 50, "\(lostFor): \(low) to \(high)")
+        }
+    }
+
+    @Test("counts the outage from the loss of the last connection that held")
+    func measuresTheOutage() {
+        var policy = ReconnectPolicy()
+        let settings = ReconnectSettings()
+        let lost = EndCause.closed(.abnormal, hint: nil)
+        func wait(_ now: UInt64) -> UInt64? {
+            let decision = policy.ended(lost, now: now, random: .max - 1, mayRefresh: false, settings)
+            guard case .wait(let milliseconds, _) = decision else { return nil }
+            return milliseconds
+        }
+        var longest: UInt64 = 0
+        _ = wait(0)
+        // A server that accepts and closes at once.
+        for second in 1...40 as ClosedRange<UInt64> {
+            policy.opened(now: second * 1000)
+            longest = max(longest, wait(second * 1000 + 10) ?? 0)
+        }
+        #expect(longest > 5000)
+        policy.opened(now: 50_000)
+        #expect((500...1000).contains(wait(60_000) ?? 0))
+    }
 
     @Test("tries soon, then anywhere up to the cap, then three times as late, up to the cap")
     func growsDelays() {
@@ -111,7 +162,7 @@ struct ReconnectPolicyTests {
                         $0.max = max
                         $0.floor = floor
                         $0.jitterPermille = random.next() % 2000
-                        $0.isFixed = random.next() % 4 == 0
+                        $0.shape = ReconnectShape(rawValue: Int(random.next() % 3)) ?? .fixed
                     }
                     #expect(delays(6, seed: random.next(), wild).allSatisfy { $0 >= floor })
                 }
@@ -122,7 +173,7 @@ struct ReconnectPolicyTests {
     @Test("waits the same each time if it is told to, but for the jitter")
     func fixesDelays() {
         let fixed = settings {
-            $0.isFixed = true; $0.base = 3000
+            $0.shape = .fixed; $0.base = 3000
         }
         let all = (0..<100 as Range<UInt64>).flatMap { delays(6, seed: $0, fixed) }
         #expect(all.allSatisfy { (2700...3000).contains($0) })

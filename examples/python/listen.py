@@ -5,7 +5,7 @@ import hearth
 
 
 async def main(url):
-    async with hearth.connect(url, reconnect_max_attempts=0) as ws:
+    async with hearth.connect(url) as ws:
         await ws.send("hello")
         async for message in ws:
             print(message, flush=True)

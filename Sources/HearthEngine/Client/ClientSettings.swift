@@ -67,7 +67,7 @@ final class ClientSettings {
     private static func reconnect(_ configuration: Configuration) -> ReconnectSettings {
         var settings = ReconnectSettings()
         settings.isEnabled = configuration.flag(.reconnectEnabled)
-        settings.isFixed = configuration.choice(.reconnectPolicy) == 1
+        settings.shape = ReconnectShape(rawValue: configuration.choice(.reconnectPolicy)) ?? .adaptive
         settings.attemptsMax = configuration.integer(.reconnectMaxAttempts)
         settings.base = configuration.milliseconds(.reconnectBackoffBase)
         settings.max = configuration.milliseconds(.reconnectBackoffMax)

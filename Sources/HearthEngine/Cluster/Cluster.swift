@@ -181,6 +181,7 @@ final class Cluster: @unchecked Sendable {
         node = ClusterNode(
             settings, RedisRouter(terms), number: nodeNumber, epoch: Clock.wallMilliseconds() << 20,
             seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
+        reconnectSettings.shape = .crowd
         reconnectSettings.attemptsMax = 0
         reconnectSettings.floor = 20
         reconnectSettings.base = 250

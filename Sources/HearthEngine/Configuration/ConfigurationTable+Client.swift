@@ -33,21 +33,21 @@ extension ConfigurationKey {
             .reconnectEnabled, "reconnect_enabled", .flag, standard: "on", .client,
             "Whether a client connects again when its connection ends or an attempt fails."),
         ConfigurationEntry(
-            .reconnectMaxAttempts, "reconnect_max_attempts", .integer, standard: "5", from: "0",
+            .reconnectMaxAttempts, "reconnect_max_attempts", .integer, standard: "0", from: "0",
             to: "1000000000", .client,
             "Attempts in a row that may fail before a client gives up. 0: it never does."),
         ConfigurationEntry(
             .reconnectBackoffBase, "reconnect_backoff_base", .duration, standard: "1s", from: "1ms",
             to: "24h",
             .client,
-            "What the waiting before the first attempts is measured by; with reconnect_policy=fixed, each."),
+            "The longest wait before the first attempt; with reconnect_policy=fixed, the wait before each."),
         ConfigurationEntry(
-            .reconnectBackoffMax, "reconnect_backoff_max", .duration, standard: "60s", from: "1ms", to: "24h",
+            .reconnectBackoffMax, "reconnect_backoff_max", .duration, standard: "30s", from: "1ms", to: "24h",
             .client,
             "The longest that a client waits before an attempt."),
         ConfigurationEntry(
             .reconnectJitter, "reconnect_jitter", .fraction, standard: "0.1", from: "0", to: "1", .client,
-            "The part of a waiting that chance may take off, so that clients come back one by one."),
+            "The part of a wait that chance may take off, with reconnect_policy=crowd or fixed."),
         ConfigurationEntry(
             .reconnectFloor, "reconnect_floor", .duration, standard: "500ms", from: "0", to: "24h", .client,
             "The least that a client waits before an attempt."),
@@ -55,9 +55,9 @@ extension ConfigurationKey {
             .reconnectStable, "reconnect_stable", .duration, standard: "10s", from: "0", to: "24h", .client,
             "After being open for this time the attempts are counted from the beginning."),
         ConfigurationEntry(
-            .reconnectPolicy, "reconnect_policy", .choice("exponential|fixed"), standard: "exponential",
+            .reconnectPolicy, "reconnect_policy", .choice("adaptive|crowd|fixed"), standard: "adaptive",
             .client,
-            "How the waiting grows from one failed attempt to the next."),
+            "Waits that grow with the outage, that never bring all clients at once, or that are the same."),
         ConfigurationEntry(
             .reconnectOn, "reconnect_on", .codes, standard: "", .client,
             "Close codes and HTTP statuses after which a client connects again, as in 1008,4000-4099,503."),

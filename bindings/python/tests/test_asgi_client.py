@@ -170,8 +170,8 @@ async def test_a_realtime_session_of_events_goes_both_ways(new_server):
 def test_settings_have_the_known_names_and_defaults(library, monkeypatch):
     assert get_default_config() == WebSocketConfig(
         open_timeout=10.0, close_timeout=10.0, ping_interval=20.0, ping_timeout=20.0,
-        max_message_size=1048576, max_queue_size=16, reconnect_enabled=True, reconnect_max_attempts=5,
-        reconnect_backoff_base=1.0, reconnect_backoff_max=60.0, reconnect_jitter=0.1,
+        max_message_size=1048576, max_queue_size=16, reconnect_enabled=True, reconnect_max_attempts=0,
+        reconnect_backoff_base=1.0, reconnect_backoff_max=30.0, reconnect_jitter=0.1,
     )  # fmt: skip
     monkeypatch.setenv("WS_PING_INTERVAL", "None")
     monkeypatch.setenv("WS_RECONNECT_ENABLED", "false")
