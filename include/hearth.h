@@ -102,61 +102,103 @@ typedef struct hearth_client hearth_client;
  * An HTTP request is named by an id of the same kind. */
 typedef uint64_t hearth_connection;
 
-/* Errors. The numbers never change; new ones are added. */
+/* Errors, with the sentence of hearth_strerror. The numbers never change; new ones are added. */
 typedef enum hearth_error {
-    HEARTH_OK = 0,
+    HEARTH_OK = 0,                     /* no error */
     HEARTH_ERR_INVALID = -1,           /* an argument is NULL, freed, out of range or not UTF-8 */
     HEARTH_ERR_MEMORY = -2,            /* the system has no memory left */
-    HEARTH_ERR_UNKNOWN_KEY = -3,       /* no configuration key or route option of that name */
-    HEARTH_ERR_INVALID_VALUE = -4,     /* the key does not take that value */
+    HEARTH_ERR_UNKNOWN_KEY = -3,       /* there is no configuration key or route option of that name */
+    HEARTH_ERR_INVALID_VALUE = -4,     /* the key or option does not take that value */
     HEARTH_ERR_GONE = -5,              /* the connection or request has ended */
-    HEARTH_ERR_STATE = -6,             /* not possible in this state: started twice, already answered … */
-    HEARTH_ERR_FORKED = -7,            /* called in a child of the process that started the engine */
+    HEARTH_ERR_STATE = -6,             /* this is not possible in the present state */
+    HEARTH_ERR_FORKED = -7,            /* the engine was started by the process that this one was forked from */
     HEARTH_ERR_THREAD = -8,            /* this function must be called on another thread */
-    HEARTH_ERR_TOO_LARGE = -9,         /* longer than a limit allows */
-    HEARTH_ERR_LIMIT = -10,            /* a named limit is reached: connections, rooms … */
-    HEARTH_ERR_QUEUE_FULL = -11,       /* max_outbox_bytes is reached and the policy keeps what is queued; a client's queue_max_… */
-    HEARTH_ERR_ADDRESS_IN_USE = -12,   /* another socket listens there */
-    HEARTH_ERR_ADDRESS = -13,          /* not an address that this machine can listen on */
-    HEARTH_ERR_PERMISSION = -14,       /* the system refuses it */
-    HEARTH_ERR_SYSTEM = -15,           /* another error of the operating system */
+    HEARTH_ERR_TOO_LARGE = -9,         /* what was passed is longer than a limit allows */
+    HEARTH_ERR_LIMIT = -10,            /* a limit of the configuration is reached */
+    HEARTH_ERR_QUEUE_FULL = -11,       /* nothing more may wait: max_outbox_bytes or a max_queue_… key */
+    HEARTH_ERR_ADDRESS_IN_USE = -12,   /* another socket listens on that address */
+    HEARTH_ERR_ADDRESS = -13,          /* this machine cannot listen on that address */
+    HEARTH_ERR_PERMISSION = -14,       /* the system does not allow it */
+    HEARTH_ERR_SYSTEM = -15,           /* the operating system reports an error */
     HEARTH_ERR_VERSION = -16,          /* the loaded libuv or OpenSSL is not one this library works with */
-    HEARTH_ERR_NOT_FOUND = -17,        /* no such room, route, file or field */
-    HEARTH_ERR_UNSUPPORTED = -18,      /* not built into this library */
+    HEARTH_ERR_NOT_FOUND = -17,        /* there is no such room, route, file or field */
+    HEARTH_ERR_UNSUPPORTED = -18,      /* this was not built into the library */
     HEARTH_ERR_TLS = -19,              /* a certificate, a key or a setting of TLS cannot be used */
     /* Of clients: why a call is refused, an attempt to connect failed, or a connection ended. */
-    HEARTH_ERR_URL = -20,              /* not a ws://, wss:// or unix: address */
-    HEARTH_ERR_NOT_OPEN = -21,         /* the client is not open and the message may not wait */
+    HEARTH_ERR_URL = -20,              /* this is not an address of a WebSocket */
+    HEARTH_ERR_NOT_OPEN = -21,         /* the client is not open, and the message may not wait */
     HEARTH_ERR_RESOLVE = -22,          /* the name of the server has no address */
     HEARTH_ERR_CONNECT = -23,          /* no address of the server takes the connection */
     HEARTH_ERR_CONNECT_TIMEOUT = -24,  /* no address of the server answered within open_timeout */
-    HEARTH_ERR_NO_ANSWER = -25,        /* connected, and not a byte of an answer within open_timeout */
-    HEARTH_ERR_SLOW_ANSWER = -26,      /* the answer was not whole within open_timeout */
-    HEARTH_ERR_EARLY_CLOSE = -27,      /* the server closed before its answer was whole */
-    HEARTH_ERR_BAD_ANSWER = -28,       /* not an HTTP/1.1 response, or larger than max_header_size */
-    HEARTH_ERR_NOT_UPGRADED = -29,     /* a plain HTTP response, of a status below 400 */
-    HEARTH_ERR_BAD_UPGRADE = -30,      /* 101 without Upgrade: websocket and Connection: Upgrade */
-    HEARTH_ERR_BAD_ACCEPT = -31,       /* 101 with a Sec-WebSocket-Accept that is not of our key */
-    HEARTH_ERR_BAD_SUBPROTOCOL = -32,  /* 101 with a subprotocol that was not offered */
-    HEARTH_ERR_BAD_EXTENSION = -33,    /* 101 with an extension that was not offered */
-    HEARTH_ERR_REDIRECTED = -34,       /* redirected further than follow_redirects allows, or from wss to ws */
-    HEARTH_ERR_UNAUTHORIZED = -35,     /* status 401 */
-    HEARTH_ERR_FORBIDDEN = -36,        /* status 403 */
-    HEARTH_ERR_TOO_MANY_REQUESTS = -37, /* status 429 */
-    HEARTH_ERR_UNAVAILABLE = -38,      /* status 503 */
-    HEARTH_ERR_HTTP_STATUS = -39,      /* another status from 400 on */
+    HEARTH_ERR_NO_ANSWER = -25, /* the server took the connection and said nothing within open_timeout */
+    HEARTH_ERR_SLOW_ANSWER = -26,      /* the server's answer was not whole within open_timeout */
+    HEARTH_ERR_EARLY_CLOSE = -27,      /* the server closed the connection before its answer was whole */
+    HEARTH_ERR_BAD_ANSWER = -28,       /* the server's answer is not an HTTP/1.1 response, or too large */
+    HEARTH_ERR_NOT_UPGRADED = -29,     /* the server answered with a plain HTTP response */
+    HEARTH_ERR_BAD_UPGRADE = -30,      /* the server's answer does not switch to the WebSocket protocol */
+    HEARTH_ERR_BAD_ACCEPT = -31,       /* the Sec-WebSocket-Accept of the answer does not belong to our key */
+    HEARTH_ERR_BAD_SUBPROTOCOL = -32,  /* the server chose a subprotocol that was not offered */
+    HEARTH_ERR_BAD_EXTENSION = -33,    /* the server chose an extension that was not offered */
+    HEARTH_ERR_REDIRECTED = -34,       /* the server redirects to where follow_redirects does not lead */
+    HEARTH_ERR_UNAUTHORIZED = -35,     /* the server wants other credentials (status 401) */
+    HEARTH_ERR_FORBIDDEN = -36,        /* the server forbids it (status 403) */
+    HEARTH_ERR_TOO_MANY_REQUESTS = -37, /* the server has had too many requests (status 429) */
+    HEARTH_ERR_UNAVAILABLE = -38,      /* the server is not available now (status 503) */
+    HEARTH_ERR_HTTP_STATUS = -39,      /* the server refused with another HTTP status */
     HEARTH_ERR_PROXY = -40,            /* the proxy did not open the tunnel */
-    HEARTH_ERR_PROXY_AUTH = -41,       /* the proxy wants other credentials: status 407 */
-    HEARTH_ERR_UNPREPARED = -42,       /* CLIENT_PREPARE was not answered within open_timeout */
-    HEARTH_ERR_MASKED_FRAME = -43,     /* the server masked a frame */
-    HEARTH_ERR_PROTOCOL = -44,         /* the server broke the WebSocket protocol otherwise */
+    HEARTH_ERR_PROXY_AUTH = -41,       /* the proxy wants other credentials (status 407) */
+    HEARTH_ERR_UNPREPARED = -42,       /* the program did not answer CLIENT_PREPARE within open_timeout */
+    HEARTH_ERR_MASKED_FRAME = -43,     /* the server masked a frame, as only clients do */
+    HEARTH_ERR_PROTOCOL = -44,         /* the server broke the WebSocket protocol */
     HEARTH_ERR_LOST = -45,             /* the connection ended without a close frame */
-    HEARTH_ERR_PING_TIMEOUT = -46,     /* nothing came for ping_timeout after a ping */
-    HEARTH_ERR_TLS_HANDSHAKE = -47,    /* no TLS with the server: the event's data say why, e.g. its certificate */
+    HEARTH_ERR_PING_TIMEOUT = -46,     /* the server sent nothing for ping_timeout after a ping */
+    HEARTH_ERR_TLS_HANDSHAKE = -47,    /* TLS could not be agreed on with the server */
     /* Of tokens. */
     HEARTH_ERR_TOKEN = -48,            /* the token is forged, malformed, expired or for somebody else */
     HEARTH_ERR_NOT_ALLOWED = -49       /* the token is good, but does not allow this */
 } hearth_error;
+
+/* Close codes with a meaning (RFC 6455 7.4, the registry of IANA, and this library's own).
+ * 1000 to 2999 belong to the protocol, 3000 to 3999 to registered libraries, 4000 to 4099 to
+ * programs. After a code of 4100 to 4499 coming back is of use, and a client does; after one of
+ * 4500 to 4999 it is not, and a client stops. Numbers never change; new ones are added. */
+typedef enum hearth_close_code {
+    HEARTH_CLOSE_NORMAL = 1000,             /* done: the peer does not come back */
+    HEARTH_CLOSE_GOING_AWAY = 1001,         /* the server stops, or the page is left */
+    HEARTH_CLOSE_PROTOCOL_ERROR = 1002,     /* the peer broke the WebSocket protocol */
+    HEARTH_CLOSE_UNSUPPORTED_DATA = 1003,   /* a kind of message that is not taken here */
+    HEARTH_CLOSE_NO_STATUS = 1005,          /* reported for a close frame without a code; never on the wire */
+    HEARTH_CLOSE_ABNORMAL = 1006,           /* reported for an end without a close frame; never on the wire */
+    HEARTH_CLOSE_INVALID_PAYLOAD = 1007,    /* text that is not UTF-8, or no message of the dialect */
+    HEARTH_CLOSE_POLICY_VIOLATION = 1008,   /* not allowed, without a more exact code */
+    HEARTH_CLOSE_MESSAGE_TOO_BIG = 1009,    /* a message beyond max_message_size */
+    HEARTH_CLOSE_MANDATORY_EXTENSION = 1010, /* the client needs an extension that was not agreed on */
+    HEARTH_CLOSE_INTERNAL_ERROR = 1011,     /* a fault of the program: a handler failed */
+    HEARTH_CLOSE_SERVICE_RESTART = 1012,    /* the server restarts */
+    HEARTH_CLOSE_TRY_AGAIN_LATER = 1013,    /* the server has too much to do */
+    HEARTH_CLOSE_BAD_GATEWAY = 1014,        /* a proxy got no good answer */
+    HEARTH_CLOSE_TLS_HANDSHAKE = 1015,      /* reported where TLS could not be agreed on; never on the wire */
+    /* Of this library. */
+    HEARTH_CLOSE_RECONNECT_NOW = 4100,      /* come back at once */
+    HEARTH_CLOSE_DRAINING = 4101,           /* the server drains its connections */
+    HEARTH_CLOSE_SLOW_CONSUMER = 4102,      /* max_outbox_bytes was reached, and slow_consumer is close */
+    HEARTH_CLOSE_NO_PONG = 4103,            /* no sign of life within ping_timeout after a ping */
+    HEARTH_CLOSE_RESYNCHRONIZE = 4104,      /* the state must be fetched anew */
+    HEARTH_CLOSE_RATE_EXCEEDED = 4105,      /* more than a rate_limit_… key allows */
+    HEARTH_CLOSE_TOKEN_EXPIRED = 4106,      /* get a new token, then come back */
+    HEARTH_CLOSE_EVICTED_AS_STALE = 4107,   /* made room for another connection of the same user */
+    HEARTH_CLOSE_OVERLOADED = 4108,         /* the server takes nobody more */
+    HEARTH_CLOSE_UNAUTHENTICATED = 4500,    /* a token is needed */
+    HEARTH_CLOSE_INVALID_TOKEN = 4501,      /* the token is forged, malformed, expired or for somebody else */
+    HEARTH_CLOSE_FORBIDDEN = 4502,          /* the token does not allow this */
+    HEARTH_CLOSE_TOO_MANY_CONNECTIONS = 4503, /* max_connections_per_user is reached */
+    HEARTH_CLOSE_REPLACED = 4504,           /* another connection took its place */
+    HEARTH_CLOSE_KICKED = 4505,             /* sent away by the program */
+    HEARTH_CLOSE_BAD_REQUEST = 4506,        /* the request is not understood */
+    HEARTH_CLOSE_HELLO_TIMED_OUT = 4507,    /* the first message did not come in time */
+    HEARTH_CLOSE_PROTOCOL_MISMATCH = 4508,  /* the versions of peer and server do not fit */
+    HEARTH_CLOSE_REVOKED = 4509             /* the right to be connected was taken away */
+} hearth_close_code;
 
 /* What kind of message a payload is (RFC 6455 5.6). */
 typedef enum hearth_opcode {

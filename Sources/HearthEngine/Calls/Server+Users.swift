@@ -9,7 +9,7 @@ internal import Synchronization
 extension Server {
     /// Sends all connections of a user away. Returns how many, or an error.
     package func kick(user: UnsafeBufferPointer<UInt8>, code: Int32, reason: [UInt8]) -> Int64 {
-        let code = code == 0 ? Int32(CloseCode.kicked) : code
+        let code = code == 0 ? Int32(OwnCloseCode.kicked.rawValue) : code
         guard let wire = UInt16(exactly: code), CloseCode(rawValue: wire).mayBeSentByHost else {
             return Int64(Status.invalid.rawValue)
         }

@@ -128,7 +128,7 @@ extension Loop {
     ) {
         if let fault = ProxyTunnel.check(answerHead) {
             var ending = ClientEnding(state: .gaveUp, httpStatus: UInt32(answerHead.status))
-            ending.error = fault == .authenticationRequired ? .proxyAuthentication : .proxy
+            ending.error = fault == .authenticationRequired ? .proxyAuth : .proxy
             ending.text = ascii(
                 fault == .authenticationRequired
                     ? "the proxy wants other credentials" : "the proxy did not open the tunnel")

@@ -108,7 +108,8 @@ package final class Server: Endpoint, @unchecked Sendable {
         shutdownTimeout = configuration.milliseconds(.shutdownTimeout)
         // The last ones need time to answer before all are cut.
         shutdownSpread = min(configuration.milliseconds(.shutdownSpread), shutdownTimeout / 4 * 3)
-        drainCloseCode = configuration.choice(.drainCloseCode) == 0 ? 1001 : 1012
+        let restarts = configuration.choice(.drainCloseCode) == 1
+        drainCloseCode = (restarts ? CloseCode.serviceRestart : .goingAway).rawValue
         drainRetry = configuration.milliseconds(.drainRetry)
         connectionsMax = configuration.integer(.maxConnections)
         events = EventSettings(configuration)

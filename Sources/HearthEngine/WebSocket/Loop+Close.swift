@@ -50,7 +50,7 @@ extension Loop {
         context.log(
             .warning, "session", "closing a slow consumer", place, reason: "max_outbox_bytes is reached")
         hub.dropOldest(place.pointee.slot, untilBytes: 0)
-        _ = close(place, code: CloseCode.slowConsumer, reason: ascii("slow consumer"))
+        _ = close(place, code: OwnCloseCode.slowConsumer.rawValue, reason: ascii("slow consumer"))
     }
 
     /// The peer began: echo its code (RFC 6455 5.5.1) and go. The server ends the TCP connection first
@@ -84,7 +84,7 @@ extension Loop {
         context.log(.warning, "session", "protocol violation", place, reason: error.sentence)
         let mayWrite = stopMessages(place)
         if place.pointee.isClient {
-            client(of: place).endError = error == .maskedFrame ? .maskedFrame : .protocolViolation
+            client(of: place).endError = error == .maskedFrame ? .maskedFrame : .protocolError
         }
         if sendsClose, mayWrite { sendClose(place, error.closeCode.rawValue, ascii(error.sentence)) }
         end(place, code: error.closeCode.rawValue, reason: ascii(error.sentence), flags: 0)
@@ -181,12 +181,4 @@ extension Loop {
         setDeadline(place, place.pointee.deadline)
         if hub.waitingBytes(place.pointee.slot) == 0 { emptiedSlots.append(place.pointee.slot) }
     }
-}
-
-extension CloseCode {
-    /// Of the private range: the receiver did not read fast enough. It may come back.
-    static var slowConsumer: UInt16 { 4102 }
-
-    /// Of the private range: sent away for good.
-    package static var kicked: UInt16 { 4505 }
 }

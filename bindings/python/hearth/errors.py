@@ -30,14 +30,14 @@ class HearthMemoryError(HearthError):
 
 
 class UnknownKeyError(HearthError):
-    """No configuration key or route option of that name."""
+    """There is no configuration key or route option of that name."""
 
     code = -3
     name = "HEARTH_ERR_UNKNOWN_KEY"
 
 
 class InvalidValueError(HearthError):
-    """The key does not take that value."""
+    """The key or option does not take that value."""
 
     code = -4
     name = "HEARTH_ERR_INVALID_VALUE"
@@ -51,14 +51,14 @@ class GoneError(HearthError):
 
 
 class StateError(HearthError):
-    """Not possible in this state: started twice, already answered."""
+    """This is not possible in the present state."""
 
     code = -6
     name = "HEARTH_ERR_STATE"
 
 
 class ForkedError(HearthError):
-    """Called in a child of the process that started the engine."""
+    """The engine was started by the process that this one was forked from."""
 
     code = -7
     name = "HEARTH_ERR_FORKED"
@@ -72,49 +72,49 @@ class ThreadError(HearthError):
 
 
 class TooLargeError(HearthError):
-    """Longer than a limit allows."""
+    """What was passed is longer than a limit allows."""
 
     code = -9
     name = "HEARTH_ERR_TOO_LARGE"
 
 
 class LimitError(HearthError):
-    """A named limit is reached: connections, rooms."""
+    """A limit of the configuration is reached."""
 
     code = -10
     name = "HEARTH_ERR_LIMIT"
 
 
 class QueueFullError(HearthError):
-    """max_outbox_bytes is reached and the policy keeps what is queued; a client's queue_max_."""
+    """Nothing more may wait: max_outbox_bytes or a max_queue_… key."""
 
     code = -11
     name = "HEARTH_ERR_QUEUE_FULL"
 
 
 class AddressInUseError(HearthError):
-    """Another socket listens there."""
+    """Another socket listens on that address."""
 
     code = -12
     name = "HEARTH_ERR_ADDRESS_IN_USE"
 
 
 class AddressError(HearthError):
-    """Not an address that this machine can listen on."""
+    """This machine cannot listen on that address."""
 
     code = -13
     name = "HEARTH_ERR_ADDRESS"
 
 
 class HearthPermissionError(HearthError):
-    """The system refuses it."""
+    """The system does not allow it."""
 
     code = -14
     name = "HEARTH_ERR_PERMISSION"
 
 
 class HearthSystemError(HearthError):
-    """Another error of the operating system."""
+    """The operating system reports an error."""
 
     code = -15
     name = "HEARTH_ERR_SYSTEM"
@@ -128,14 +128,14 @@ class VersionError(HearthError):
 
 
 class NotFoundError(HearthError):
-    """No such room, route, file or field."""
+    """There is no such room, route, file or field."""
 
     code = -17
     name = "HEARTH_ERR_NOT_FOUND"
 
 
 class UnsupportedError(HearthError):
-    """Not built into this library."""
+    """This was not built into the library."""
 
     code = -18
     name = "HEARTH_ERR_UNSUPPORTED"
@@ -149,14 +149,14 @@ class TlsError(HearthError):
 
 
 class UrlError(HearthError):
-    """Not a ws://, wss:// or unix: address."""
+    """This is not an address of a WebSocket."""
 
     code = -20
     name = "HEARTH_ERR_URL"
 
 
 class NotOpenError(HearthError):
-    """The client is not open and the message may not wait."""
+    """The client is not open, and the message may not wait."""
 
     code = -21
     name = "HEARTH_ERR_NOT_OPEN"
@@ -184,105 +184,105 @@ class ConnectTimeoutError(HearthError):
 
 
 class NoAnswerError(HearthError):
-    """Connected, and not a byte of an answer within open_timeout."""
+    """The server took the connection and said nothing within open_timeout."""
 
     code = -25
     name = "HEARTH_ERR_NO_ANSWER"
 
 
 class SlowAnswerError(HearthError):
-    """The answer was not whole within open_timeout."""
+    """The server's answer was not whole within open_timeout."""
 
     code = -26
     name = "HEARTH_ERR_SLOW_ANSWER"
 
 
 class EarlyCloseError(HearthError):
-    """The server closed before its answer was whole."""
+    """The server closed the connection before its answer was whole."""
 
     code = -27
     name = "HEARTH_ERR_EARLY_CLOSE"
 
 
 class BadAnswerError(HearthError):
-    """Not an HTTP/1.1 response, or larger than max_header_size."""
+    """The server's answer is not an HTTP/1.1 response, or too large."""
 
     code = -28
     name = "HEARTH_ERR_BAD_ANSWER"
 
 
 class NotUpgradedError(HearthError):
-    """A plain HTTP response, of a status below 400."""
+    """The server answered with a plain HTTP response."""
 
     code = -29
     name = "HEARTH_ERR_NOT_UPGRADED"
 
 
 class BadUpgradeError(HearthError):
-    """101 without Upgrade: websocket and Connection: Upgrade."""
+    """The server's answer does not switch to the WebSocket protocol."""
 
     code = -30
     name = "HEARTH_ERR_BAD_UPGRADE"
 
 
 class BadAcceptError(HearthError):
-    """101 with a Sec-WebSocket-Accept that is not of our key."""
+    """The Sec-WebSocket-Accept of the answer does not belong to our key."""
 
     code = -31
     name = "HEARTH_ERR_BAD_ACCEPT"
 
 
 class BadSubprotocolError(HearthError):
-    """101 with a subprotocol that was not offered."""
+    """The server chose a subprotocol that was not offered."""
 
     code = -32
     name = "HEARTH_ERR_BAD_SUBPROTOCOL"
 
 
 class BadExtensionError(HearthError):
-    """101 with an extension that was not offered."""
+    """The server chose an extension that was not offered."""
 
     code = -33
     name = "HEARTH_ERR_BAD_EXTENSION"
 
 
 class RedirectedError(HearthError):
-    """Redirected further than follow_redirects allows, or from wss to ws."""
+    """The server redirects to where follow_redirects does not lead."""
 
     code = -34
     name = "HEARTH_ERR_REDIRECTED"
 
 
 class UnauthorizedError(HearthError):
-    """Status 401."""
+    """The server wants other credentials (status 401)."""
 
     code = -35
     name = "HEARTH_ERR_UNAUTHORIZED"
 
 
 class ForbiddenError(HearthError):
-    """Status 403."""
+    """The server forbids it (status 403)."""
 
     code = -36
     name = "HEARTH_ERR_FORBIDDEN"
 
 
 class TooManyRequestsError(HearthError):
-    """Status 429."""
+    """The server has had too many requests (status 429)."""
 
     code = -37
     name = "HEARTH_ERR_TOO_MANY_REQUESTS"
 
 
 class UnavailableError(HearthError):
-    """Status 503."""
+    """The server is not available now (status 503)."""
 
     code = -38
     name = "HEARTH_ERR_UNAVAILABLE"
 
 
 class HttpStatusError(HearthError):
-    """Another status from 400 on."""
+    """The server refused with another HTTP status."""
 
     code = -39
     name = "HEARTH_ERR_HTTP_STATUS"
@@ -296,28 +296,28 @@ class ProxyError(HearthError):
 
 
 class ProxyAuthError(HearthError):
-    """The proxy wants other credentials: status 407."""
+    """The proxy wants other credentials (status 407)."""
 
     code = -41
     name = "HEARTH_ERR_PROXY_AUTH"
 
 
 class UnpreparedError(HearthError):
-    """CLIENT_PREPARE was not answered within open_timeout."""
+    """The program did not answer CLIENT_PREPARE within open_timeout."""
 
     code = -42
     name = "HEARTH_ERR_UNPREPARED"
 
 
 class MaskedFrameError(HearthError):
-    """The server masked a frame."""
+    """The server masked a frame, as only clients do."""
 
     code = -43
     name = "HEARTH_ERR_MASKED_FRAME"
 
 
 class ProtocolError(HearthError):
-    """The server broke the WebSocket protocol otherwise."""
+    """The server broke the WebSocket protocol."""
 
     code = -44
     name = "HEARTH_ERR_PROTOCOL"
@@ -331,14 +331,14 @@ class LostError(HearthError):
 
 
 class PingTimeoutError(HearthError):
-    """Nothing came for ping_timeout after a ping."""
+    """The server sent nothing for ping_timeout after a ping."""
 
     code = -46
     name = "HEARTH_ERR_PING_TIMEOUT"
 
 
 class TlsHandshakeError(HearthError):
-    """No TLS with the server: the event's data say why, e.g. its certificate."""
+    """TLS could not be agreed on with the server."""
 
     code = -47
     name = "HEARTH_ERR_TLS_HANDSHAKE"
