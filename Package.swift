@@ -123,6 +123,7 @@ if isCLibrary {
         .executableTarget(name: "host-swift", dependencies: ["Hearth"], path: "examples/swift/host"),
         .executableTarget(name: "chat-swift", dependencies: ["Hearth"], path: "examples/swift/chat"),
         .executableTarget(name: "client-swift", dependencies: ["Hearth"], path: "examples/swift/client"),
+        .executableTarget(name: "actors-swift", dependencies: ["Hearth"], path: "examples/swift/actors"),
         .executableTarget(name: "hello-swift", dependencies: ["Hearth"], path: "examples/swift/hello"),
     ]
 }

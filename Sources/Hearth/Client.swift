@@ -26,7 +26,7 @@ public final class Client: Sendable {
         _ url: String, query: [(name: String, value: String)] = [],
         headers: [(name: String, value: String)] = [], subprotocols: [String] = [],
         _ configure: (inout Configuration) -> Void = { _ in },
-        prepare: (@Sendable (PreparedAttempt) async throws -> Preparation?)? = nil
+        @_inheritActorContext prepare: (@Sendable (PreparedAttempt) async throws -> Preparation?)? = nil
     ) throws(HearthError) {
         var configuration = Configuration()
         configure(&configuration)
@@ -63,11 +63,11 @@ public final class Client: Sendable {
     // MARK: Life
 
     /// A client that is open. The first attempt must succeed: how it ended is thrown at once.
-    public static func connect(
+    public nonisolated(nonsending) static func connect(
         _ url: String, query: [(name: String, value: String)] = [],
         headers: [(name: String, value: String)] = [], subprotocols: [String] = [],
         _ configure: (inout Configuration) -> Void = { _ in },
-        prepare: (@Sendable (PreparedAttempt) async throws -> Preparation?)? = nil
+        @_inheritActorContext prepare: (@Sendable (PreparedAttempt) async throws -> Preparation?)? = nil
     ) async throws -> Client {
         let client = try Client(
             url, query: query, headers: headers, subprotocols: subprotocols, configure, prepare: prepare)
@@ -99,7 +99,7 @@ public final class Client: Sendable {
 
     /// Ends it for good, after what was sent before, and waits for the end. What waits for a connection is
     /// dropped.
-    public func close(code: UInt16 = 1000, reason: String = "") async throws(HearthError) {
+    public func close(code: UInt16 = CloseCode.normal, reason: String = "") async throws(HearthError) {
         let status = try withText(reason) { hearth_client_close(handle.pointer, Int32(code), $0) }
         if status == HEARTH_ERR_STATE.rawValue { return }
         if status < 0 { throw engine.handle.error(status) }
@@ -248,6 +248,10 @@ public struct ClientMessages: AsyncSequence, Sendable {
     }
 
     public struct Iterator: AsyncIteratorProtocol {
+        private static let regular: [UInt16?] = [
+            CloseCode.normal, CloseCode.goingAway, CloseCode.noStatus,
+        ]
+
         let client: Client
 
         /// The next message; nil when the client was closed, or the server closed with 1000 or 1001, or the
@@ -258,7 +262,7 @@ public struct ClientMessages: AsyncSequence, Sendable {
             switch client.state {
             case .gaveUp(let end): throw end
             case .closed(let end) where end.error != nil: throw end
-            case .closed(let end) where end.isByPeer && ![1000, 1001, 1005].contains(end.code): throw end
+            case .closed(let end) where end.isByPeer && !Self.regular.contains(end.code): throw end
             default: return nil
             }
         }

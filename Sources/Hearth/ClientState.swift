@@ -41,7 +41,7 @@ public struct OpenConnection: Sendable {
 public struct ClientEnd: Error, Sendable, CustomStringConvertible {
     /// The close code; 1005 if there was none, 1006 if the connection was lost (RFC 6455 7.4.1); nil: there
     /// was no connection.
-    public let code: Int?
+    public let code: UInt16?
     /// Of the close frame.
     public let reason: String
     public let isClean: Bool
@@ -131,7 +131,7 @@ extension ClientEnd {
     fileprivate init(_ event: UnsafePointer<hearth_event>) {
         let text = String(decoding: copyBytes(event.pointee.data, event.pointee.data_length), as: UTF8.self)
         let hasCode = event.pointee.code != 0
-        code = hasCode ? Int(event.pointee.code) : nil
+        code = hasCode ? UInt16(truncatingIfNeeded: event.pointee.code) : nil
         reason = hasCode ? text : ""
         isClean = event.pointee.flags & HEARTH_EVENT_CLEAN.rawValue != 0
         isByPeer = event.pointee.flags & HEARTH_EVENT_BY_PEER.rawValue != 0
@@ -145,6 +145,7 @@ extension ClientEnd {
 
     /// The client was freed before it was asked to close.
     static var freed: ClientEnd {
-        ClientEnd(code: 1006, reason: "", isClean: false, isByPeer: false, error: nil, status: nil)
+        ClientEnd(
+            code: CloseCode.abnormal, reason: "", isClean: false, isByPeer: false, error: nil, status: nil)
     }
 }

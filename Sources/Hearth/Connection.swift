@@ -52,7 +52,7 @@ public struct Connection: Hashable, Sendable {
 
     /// Begins the closing handshake; what was sent before goes out first. The reason has at most 123 bytes
     /// of UTF-8.
-    public func close(code: UInt16 = 1000, reason: String = "") throws(HearthError) {
+    public func close(code: UInt16 = CloseCode.normal, reason: String = "") throws(HearthError) {
         try HearthError.check(try withText(reason) { hearth_connection_close(id, Int32(code), $0) })
     }
 

@@ -56,3 +56,10 @@ private func freeRemains(_ context: UnsafeMutableRawPointer) -> UnsafeMutableRaw
     remains.target.clear()
     return nil
 }
+
+/// Milliseconds since 1970.
+func wallClock() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+}

@@ -29,8 +29,8 @@ public enum Event: Sendable {
     case limited(Connection, key: String, dropped: Int)
     /// A message for connections of a channel, to be sent by the program.
     case channelSend(Message, to: [Connection], channel: String)
-    /// The connection has so many seconds left: time for a new token. See `expiry_notice_interval`.
-    case expiring(Connection, user: String?, seconds: Int)
+    /// The connection has so much time left, in whole seconds: time for a new token. See `expiry_notice_interval`.
+    case expiring(Connection, user: String?, left: Duration)
     /// Its time is over; it is closed after this event.
     case expired(Connection, user: String?)
     /// Every connection has ended. cut: how many did not close in time.
@@ -40,7 +40,7 @@ public enum Event: Sendable {
 /// How a connection ended.
 public struct Closing: Hashable, Sendable {
     /// The close code; 1005 if there was none, 1006 if the connection was lost (RFC 6455 7.4.1).
-    public let code: Int
+    public let code: UInt16
     public let reason: String
     /// Whether both sides sent a close frame.
     public let isClean: Bool
@@ -100,7 +100,7 @@ extension Event {
             let key = copyBytes(event.pointee.data, event.pointee.data_length)
             self = .limited(
                 connection, key: String(decoding: key, as: UTF8.self), dropped: Int(event.pointee.code))
-        case .expiring: self = .expiring(connection, user: user, seconds: Int(event.pointee.code))
+        case .expiring: self = .expiring(connection, user: user, left: .seconds(Int(event.pointee.code)))
         case .expired: self = .expired(connection, user: user)
         }
     }
@@ -128,7 +128,7 @@ extension Room {
 extension Closing {
     init(_ event: UnsafePointer<hearth_event>, user: String?) {
         self.init(
-            code: Int(event.pointee.code),
+            code: UInt16(truncatingIfNeeded: event.pointee.code),
             reason: String(decoding: copyBytes(event.pointee.data, event.pointee.data_length), as: UTF8.self),
             isClean: event.pointee.flags & HEARTH_EVENT_CLEAN.rawValue != 0,
             isByPeer: event.pointee.flags & HEARTH_EVENT_BY_PEER.rawValue != 0, user: user)

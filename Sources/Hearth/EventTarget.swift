@@ -78,7 +78,7 @@ public struct LogEntry: Sendable {
     public let level: Configuration.LogLevel
     /// Milliseconds since 1970.
     public let time: UInt64
-    /// "engine", "server", "handshake", "session" or "http".
+    /// "engine", "server", "handshake", "session", "http", or "program" where a handler failed.
     public let area: String
     public let message: String
     /// Structured values, such as peer, connection and reason.
@@ -91,5 +91,16 @@ public struct LogEntry: Sendable {
         message = String(cString: entry.pointee.message)
         let bytes = UnsafeRawBufferPointer(start: entry.pointee.fields, count: entry.pointee.fields_length)
         fields = Fields(list: bytes.assumingMemoryBound(to: UInt8.self))
+    }
+}
+
+extension LogEntry {
+    /// A line of this module's own.
+    init(_ level: Configuration.LogLevel, area: String, message: String, _ connection: Connection?) {
+        self.level = level
+        self.area = area
+        self.message = message
+        time = wallClock()
+        fields = Fields(connection.map { [("connection", "\($0.id)")] } ?? [])
     }
 }

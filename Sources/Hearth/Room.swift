@@ -88,7 +88,7 @@ public struct User: Sendable {
     /// Sends the user away: all connections leave their rooms at once and are closed with the code. Returns
     /// how many they were.
     @discardableResult
-    public func kick(code: UInt16 = 4505, reason: String = "") throws(HearthError) -> Int {
+    public func kick(code: UInt16 = CloseCode.kicked, reason: String = "") throws(HearthError) -> Int {
         let answer = try withText(name) { (name) throws(HearthError) -> Int64 in
             try withText(reason) { hearth_user_kick(server.pointer, name, Int32(code), $0) }
         }

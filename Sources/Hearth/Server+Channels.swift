@@ -95,8 +95,8 @@ extension Connection {
     }
 
     /// Its transport has ended.
-    public func noteClosed(code: Int = 1006, reason: String? = nil) throws(HearthError) {
-        try HearthError.check(try withText(reason) { hearth_channel_closed(id, Int32(clamping: code), $0) })
+    public func noteClosed(code: UInt16 = CloseCode.abnormal, reason: String? = nil) throws(HearthError) {
+        try HearthError.check(try withText(reason) { hearth_channel_closed(id, Int32(code), $0) })
     }
 
     /// What the program called it when it connected it.

@@ -4,7 +4,7 @@ internal import CHearth
 
 extension Server {
     /// The port of the first TCP address; 0: there is none.
-    public var port: Int { max(0, Int(hearth_server_port(handle.pointer))) }
+    public var port: UInt16 { UInt16(clamping: hearth_server_port(handle.pointer)) }
 
     /// The addresses that it listens on, with the ports that it got.
     public var addresses: [String] {

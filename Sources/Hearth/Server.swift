@@ -13,9 +13,10 @@ struct ServerHandle: @unchecked Sendable {
 ///     try server.route("/rooms/{room}", join: .auto, relay: .others)
 ///     try await server.run()
 ///
-/// It runs on threads of its own. Events reach the program in one of three ways: a handler given to
-/// `onEvent(_:)` is called on the loop's thread; `run(handling:)` calls an asynchronous function for one
-/// after the other; `events` is the sequence of them.
+/// It runs on threads of its own. Events reach the program in one of four ways: `run(_:)` calls an
+/// asynchronous function, for the events of one connection one after the other; `serve(_:)` calls one for each
+/// connection; a handler given to `onEvent(_:)` is called on the loop's thread; `events` is the sequence of
+/// all of them.
 public final class Server: Sendable {
     private enum Phase { case idle, started, draining, stopping, freed }
 
@@ -151,26 +152,6 @@ public final class Server: Sendable {
         free()
     }
 
-    /// Starts, calls the function for one event after the other until the task is cancelled, and stops
-    /// politely. While the function is suspended the next events wait. An error of the function stops the
-    /// server and is thrown.
-    public func run(handling handle: (Event) async throws -> Void) async throws {
-        try start()
-        try await withTaskCancellationHandler {
-            while let event = await pump.next(untilCancelled: false) {
-                do {
-                    try await handle(event)
-                } catch {
-                    try? await stop()
-                    throw error
-                }
-            }
-        } onCancel: {
-            try? beginStop("server shutdown")
-        }
-        free()
-    }
-
     /// Stops politely: no new connections, close 1001 with the reason to all, and after `shutdown_timeout`
     /// what is left is cut. Returns when every connection has ended and the threads are gone.
     public func stop(reason: String = "server shutdown") async throws(HearthError) {
@@ -208,7 +189,7 @@ public final class Server: Sendable {
         }
     }
 
-    private func beginStop(_ reason: String) throws(HearthError) {
+    func beginStop(_ reason: String) throws(HearthError) {
         try phase.withLock { (phase) throws(HearthError) in
             switch phase {
             case .idle: throw HearthError(.state, detail: "the server was not started")
@@ -248,7 +229,7 @@ public final class Server: Sendable {
         if status < 0 { throw engine.error(status) }
     }
 
-    private func free() {
+    func free() {
         let isFirst = phase.withLock { phase in
             defer { phase = .freed }
             return phase != .freed

@@ -41,11 +41,11 @@ final class Client: @unchecked Sendable {
     /// Status line and fields of the server's answer.
     private(set) var head = ""
 
-    init(port: Int) throws {
+    init(port: UInt16) throws {
         socket = makeSocket(AF_INET, streamSocket, 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(UInt16(port).bigEndian)
+        address.sin_port = in_port_t(port.bigEndian)
         address.sin_addr.s_addr = in_addr_t(UInt32(0x7F00_0001).bigEndian)
         let status = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -66,7 +66,7 @@ final class Client: @unchecked Sendable {
 
     /// An open WebSocket.
     static func open(
-        _ port: Int, _ path: String, protocols: String? = nil, answersPings: Bool = false
+        _ port: UInt16, _ path: String, protocols: String? = nil, answersPings: Bool = false
     ) async throws -> Client {
         let client = try await upgrade(port, path, protocols: protocols)
         client.answersPings = answersPings
@@ -79,7 +79,7 @@ final class Client: @unchecked Sendable {
     /// A connection on which the server has answered the handshake, whatever it said. `fields` are lines of
     /// the request, each with its end.
     static func upgrade(
-        _ port: Int, _ path: String, protocols: String? = nil, fields: String = ""
+        _ port: UInt16, _ path: String, protocols: String? = nil, fields: String = ""
     ) async throws -> Client {
         let client = try Client(port: port)
         try client.write(
@@ -97,7 +97,7 @@ final class Client: @unchecked Sendable {
     }
 
     /// The answer to one plain request: its head and its body.
-    static func request(_ port: Int, _ text: String) async throws -> (head: String, body: String) {
+    static func request(_ port: UInt16, _ text: String) async throws -> (head: String, body: String) {
         let client = try Client(port: port)
         try client.write(text)
         try await client.readHead()

@@ -72,7 +72,7 @@ struct ClientTests {
                 for try await _ in client.messages { Issue.record("there was none") }
                 #expect(!isError)
             } catch let end as ClientEnd {
-                #expect(isError && end.code == Int(code) && end.reason == "so" && end.isByPeer)
+                #expect(isError && end.code == code && end.reason == "so" && end.isByPeer)
             }
             try await server.stop()
         }

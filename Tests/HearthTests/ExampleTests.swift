@@ -45,6 +45,16 @@ struct ExampleTests {
         #expect(try await program.end(with: SIGTERM) == 0)
     }
 
+    @Test("a server runs in an actor, on the main actor, at top level, and for each connection")
+    func actors() async throws {
+        let program = try Program("actors-swift", [])
+        var lines: [String] = []
+        for _ in 0..<4 { lines.append(try await program.line()) }
+        #expect(
+            lines == ["main actor has 2", "actor has 1", "top level has 1", "a session got hello"])
+        #expect(try await program.end(with: 0) == 0)
+    }
+
     @Test("the host says why it does not start")
     func hostFails() async throws {
         #expect(try await Program("host-swift", ["0", "colour=blue"]).end(with: 0) == 1)
@@ -55,7 +65,7 @@ struct ExampleTests {
     func chat() async throws {
         let program = try Program("chat-swift", ["0"])
         let line = try await program.line()
-        let port = try #require(Int(line.split(separator: ":").last?.dropLast() ?? ""))
+        let port = try #require(UInt16(line.split(separator: ":").last?.dropLast() ?? ""))
         let ada = try await connect(port, "/chat/lobby?name=Ada&visit=visit-of-ada")
         try await expect(ada, "welcome", ["\"room\":\"lobby\"", "\"name\":\"Ada\"", "\"users\":[\"Ada\"]"])
         let other = try await connect(port, "/chat/lobby?name=Ada&visit=visit-of-another")
@@ -86,7 +96,7 @@ struct ExampleTests {
     func chatRefuses() async throws {
         let program = try Program("chat-swift", ["0"])
         let line = try await program.line()
-        let port = try #require(Int(line.split(separator: ":").last?.dropLast() ?? ""))
+        let port = try #require(UInt16(line.split(separator: ":").last?.dropLast() ?? ""))
         let cases = [
             ("/chat/Lobby?name=Ada&visit=12345678", 4002), ("/chat/lobby?name=&visit=12345678", 4001),
             ("/chat/lobby?name=%20Ada&visit=12345678", 4001), ("/chat/lobby?name=Ada&visit=short", 4003),
@@ -105,7 +115,7 @@ struct ExampleTests {
     }
 
     /// Waits until the program listens.
-    private func connect(_ port: Int, _ path: String) async throws -> Client {
+    private func connect(_ port: UInt16, _ path: String) async throws -> Client {
         try await eventually("port \(port) takes a connection") { (try? Client(port: port)) != nil }
         return try await Client.open(port, path)
     }

@@ -136,7 +136,7 @@ struct LifetimeTests {
     }
 
     /// The reference that it takes ends before the message is sent.
-    private func dropAfterSend(_ port: Int, _ server: consuming Server) async throws {
+    private func dropAfterSend(_ port: UInt16, _ server: consuming Server) async throws {
         _ = consume server
         let client = try await Client.open(port, "/")
         try client.send("the end")

@@ -21,7 +21,7 @@
 final class Listener: Sendable {
     private static let waitSecondsMax = 20
     private let socket: Int32
-    let port: Int
+    let port: UInt16
 
     init() throws {
         socket = makeSocket(AF_INET, streamSocket, 0)
@@ -36,7 +36,7 @@ final class Listener: Sendable {
                     | getsockname(socket, address, &length)
             }
         }
-        port = Int(UInt16(bigEndian: address.sin_port))
+        port = UInt16(bigEndian: address.sin_port)
         if status != 0 || fcntl(socket, F_SETFL, O_NONBLOCK) != 0 {
             throw ClientFault(description: "listen: errno \(errno)")
         }

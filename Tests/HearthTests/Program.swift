@@ -92,9 +92,9 @@ final class Program {
 }
 
 /// A port of 127.0.0.1 at which nobody listens, below the range from which the system gives ports to others.
-func freePort() throws -> Int {
+func freePort() throws -> UInt16 {
     for _ in 0..<100 {
-        let port = Int.random(in: 10_000..<32_000)
+        let port = UInt16.random(in: 10_000..<32_000)
         if (try? Client(port: port)) == nil { return port }
     }
     throw ClientFault(description: "no port is free")
