@@ -120,7 +120,7 @@ def public_close_codes(codes: list[Value]) -> str:
 def files(header: str) -> dict[str, str]:
     errors, codes = values(header, "hearth_error"), values(header, "hearth_close_code")
     return {
-        "Sources/HearthEngine/Calls/Status.swift": status(errors),
+        "Sources/HearthEngine/Shared/Status.swift": status(errors),
         "Sources/Hearth/HearthError+Codes.swift": error_codes(errors),
         "Sources/HearthWire/CloseCode+Codes.swift": close_codes(codes),
         "Sources/Hearth/CloseCode.swift": public_close_codes(codes),

@@ -29,7 +29,7 @@ public enum Event: Sendable {
     case limited(Connection, key: String, dropped: Int)
     /// A message for connections of a channel, to be sent by the program.
     case channelSend(Message, to: [Connection], channel: String)
-    /// The connection has so much time left, in whole seconds: time for a new token. See `expiry_notice_interval`.
+    /// The connection has so much time left, in whole seconds, for a new token: `expiry_notice_interval`.
     case expiring(Connection, user: String?, left: Duration)
     /// Its time is over; it is closed after this event.
     case expired(Connection, user: String?)

@@ -35,7 +35,9 @@ final class Lanes: Sendable {
             }
             if let size {
                 if lane.isBroken { return .queued }
-                if lane.messages >= Self.messagesMax || lane.bytes + size > Self.bytesMax { return .full }
+                // The first of any size is taken.
+                let isOver = lane.bytes > 0 && lane.bytes + size > Self.bytesMax
+                if isOver || lane.messages >= Self.messagesMax { return .full }
                 lane.messages += 1
                 lane.bytes += size
             }

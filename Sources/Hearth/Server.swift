@@ -14,9 +14,9 @@ struct ServerHandle: @unchecked Sendable {
 ///     try await server.run()
 ///
 /// It runs on threads of its own. Events reach the program in one of four ways: `run(_:)` calls an
-/// asynchronous function, for the events of one connection one after the other; `serve(_:)` calls one for each
-/// connection; a handler given to `onEvent(_:)` is called on the loop's thread; `events` is the sequence of
-/// all of them.
+/// asynchronous function, for the events of one connection one after the other; `serve(_:)` calls one for
+/// each connection; a handler given to `onEvent(_:)` is called on the loop's thread; `events` is the
+/// sequence of all of them.
 public final class Server: Sendable {
     private enum Phase { case idle, started, draining, stopping, freed }
 

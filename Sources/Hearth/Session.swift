@@ -20,6 +20,18 @@ public final class Session: AsyncSequence, Sendable {
         var bytes = 0
         var closing: Closing?
         var receiver: CheckedContinuation<Message?, Never>?
+
+        mutating func take() -> Message? {
+            guard taken < waiting.count else { return nil }
+            let message = waiting[taken]
+            taken += 1
+            bytes -= message.byteCount
+            if taken >= 64 || taken == waiting.count {
+                waiting.removeFirst(taken)
+                taken = 0
+            }
+            return message
+        }
     }
 
     public let connection: Connection
@@ -68,7 +80,7 @@ public final class Session: AsyncSequence, Sendable {
             }
             let isFull =
                 state.waiting.count - state.taken >= Lanes.messagesMax
-                || state.bytes + size > Lanes.bytesMax
+                || state.bytes > 0 && state.bytes + size > Lanes.bytesMax
             if isFull { return (false, nil) }
             state.waiting.append(message)
             state.bytes += size
@@ -106,20 +118,6 @@ public final class Session: AsyncSequence, Sendable {
             }
             receiver?.resume(returning: nil)
         }
-    }
-}
-
-extension Session.State {
-    fileprivate mutating func take() -> Message? {
-        guard taken < waiting.count else { return nil }
-        let message = waiting[taken]
-        taken += 1
-        bytes -= message.byteCount
-        if taken >= 64 || taken == waiting.count {
-            waiting.removeFirst(taken)
-            taken = 0
-        }
-        return message
     }
 }
 

@@ -96,7 +96,8 @@ struct RunningTests {
             try one.close(code: 1011)
             try other.send("still here")
             #expect(try await other.receive() == .text("still here"))
-            let page = try await Client.request(server.port, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n")
+            let page = try await Client.request(
+                server.port, "GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             #expect(page.head.hasPrefix("HTTP/1.1 500 "))
             try await eventually("the close") { record.closings.contains { $0.code == 1011 } }
             #expect(record.kinds.filter { $0 == "message" }.count == 2)

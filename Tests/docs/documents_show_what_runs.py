@@ -17,21 +17,48 @@ PROGRAMS = [
     "examples/swift/hello/main.swift",
     "examples/python/listen.py",
 ]
-TABLE = re.compile(r"(?<=\| key \| default \| \|\n\|---\|---\|---\|\n)(?:\|.*\n)*")
+SETTINGS = re.compile(r"(?<=<!-- settings -->\n).*(?=<!-- end of settings -->)", re.DOTALL)
+UNITS = {"size": "bytes", "duration": "time", "rate": "per time"}
 
 
 def described_settings() -> str:
-    """The rows of the table of settings, as the library itself describes them."""
+    """The tables of settings by topic, as the library itself describes them: servers first, then clients."""
     library = ctypes.CDLL(os.environ.get("HEARTH_LIBRARY", str(ROOT / "build/libhearth.so")))
     library.hearth_config_describe.restype = ctypes.c_char_p
-    rows = []
-    for entry in json.loads(library.hearth_config_describe()):
-        words = entry["help"]
-        if "values" in entry:
-            words += " One of " + ", ".join(f"`{value}`" for value in entry["values"]) + "."
-        default = f"`{entry['default']}`" if entry["default"] else "none"
-        rows.append(f"| `{entry['key']}` | {default} | {words} |\n")
-    return "".join(rows)
+    entries = json.loads(library.hearth_config_describe())
+    text = ""
+    for who, scopes in {"Engines and servers": ("engine", "server"), "Clients": ("client",)}.items():
+        text += f"\n## {who}\n"
+        of_them = [entry for entry in entries if set(entry["scope"].split(", ")) & set(scopes)]
+        for topic in dict.fromkeys(entry["topic"] for entry in of_them):
+            text += f"\n### {who}: {topic}\n\n| key | type | default | |\n|---|---|---|---|\n"
+            text += "".join(row(entry, entries, who) for entry in of_them if entry["topic"] == topic)
+    return text + "\n"
+
+
+def row(entry: dict, entries: list, who: str) -> str:
+    words = linked(entry["help"], entry["key"], {other["key"] for other in entries})
+    if "values" in entry:
+        words += " One of " + ", ".join(f"`{value}`" for value in entry["values"]) + "."
+    if "min" in entry:
+        words += f" From `{entry['min']}` to `{entry['max']}`."
+    default = f"`{entry['default']}`" if entry["default"] else "none"
+    unit = f", {UNITS[entry['type']]}" if entry["type"] in UNITS else ""
+    # A key of both has its anchor where it stands first.
+    is_second = who == "Clients" and entry["scope"] != "client"
+    key = f"`{entry['key']}`"
+    key = f"[{key}](#{entry['key']})" if is_second else f'<a id="{entry["key"]}"></a>{key}'
+    return f"| {key} | {entry['type']}{unit} | {default} | {words} |\n"
+
+
+def linked(text: str, own: str, keys: set) -> str:
+    """The text with a link for each other key that it names."""
+
+    def link(match: re.Match) -> str:
+        word = match[0]
+        return f"[`{word}`](#{word})" if word in keys and word != own and "_" in word else word
+
+    return re.sub(r"[a-z][a-z0-9_]+", link, text)
 
 
 def with_programs(text: str) -> str:
@@ -47,10 +74,10 @@ def with_programs(text: str) -> str:
 
 
 def with_settings(text: str) -> str:
-    if not TABLE.search(text):
-        raise SystemExit("docs/configuration.md has no table of settings")
+    if not SETTINGS.search(text):
+        raise SystemExit("docs/configuration.md has no place for the settings")
     settings = described_settings()
-    return TABLE.sub(lambda _: settings, text, count=1)
+    return SETTINGS.sub(lambda _: settings, text, count=1)
 
 
 def main() -> int:

@@ -4,6 +4,8 @@ extension Configuration {
     package static func describe() -> [UInt8] {
         var json = JSONText()
         json.add("[")
+        var topic = 0
+        let topics = ConfigurationKey.topics
         for entry in ConfigurationKey.table {
             json.add(entry.key.rawValue == 0 ? "\n{" : ",\n{")
             json.add(member: "key", entry.name)
@@ -18,6 +20,9 @@ extension Configuration {
                 json.add(member: "max", entry.max)
             }
             json.addValues(of: entry.type)
+            if topic + 1 < topics.count, topics[topic + 1].first == entry.key { topic += 1 }
+            json.add(",")
+            json.add(member: "topic", topics[topic].name)
             json.add(",")
             json.add(member: "scope", entry.scope.name)
             json.add(",")

@@ -3,6 +3,14 @@ extension ConfigurationKey {
     package static let table: [ConfigurationEntry] =
         general + limits + operation + compressionEntries + tlsEntries + events + clients + access + cluster
 
+    /// What the entries are about, with the first key of each topic, in the order of the table.
+    static let topics: [(name: StaticString, first: ConfigurationKey)] = [
+        ("General", .threads), ("Connections and rates", .maxConnectionsPerUser),
+        ("Draining, health and metrics", .shutdownSpread), ("Compression", .compression),
+        ("TLS", .tlsCertificate), ("JSON dialect and batches", .jsonEventKey), ("Clients", .url),
+        ("Tokens and origins", .authentication), ("Cluster", .redisURL),
+    ]
+
     private static let general: [ConfigurationEntry] = [
         ConfigurationEntry(
             .threads, "threads", .integer, standard: "1", from: "1", to: "256", .engine,

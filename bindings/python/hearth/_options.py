@@ -200,6 +200,11 @@ class ServerOptions(_SharedOptions, total=False):
     rate_limit_bytes_per_ip: str
     """The same for all connections of an address together. Default: off."""
 
+    rate_limit_control: str
+    """Pings and unasked pongs that a connection may send, off. More get no answer. Default: 50/s burst
+    200.
+    """
+
     rate_limit_handshakes: str
     """Opening handshakes of one address; more get status 429 with Retry-After. Default: off."""
 
@@ -481,17 +486,17 @@ class ClientOptions(_SharedOptions, total=False):
 
     reconnect_max_attempts: int
     """Attempts in a row that may fail before a client gives up. 0: it never does. From 0 to 1000000000.
-    Default: 5."""
+    Default: 0."""
 
     reconnect_backoff_base: Duration
-    """What the waiting before the first attempts is measured by; with reconnect_policy=fixed, each. From 1ms
+    """The longest wait before the first attempt; with reconnect_policy=fixed, the wait before each. From 1ms
     to 24h. Default: 1s."""
 
     reconnect_backoff_max: Duration
-    """The longest that a client waits before an attempt. From 1ms to 24h. Default: 60s."""
+    """The longest that a client waits before an attempt. From 1ms to 24h. Default: 30s."""
 
     reconnect_jitter: float
-    """The part of a waiting that chance may take off, so that clients come back one by one. From 0 to 1.
+    """The part of a wait that chance may take off, with reconnect_policy=crowd or fixed. From 0 to 1.
     Default: 0.1."""
 
     reconnect_floor: Duration
@@ -501,8 +506,9 @@ class ClientOptions(_SharedOptions, total=False):
     """After being open for this time the attempts are counted from the beginning. From 0 to 24h. Default:
     10s."""
 
-    reconnect_policy: Literal["exponential", "fixed"]
-    """How the waiting grows from one failed attempt to the next. Default: exponential."""
+    reconnect_policy: Literal["adaptive", "crowd", "fixed"]
+    """Waits that grow with the outage, that never bring all clients at once, or that are the same. Default:
+    adaptive."""
 
     reconnect_on: Codes
     """Close codes and HTTP statuses after which a client connects again, as in 1008,4000-4099,503."""

@@ -1,5 +1,5 @@
-// actors-swift [ADDRESS]: the four places from which a server is run, and a client of each. It prints what the
-// clients got, and ends.
+// actors-swift: a server run in a class of the main actor, in an actor, in a task at top level, and with a
+// function for each connection, each with a client. It prints what the clients got, and ends.
 
 import Hearth
 

@@ -53,9 +53,9 @@ class WebSocketConfig:
     max_message_size: int = _setting("max_message_size", 1024 * 1024)
     max_queue_size: int = _setting("max_queue_size", 16)
     reconnect_enabled: bool = _setting("reconnect_enabled", True)
-    reconnect_max_attempts: int = _setting("reconnect_max_attempts", 5)
+    reconnect_max_attempts: int = _setting("reconnect_max_attempts", 0)
     reconnect_backoff_base: float = _setting("reconnect_backoff_base", 1.0)
-    reconnect_backoff_max: float = _setting("reconnect_backoff_max", 60.0)
+    reconnect_backoff_max: float = _setting("reconnect_backoff_max", 30.0)
     reconnect_jitter: float = _setting("reconnect_jitter", 0.1)
 
     def __post_init__(self) -> None:
