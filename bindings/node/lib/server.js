@@ -319,13 +319,13 @@ class Server extends EventEmitter {
 
   async #ask(subject, name, { timeout = 1 } = {}) {
     if (!(timeout > 0 && timeout <= 60)) throw invalid(`a question may wait for 60 seconds, not ${timeout}`);
-    return this.#askFor(subject, name, Math.max(1, Math.round(timeout * 1000)));
+    return this.#askFor(subject, nameOf(name), Math.max(1, Math.round(timeout * 1000)));
   }
 
   /** 0 milliseconds: however long it takes. */
   async #askFor(subject, name, milliseconds) {
     const number = check(
-      native.serverAsk(...this.place, subject, nameOf(name), milliseconds), this.#engine.errorSentence);
+      native.serverAsk(...this.place, subject, name, milliseconds), this.#engine.errorSentence);
     return new Promise((resolve, reject) => this.#questions.set(number, { resolve, reject }));
   }
 

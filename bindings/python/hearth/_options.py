@@ -447,8 +447,8 @@ class ServerOptions(_SharedOptions, total=False):
     Default: 16MiB."""
 
     max_broker_pending: Size
-    """Bytes published before Redis is first reached that wait for it, for node_lease; more is lost. From 0 to
-    1GiB. Default: 1MiB."""
+    """Bytes published before Redis is first reached that wait for it, for node_lease; more is lost. From 0
+    to 1GiB. Default: 1MiB."""
 
     max_broker_channels: int
     """Rooms and users of this process that messages of other processes can be for. From 16 to 1000000000.
