@@ -26,6 +26,13 @@ const EVENT = Object.freeze({
   clusterAnswer: 21,
 });
 
+const FLAG = Object.freeze({
+  clean: 1,
+  byPeer: 2,
+  channel: 4,
+  elsewhere: 8,
+});
+
 const ERROR = Object.freeze({
   invalid: -1,
   memory: -2,
@@ -84,4 +91,4 @@ const DROP_REASONS = Object.freeze(["", "count", "bytes", "age", "cleared", "clo
 
 const LOG_LEVELS = Object.freeze(["debug", "info", "warning", "error"]);
 
-module.exports = { EVENT, ERROR, CLIENT_STATES, DROP_REASONS, LOG_LEVELS };
+module.exports = { EVENT, FLAG, ERROR, CLIENT_STATES, DROP_REASONS, LOG_LEVELS };
