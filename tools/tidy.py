@@ -49,7 +49,7 @@ WALLS = {
 # The modules of the Python package, bottom up: each may import those of the lines above its own, also
 # only for their types.
 PYTHON_LAYERS = (
-    ("_abi", "_background", "_options", "_outcome", "errors"),
+    ("_abi", "_background", "_options", "_outcome", "close_codes", "errors"),
     ("_arguments", "_library", "_urls"),
     ("_engine", "_records"),
     ("_pump",),

@@ -17,6 +17,7 @@ from ._library import LibraryNotFoundError, version
 from ._routes import RouteOptions, Template
 from .channel import Channel
 from .client import Client, ConnectOptions
+from .close_codes import CloseCode
 from .client_state import ClientInfo, ClientState, ClosedError, DroppedError, DropReason, Sent, StateChange
 from .connecting import connect
 from .connection import Connection, ConnectionInfo, Principal, Reject
@@ -33,6 +34,7 @@ __all__ = [
     "Client",
     "ClientInfo",
     "ClientState",
+    "CloseCode",
     "ClosedError",
     "ConnectOptions",
     "Connection",

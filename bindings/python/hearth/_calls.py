@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Union
 from ._arguments import a_close_code, a_reason, a_text
 from ._library import check, read_ids, read_names, read_pages, read_text
 from ._runtime import Runtime
+from .close_codes import CloseCode
 from .connection import Connection
 from .errors import NotFoundError
 from .message import NOTHING, Sendable, event_data, json_text, payload_of
@@ -88,7 +89,7 @@ class ServerCalls:
         function, to, event = runtime.functions.user_send_event, a_text("user", user), a_text("name", name)
         return runtime.call(function, runtime.handle, to, event, payload, len(payload), left_out)
 
-    def kick(self, user: str, code: int = 4505, reason: str = "") -> int:
+    def kick(self, user: str, code: int = CloseCode.KICKED, reason: str = "") -> int:
         """Sends all connections of a user away: they leave their rooms at once and are closed with the code.
         Answers how many connections of this process they were; those of other processes of a cluster are
         closed too, and not counted.

@@ -18,6 +18,7 @@ from ._records import MESSAGE_RECORD, RECORD_SIZE, Record
 from ._routes import EventHandler, Handlers, HTTPHandler, Route, Session
 from ._runtime import Runtime
 from .channel import Channel, ids_of
+from .close_codes import CloseCode
 from .connection import Connection, Principal, Reject
 from .errors import GoneError, HearthError, StateError
 from .message import Message, json_value
@@ -262,7 +263,7 @@ class Dispatcher:
         was cancelled closes it with 1001."""
         if isinstance(error, asyncio.CancelledError):
             if connection is not None:
-                self._close_quietly(connection, 1001, self.stop_reason or "handler cancelled")
+                self._close_quietly(connection, CloseCode.GOING_AWAY, self.stop_reason or "handler cancelled")
             return
         if isinstance(error, GoneError) and (connection is None or not connection.is_open):
             logger.debug("a handler used a connection that has ended", exc_info=error)
@@ -271,7 +272,7 @@ class Dispatcher:
         if connection is not None:
             if connection._inbox is not None:
                 connection._inbox.discard()
-            self._close_quietly(connection, 1011, "internal error")
+            self._close_quietly(connection, CloseCode.INTERNAL_ERROR, "internal error")
 
     def _close_quietly(self, connection: Connection, code: int, reason: str) -> None:
         try:
@@ -281,7 +282,7 @@ class Dispatcher:
 
     def _overflow(self, connection: Connection) -> None:
         logger.warning("the session does not keep up with its messages: %r is closed", connection)
-        self._close_quietly(connection, 1013, "too many messages wait")
+        self._close_quietly(connection, CloseCode.TRY_AGAIN_LATER, "too many messages wait")
         if connection._inbox is not None:
             connection._inbox.end()
 
@@ -380,12 +381,12 @@ class Dispatcher:
         try:
             await session(connection)
         except asyncio.CancelledError:
-            self._close_quietly(connection, 1001, self.stop_reason or "session cancelled")
+            self._close_quietly(connection, CloseCode.GOING_AWAY, self.stop_reason or "session cancelled")
             raise
         except Exception as error:
             self._failed(error, connection)
         else:
-            self._close_quietly(connection, 1000, "")
+            self._close_quietly(connection, CloseCode.NORMAL, "")
         finally:
             if connection._inbox is not None:
                 connection._inbox.discard()

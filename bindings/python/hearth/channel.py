@@ -11,6 +11,7 @@ from ._arguments import a_function, a_number, a_text, a_text_or_none
 from ._engine import Engine
 from ._library import check
 from ._runtime import Runtime
+from .close_codes import CloseCode
 from .connection import Connection
 from .errors import GoneError
 from .message import Message, Sendable, payload_of
@@ -100,7 +101,7 @@ class Channel:
         Raises: GoneError."""
         check(self._runtime.functions.channel_alive(connection.id))
 
-    def closed(self, connection: Connection, code: int = 1006, reason: str = "") -> None:
+    def closed(self, connection: Connection, code: int = CloseCode.ABNORMAL, reason: str = "") -> None:
         """The transport has ended; on_close follows. Nothing happens if it has ended already.
 
         Raises: InvalidError for what is no close code."""

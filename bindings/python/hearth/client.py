@@ -21,6 +21,7 @@ from ._options import ClientOptions
 from ._records import ClientRecord
 from ._urls import HeaderFields, header_lines, with_query
 from .client_state import ClientInfo, ClientState, ClosedError, DropReason, Sent, StateChange
+from .close_codes import CloseCode
 from .connection import _SIZES, _SIZES_COUNT
 from .errors import BY_CODE, HearthError
 from .message import Message, Sendable, json_text, payload_of
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 logger = logging.getLogger("hearth")
+
+# Ends after which an iteration over messages is over, and raises nothing.
+_REGULAR = (CloseCode.NORMAL, CloseCode.GOING_AWAY, CloseCode.NO_STATUS)
 
 class _Break:
     """Stands in an inbox where a connection ended."""
@@ -134,7 +138,7 @@ class Client:
         self._woken()
         self._check(result)
 
-    async def close(self, code: int = 1000, reason: str = "") -> None:
+    async def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Ends it for good, after what was sent before, and waits for the end. Nothing happens if it has
         ended already.
 
@@ -162,7 +166,7 @@ class Client:
         self._handle = ctypes.c_void_p()
         engine.release(self)
         if not self._change.state.is_final:
-            self._changed(StateChange(ClientState.CLOSED, code=1006))
+            self._changed(StateChange(ClientState.CLOSED, code=CloseCode.ABNORMAL))
         for sent in list(self._order):
             self._drop(sent.id, DropReason.CLOSED)
         for task in self._tasks:
@@ -170,7 +174,7 @@ class Client:
 
     async def _reopen(self) -> None:
         engine = self._running
-        self._check(engine.functions.client_close(self._handle, 1000, None))
+        self._check(engine.functions.client_close(self._handle, CloseCode.NORMAL, None))
         self._woken()
         await self._wait_for(lambda change: change.state.is_final)
         self.open()
@@ -293,7 +297,7 @@ class Client:
         if isinstance(item, Message):
             return item
         change = item.change
-        is_regular = change.state is not ClientState.GAVE_UP and change.code in (1000, 1001, 1005)
+        is_regular = change.state is not ClientState.GAVE_UP and change.code in _REGULAR
         if is_regular or self._ends_at_break or self._closes_itself(change):
             raise StopAsyncIteration
         self._raise_end(change)
@@ -305,7 +309,7 @@ class Client:
     def _raise_end(change: StateChange) -> NoReturn:
         if change.state is ClientState.GAVE_UP and change.error is not None:
             raise change.error
-        error = ClosedError(change.code or 1006, change.reason)
+        error = ClosedError(change.code or CloseCode.ABNORMAL, change.reason)
         raise error from change.error
 
     async def _next(self) -> Union[Message, _Break]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, AsyncIterator, Generator
 
 from .client import Client, ConnectOptions
 from .client_state import ClientState, ClosedError
+from .close_codes import CloseCode
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -36,7 +37,7 @@ class connect:  # noqa: N801 - a verb, as everybody calls it
             first = (ClientState.OPEN, ClientState.RECONNECTING, ClientState.CLOSED, ClientState.GAVE_UP)
             change = await client._wait_for(lambda change: change.state in first)
             if change.state is not ClientState.OPEN:
-                raise change.error or ClosedError(change.code or 1006, change.reason)
+                raise change.error or ClosedError(change.code or CloseCode.ABNORMAL, change.reason)
         except BaseException:
             client._free()
             raise
@@ -62,7 +63,7 @@ class connect:  # noqa: N801 - a verb, as everybody calls it
                     change = await client._wait_for(
                         lambda change: change.state is ClientState.OPEN or change.state.is_final
                     )
-                    if change.state is ClientState.CLOSED and change.code == 1000:
+                    if change.state is ClientState.CLOSED and change.code == CloseCode.NORMAL:
                         return
                     if change.state.is_final:
                         client._raise_end(change)

@@ -15,6 +15,7 @@ from ._inbox import Inbox
 from ._library import check, raise_error, read_bytes, read_names, read_text
 from ._outcome import DONE, DROPPED, QUEUED, Closing, Done, Queued
 from ._runtime import Runtime
+from .close_codes import CloseCode
 from .errors import GoneError, InvalidError
 from .message import NOTHING, Message, Sendable, event_data, json_text, payload_of
 from .request import Head, Headers
@@ -232,7 +233,7 @@ class Connection:
         result = runtime.call(function, self.id, a_text("name", name), payload, len(payload))
         return QUEUED if result else DROPPED
 
-    def close(self, code: int = 1000, reason: str = "") -> Closing:
+    def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> Closing:
         """Begins the closing handshake; what was sent before goes out first. Awaiting what it returns waits
         for the end. Nothing happens if it is closing or closed already.
 

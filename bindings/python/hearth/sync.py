@@ -34,6 +34,7 @@ from .channel import Carrier, Channel
 from .client import Client as AsyncClient
 from .client import ConnectOptions
 from .client_state import ClientInfo, ClientState, ClosedError, StateChange
+from .close_codes import CloseCode
 from .connecting import connect as _connect
 from .errors import GoneError
 from .message import Message, Sendable, json_text
@@ -100,7 +101,7 @@ class Client:
             except _EndError:
                 return
 
-    def close(self, code: int = 1000, reason: str = "") -> None:
+    def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Closes, after what was sent, and waits for the end. Nothing happens if it is closed.
 
         Raises: InvalidError for a code that a program may not send."""
@@ -160,7 +161,7 @@ class Client:
     def _open_client(self) -> AsyncClient:
         client = self._client
         if client is None:
-            raise ClosedError(1000, "the client was closed")
+            raise ClosedError(CloseCode.NORMAL, "the client was closed")
         return client
 
 
@@ -293,7 +294,7 @@ class Server(Program, ServerCalls):
     async def _run_session(self, session: Session, connection: _connection.Connection) -> None:
         if not self._vacancies.acquire(blocking=False):
             logger.warning("there are too many sessions: %r is closed", connection)
-            connection.close(1013, "too many sessions")
+            connection.close(CloseCode.TRY_AGAIN_LATER, "too many sessions")
             return
         loop = asyncio.get_running_loop()
         ended: "asyncio.Future[Optional[BaseException]]" = loop.create_future()

@@ -38,12 +38,13 @@ def tool(name):
     return module
 
 
-def test_an_error_and_an_event_are_one_line_of_the_header_for_python():
+def test_an_error_an_event_and_a_close_code_are_one_line_of_the_header_for_python():
     generator = tool("generate_abi")
     text = (ROOT / "include" / "hearth.h").read_text()
     for line, planted in (
         ("    HEARTH_ERR_INVALID = -1,", "    HEARTH_ERR_PLANTED = -99, /* planted here */"),
         ("    HEARTH_EVENT_CONNECT = 1,", "    HEARTH_EVENT_PLANTED = 99,"),
+        ("    HEARTH_CLOSE_NORMAL = 1000,", "    HEARTH_CLOSE_PLANTED = 4199, /* planted here */"),
     ):
         assert line in text
         text = text.replace(line, f"{planted}\n{line}")
@@ -54,6 +55,8 @@ def test_an_error_and_an_event_are_one_line_of_the_header_for_python():
     error = made["PlantedError"]
     assert (error.code, error.name, error.__doc__) == (-99, "HEARTH_ERR_PLANTED", "Planted here.")
     assert made["BY_CODE"][-99] is error and "PlantedError" in made["__all__"]
+    exec(generator.render_close_codes(header), made)
+    assert made["CloseCode"].PLANTED == 4199
 
 
 def test_a_key_is_one_row_of_the_key_table_for_python():

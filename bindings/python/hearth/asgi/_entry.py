@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from .._inbox import Gate
 from ..channel import Channel
+from ..close_codes import CloseCode
 from ..connection import Connection
 from ..errors import GoneError, HearthError, InvalidError, QueueFullError, TooLargeError
 from ..message import Message
@@ -21,6 +22,9 @@ logger = logging.getLogger("hearth")
 
 # What the opening handshake is made of, and says nothing of the peer.
 _HOP_BY_HOP = ("connection", "upgrade", "sec-websocket-", "content-length", "transfer-encoding", "date")
+
+# 1004 is reserved (RFC 6455 7.4.1).
+_NEVER_SENT = (1004, CloseCode.NO_STATUS, CloseCode.ABNORMAL, CloseCode.TLS_HANDSHAKE)
 
 # A part of the 64 KiB that the library gives before it waits.
 _ACKNOWLEDGED_BYTES = 16 * 1024
@@ -111,7 +115,7 @@ class Entry:
                 await self._take_in(incoming)
             else:
                 if incoming["type"] == "websocket.disconnect":
-                    self.lost(incoming.get("code") or 1005, incoming.get("reason") or "")
+                    self.lost(incoming.get("code") or CloseCode.NO_STATUS, incoming.get("reason") or "")
                 return incoming
 
     async def _take_in(self, incoming: ASGIMessage) -> None:
@@ -167,7 +171,7 @@ class Entry:
         except Exception as error:
             if not self._transport_ended:
                 logger.debug("the socket of %r takes no more", self.user_id, exc_info=error)
-                self.lost(1006)
+                self.lost(CloseCode.ABNORMAL)
         finally:
             if self._deadline is not None:
                 self._deadline.cancel()
@@ -188,7 +192,7 @@ class Entry:
             if asyncio.current_task() is not self._writer:
                 self._writer.cancel()
             return
-        sendable = code if 1000 <= code <= 4999 and code not in (1004, 1005, 1006, 1015) else 1011
+        sendable = code if 1000 <= code <= 4999 and code not in _NEVER_SENT else CloseCode.INTERNAL_ERROR
         self.send({"type": "websocket.close", "code": sendable, "reason": reason})
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(self._close_seconds, self._give_up)

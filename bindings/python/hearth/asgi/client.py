@@ -8,6 +8,7 @@ from typing import Any, AsyncIterator, Mapping, NoReturn, Optional, Sequence, Ty
 from .. import errors
 from ..client import Client
 from ..client_state import ClientState, ClosedError, DroppedError
+from ..close_codes import CloseCode
 from ..errors import HearthError
 from ..message import Message, Sendable, json_text
 from .config import WebSocketConfig
@@ -72,7 +73,7 @@ class WebSocketClient:
             self._client._free()
             raise
 
-    async def close(self, code: int = 1000, reason: str = "") -> None:
+    async def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Closes, after what was sent, and waits for the end."""
         await self._client.close(code, reason)
 
@@ -131,7 +132,7 @@ class WebSocketClient:
         try:
             return await self.recv()
         except ConnectionClosedError as error:
-            if error.code in (1000, 1001) or self._client._engine is None:
+            if error.code in (CloseCode.NORMAL, CloseCode.GOING_AWAY) or self._client._engine is None:
                 raise StopAsyncIteration from None
             raise
 
@@ -145,7 +146,7 @@ class WebSocketClient:
         change = self._client.state
         if change.state is ClientState.IDLE:
             raise ConnectionFailedError("the client is not connected: await connect() first")
-        raise ConnectionClosedError(change.code or 1006, change.reason)
+        raise ConnectionClosedError(change.code or CloseCode.ABNORMAL, change.reason)
 
     # -------------------------------------------------------------- what is known of it
 
@@ -261,7 +262,7 @@ def _content(message: Message) -> Union[str, bytes]:
 def _raise(error: HearthError, otherwise: Type[WebSocketError]) -> NoReturn:
     """Raises what the library raised, as an exception of this module."""
     if isinstance(error, ClosedError):
-        if error.close_code == 1009:
+        if error.close_code == CloseCode.MESSAGE_TOO_BIG:
             raise MessageTooLargeError(str(error)) from error
         raise ConnectionClosedError(error.close_code, error.close_reason) from error
     if isinstance(error, (errors.UnauthorizedError, errors.ForbiddenError)):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List, Optional
 
 from .._arguments import a_function
 from .._options import ServerOptions
+from ..close_codes import CloseCode
 from ..connection import Connection
 from ..errors import GoneError, HearthError, LimitError
 from ..message import Message, Sendable, json_text
@@ -26,8 +27,6 @@ Hook = Callable[..., Union[None, Awaitable[Any]]]
 HookT = TypeVar("HookT", bound=Hook)
 
 _CHANNEL = "asgi"
-# The library's own code for a connection that there is no place for.
-_NO_PLACE = 4503
 
 
 class ManagerOptions(ServerOptions, total=False):
@@ -177,7 +176,7 @@ class ConnectionManager:
         try:
             entry.attach(self._channel)
         except HearthError as error:
-            code, reason = _NO_PLACE if isinstance(error, LimitError) else 1011, str(error)[:120]
+            code, reason = _code_of(error), str(error)[:120]
             await websocket.close(code=code, reason=reason)
             raise ConnectionClosedError(code, reason) from error
         connection = entry.connection
@@ -188,12 +187,12 @@ class ConnectionManager:
         try:
             await self._call(self._connect_hooks, entry)
         except BaseException:
-            await self._end(entry, 1011, "internal error")
+            await self._end(entry, CloseCode.INTERNAL_ERROR, "internal error")
             raise
         return f"{connection.id:016x}"
 
     async def disconnect(
-        self, user_id: str, websocket: Any = None, *, code: int = 1000, reason: str = ""
+        self, user_id: str, websocket: Any = None, *, code: int = CloseCode.NORMAL, reason: str = ""
     ) -> None:
         """Ends a connection, or without a socket all of the user: closes the socket if it is open, leaves all
         rooms, and calls the on_disconnect hooks, once for each. Nothing happens for one that has ended."""
@@ -362,7 +361,7 @@ class ConnectionManager:
         self._sockets.pop(id(entry.socket), None)
         if not self._entries_of(entry.user_id):
             self._user_rooms.pop(entry.user_id, None)
-        entry.over(connection.close_code or 1006, connection.close_reason)
+        entry.over(connection.close_code or CloseCode.ABNORMAL, connection.close_reason)
         task = asyncio.get_running_loop().create_task(self._tell_over(entry))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -370,7 +369,7 @@ class ConnectionManager:
     async def _tell_over(self, entry: Entry) -> None:
         connection = entry.connection
         try:
-            code = connection.close_code or 1006
+            code = connection.close_code or CloseCode.ABNORMAL
             await self._call(self._disconnect_hooks, entry, code, connection.close_reason)
         except Exception:
             logger.exception("an on_disconnect hook failed")
@@ -396,6 +395,11 @@ class ConnectionManager:
             return self._entries_of(user)
         entry = self._sockets.get(id(websocket))
         return [] if entry is None or entry.user_id != user else [entry]
+
+
+def _code_of(error: HearthError) -> CloseCode:
+    is_limit = isinstance(error, LimitError)
+    return CloseCode.TOO_MANY_CONNECTIONS if is_limit else CloseCode.INTERNAL_ERROR
 
 
 def _payload(message: Any) -> Sendable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Iterable, MutableMapping, Optional, Tuple
 
+from ..close_codes import CloseCode
 from ..message import json_text
 from .errors import ConnectionClosedError
 
@@ -38,7 +39,8 @@ class ASGIWebSocket:
         Raises: ConnectionClosedError if it ended before."""
         message = await self._receive()
         if message["type"] != "websocket.connect":
-            raise ConnectionClosedError(message.get("code", 1006), "it ended before it was accepted")
+            code = message.get("code", CloseCode.ABNORMAL)
+            raise ConnectionClosedError(code, "it ended before it was accepted")
         answer = {"type": "websocket.accept", "subprotocol": subprotocol, "headers": list(headers)}
         await self._send(answer)
 
@@ -50,7 +52,7 @@ class ASGIWebSocket:
         """Gives a message to the ASGI server."""
         await self._send(message)
 
-    async def close(self, code: int = 1000, reason: Optional[str] = None) -> None:
+    async def close(self, code: int = CloseCode.NORMAL, reason: Optional[str] = None) -> None:
         """Closes the WebSocket."""
         await self._send({"type": "websocket.close", "code": code, "reason": reason or ""})
 
@@ -111,5 +113,5 @@ class ASGIWebSocket:
     async def _receive_message(self) -> ASGIMessage:
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
-            raise ConnectionClosedError(message.get("code", 1005), message.get("reason") or "")
+            raise ConnectionClosedError(message.get("code", CloseCode.NO_STATUS), message.get("reason") or "")
         return message
