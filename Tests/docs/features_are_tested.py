@@ -11,7 +11,7 @@ ROWS = {"S0": 26, "S1": 23, "S2": 22, "S3": 24, "S4": 18}
 
 def known_tests() -> dict:
     python = "".join(path.read_text() for path in (ROOT / "bindings/python/tests").glob("test_*.py"))
-    swift = "".join(path.read_text() for path in (ROOT / "Tests/HearthTests").glob("*Tests.swift"))
+    swift = "".join(path.read_text() for path in (ROOT / "Tests").glob("Hearth*Tests/*Tests.swift"))
     return {
         "C": {path.stem for path in (ROOT / "Tests/c").glob("*/*.c")},
         "Python": set(re.findall(r"def (test_\w+)", python)),

@@ -132,6 +132,11 @@ export interface ServerSettings {
   rateLimitBytesPerUser?: Rate | undefined;
   /** The same for all connections of an address together. Default: off. */
   rateLimitBytesPerIp?: Rate | undefined;
+  /**
+   * Pings and unasked pongs that a connection may send, off. More get no answer. Default: 50/s burst
+   * 200.
+   */
+  rateLimitControl?: Rate | undefined;
   /** Opening handshakes of one address; more get status 429 with Retry-After. Default: off. */
   rateLimitHandshakes?: Rate | undefined;
   /** Opening handshakes of one user; more are closed with code 4105. Default: off. */
@@ -389,6 +394,11 @@ export interface ServerSettings {
    */
   maxBrokerOutput?: Size | undefined;
   /**
+   * Bytes published before Redis is first reached that wait for it, for node_lease; more is lost. From 0
+   * to 1GiB. Default: 1MiB.
+   */
+  maxBrokerPending?: Size | undefined;
+  /**
    * Rooms and users of this process that messages of other processes can be for. From 16 to 1000000000.
    * Default: 1000000.
    */
@@ -488,18 +498,18 @@ export interface ClientSettings {
   reconnectEnabled?: Flag | undefined;
   /**
    * Attempts in a row that may fail before a client gives up. 0: it never does. From 0 to 1000000000.
-   * Default: 5.
+   * Default: 0.
    */
   reconnectMaxAttempts?: number | undefined;
   /**
-   * What the waiting before the first attempts is measured by; with reconnect_policy=fixed, each. From
+   * The longest wait before the first attempt; with reconnect_policy=fixed, the wait before each. From
    * 1ms to 24h. Default: 1s.
    */
   reconnectBackoffBase?: Duration | undefined;
-  /** The longest that a client waits before an attempt. From 1ms to 24h. Default: 60s. */
+  /** The longest that a client waits before an attempt. From 1ms to 24h. Default: 30s. */
   reconnectBackoffMax?: Duration | undefined;
   /**
-   * The part of a waiting that chance may take off, so that clients come back one by one. From 0 to 1.
+   * The part of a wait that chance may take off, with reconnect_policy=crowd or fixed. From 0 to 1.
    * Default: 0.1.
    */
   reconnectJitter?: number | undefined;
@@ -510,8 +520,11 @@ export interface ClientSettings {
    * 10s.
    */
   reconnectStable?: Duration | undefined;
-  /** How the waiting grows from one failed attempt to the next. Default: exponential. */
-  reconnectPolicy?: "exponential" | "fixed" | undefined;
+  /**
+   * Waits that grow with the outage, that never bring all clients at once, or that are the same.
+   * Default: adaptive.
+   */
+  reconnectPolicy?: "adaptive" | "crowd" | "fixed" | undefined;
   /** Close codes and HTTP statuses after which a client connects again, as in 1008,4000-4099,503. */
   reconnectOn?: Codes | undefined;
   /** Close codes and HTTP statuses after which a client does not connect again. */

@@ -85,10 +85,47 @@ const ERROR = Object.freeze({
   notAllowed: -49,
 });
 
+const CLOSE = Object.freeze({
+  normal: 1000,
+  goingAway: 1001,
+  protocolError: 1002,
+  unsupportedData: 1003,
+  noStatus: 1005,
+  abnormal: 1006,
+  invalidPayload: 1007,
+  policyViolation: 1008,
+  messageTooBig: 1009,
+  mandatoryExtension: 1010,
+  internalError: 1011,
+  serviceRestart: 1012,
+  tryAgainLater: 1013,
+  badGateway: 1014,
+  tlsHandshake: 1015,
+  reconnectNow: 4100,
+  draining: 4101,
+  slowConsumer: 4102,
+  noPong: 4103,
+  resynchronize: 4104,
+  rateExceeded: 4105,
+  tokenExpired: 4106,
+  evictedAsStale: 4107,
+  overloaded: 4108,
+  unauthenticated: 4500,
+  invalidToken: 4501,
+  forbidden: 4502,
+  tooManyConnections: 4503,
+  replaced: 4504,
+  kicked: 4505,
+  badRequest: 4506,
+  helloTimedOut: 4507,
+  protocolMismatch: 4508,
+  revoked: 4509,
+});
+
 const CLIENT_STATES = Object.freeze(["idle", "connecting", "open", "reconnecting", "closed", "gave_up"]);
 
 const DROP_REASONS = Object.freeze(["", "count", "bytes", "age", "cleared", "closed", "lost"]);
 
 const LOG_LEVELS = Object.freeze(["debug", "info", "warning", "error"]);
 
-module.exports = { EVENT, FLAG, ERROR, CLIENT_STATES, DROP_REASONS, LOG_LEVELS };
+module.exports = { EVENT, FLAG, ERROR, CLOSE, CLIENT_STATES, DROP_REASONS, LOG_LEVELS };

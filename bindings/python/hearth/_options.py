@@ -202,8 +202,7 @@ class ServerOptions(_SharedOptions, total=False):
 
     rate_limit_control: str
     """Pings and unasked pongs that a connection may send, off. More get no answer. Default: 50/s burst
-    200.
-    """
+    200."""
 
     rate_limit_handshakes: str
     """Opening handshakes of one address; more get status 429 with Retry-After. Default: off."""
