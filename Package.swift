@@ -38,7 +38,9 @@ if isFuzzing {
 /// What reads a peer's bytes is checked for unsafe constructs; what owns raw memory (Bytes, Hub) cannot be.
 let parserSettings = coreSettings + [.strictMemorySafety()]  // SE-0458
 
-var platformDependencies: [Target.Dependency] = ["HearthBytes", "CLibuv", "COpenSSL", "CUring", "CZlib"]
+var platformDependencies: [Target.Dependency] = [
+    "HearthBytes", "CLibuv", "CMemory", "COpenSSL", "CUring", "CZlib",
+]
 if hasJWT { platformDependencies += ["CJansson", "CJose"] }
 if hasRedis { platformDependencies += ["CHiredis"] }
 /// The C library is given hiredis by CMake, as an archive where there is one.
@@ -54,6 +56,7 @@ var targets: [Target] = [
         name: "COpenSSL", pkgConfig: "openssl",
         providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
     .systemLibrary(name: "CUring"),
+    .systemLibrary(name: "CMemory"),
     .systemLibrary(
         name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .target(name: "HearthBytes", swiftSettings: coreSettings),

@@ -66,6 +66,15 @@
  *   connections are cut by the system.
  *   The library must not be unloaded (dlclose) while an engine exists. It installs no
  *   signal handler, raises no SIGPIPE, prints nothing and never ends the process.
+ *
+ * Without memory
+ *
+ *   An allocation that fails ends nothing: a call answers HEARTH_ERR_MEMORY or NULL, new
+ *   connections get status 503, connections that hold much are closed with 1013, and a
+ *   reserve of 4 MiB carries what is under way. The key max_memory bounds all of it. That
+ *   holds for this library in a C program. Out of scope are a library built with
+ *   Swift's own runtime, interpreters that load this one (their own allocations), and a
+ *   process that has no memory for small blocks for so long that the reserve is used up.
  */
 #ifndef HEARTH_H
 #define HEARTH_H

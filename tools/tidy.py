@@ -28,6 +28,7 @@ WALLS = {
     "HearthPlatform": {
         "HearthBytes",
         "CLibuv",
+        "CMemory",
         "COpenSSL",
         "CZlib",
         "CUring",

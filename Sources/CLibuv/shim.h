@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -33,6 +34,18 @@ extern int memfd_create(const char *name, unsigned flags);
 
 static inline int hearth_shim_errno(void) { return errno; }
 static inline void hearth_shim_set_errno(int error) { errno = error; }
+
+static inline long hearth_shim_physical_bytes(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && bytes > 0 && pages < LONG_MAX / bytes ? pages * bytes : LONG_MAX;
+}
+
+/* 0: there is no limit. */
+static inline long hearth_shim_address_bytes_max(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return 0;
+    return limit.rlim_cur < LONG_MAX ? (long)limit.rlim_cur : LONG_MAX;
+}
 
 static inline void hearth_shim_prefetch(const void *address) { __builtin_prefetch(address); }
 

@@ -63,6 +63,10 @@ public struct Configuration: Sendable {
 
     public var maxMessageSize: Int?
     public var maxFragments: Int?
+    /// Within this time a message that has begun must be whole; zero: no limit.
+    public var messageTimeout: Duration?
+    /// Of the process, in bytes; zero: a quarter of what the system has for it. With the C library only.
+    public var maxMemory: Int?
     public var maxHeaderSize: Int?
     public var maxHeaderFields: Int?
     public var maxBodySize: Int?
@@ -189,6 +193,8 @@ extension Configuration {
         add("shutdown_timeout", shutdownTimeout)
         add("max_message_size", maxMessageSize)
         add("max_fragments", maxFragments)
+        add("message_timeout", messageTimeout)
+        add("max_memory", maxMemory)
         add("max_header_size", maxHeaderSize)
         add("max_header_fields", maxHeaderFields)
         add("max_body_size", maxBodySize)

@@ -47,7 +47,7 @@ public func hearth_error_name(_ error: Int32) -> UnsafePointer<CChar>! {
 @c @implementation
 public func hearth_config_new() -> OpaquePointer! {
     Fork.register(HandleTable.forkHooks)
-    return HandleTable.shared.insert(ConfigurationHandle(), .configuration)
+    return made(.configuration) { HandleTable.shared.insert(ConfigurationHandle(), .configuration) }
 }
 
 @c @implementation

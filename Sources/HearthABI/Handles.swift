@@ -136,6 +136,15 @@ final class HandleTable: @unchecked Sendable {
     }
 }
 
+/// Makes an object and its handle. What the reserve had to help out for is given back: nil.
+func made(_ kind: HandleKind, _ make: () -> OpaquePointer?) -> OpaquePointer? {
+    let failures = Memory.failuresHere
+    guard let handle = make() else { return nil }
+    if Memory.failuresHere == failures { return handle }
+    _ = HandleTable.shared.remove(handle, kind)
+    return nil
+}
+
 /// A configuration that a host is filling in, and why its last call failed.
 final class ConfigurationHandle {
     var configuration = Configuration()

@@ -185,9 +185,19 @@ package final class FrameArena {
         }
     }
 
+    /// Gives free chunks back to the system.
+    package func trim() {
+        for index in 0..<spares.count {
+            spares[index].base.deallocate()
+            capacityBytes -= spares[index].capacity
+        }
+        spares.removeAll()
+        spareBytes = 0
+    }
+
     // MARK: Chunks
 
-    private static func roundedUp(_ count: Int) -> Int {
+    static func roundedUp(_ count: Int) -> Int {
         var capacity = 4 << 10
         while capacity < count { capacity <<= 1 }
         return capacity

@@ -4,6 +4,9 @@ package import HearthBytes
 
 extension Hub {
     @inline(__always)
+    /// Gives spare memory back to the system.
+    package func trim() { arena.trim() }
+
     package func waitingBytes(_ slot: UInt32) -> Int { Int(members[Int(slot)].outbox.bytes) }
 
     /// Whether what was written so far ends with a whole frame.

@@ -5,7 +5,8 @@ internal import COpenSSL
 package enum Crypto {
     /// Fills with bytes that nobody can predict. False if the system has none.
     package static func fillRandom(_ bytes: UnsafeMutableRawBufferPointer) -> Bool {
-        RAND_bytes(bytes.baseAddress!.assumingMemoryBound(to: UInt8.self), Int32(bytes.count)) == 1
+        guard let base = bytes.baseAddress else { return true }
+        return RAND_bytes(base.assumingMemoryBound(to: UInt8.self), Int32(bytes.count)) == 1
     }
 
     package static func randomUInt64() -> UInt64 {
@@ -13,7 +14,12 @@ package enum Crypto {
             if let simulation = Simulation.here { return simulation.random() }
         #endif
         var value: UInt64 = 0
-        withUnsafeMutableBytes(of: &value) { _ = fillRandom($0) }
+        let isFilled = withUnsafeMutableBytes(of: &value) { fillRandom($0) }
+        // OpenSSL needs memory for it; the system's own generator does not.
+        if !isFilled {
+            var generator = SystemRandomNumberGenerator()
+            value = generator.next()
+        }
         return value
     }
 

@@ -12,6 +12,8 @@ package final class Deflater {
     package init?(level: Int, windowBits: Int) {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
+        stream.pointee.zalloc = { _, count, bytes in Memory.take(Int(count) * Int(bytes)) }
+        stream.pointee.zfree = { _, block in Memory.giveBack(block) }
         // Beyond 6 it takes more memory and makes nothing of the usual length smaller.
         let memoryLevel = min(max(windowBits - 7, 2), 6)
         // Where it fails, `deinit` frees what there is.

@@ -286,8 +286,11 @@ package final class EventLoop {
         try sockets.add(socket, interest, name: name)
     }
 
-    /// Watches for something else; with nothing left, not at all.
-    package func watch(_ socket: Int32, for interest: Readiness, insteadOf old: Readiness, name: UInt64) {
+    /// Watches for something else; with nothing left, not at all. False: the system refuses it.
+    @discardableResult
+    package func watch(
+        _ socket: Int32, for interest: Readiness, insteadOf old: Readiness, name: UInt64
+    ) -> Bool {
         sockets.change(socket, from: old, to: interest, name: name)
     }
 

@@ -37,12 +37,14 @@ package struct ServedFile {
 
     /// The path without links, "." and "..", or nil if nothing is there.
     package static func resolve(_ path: [UInt8]) -> [UInt8]? {
-        let found = (path + [0]).withUnsafeBytes {
-            realpath($0.baseAddress!.assumingMemoryBound(to: CChar.self), nil)
+        // Into memory of ours: what the C library allocates is not counted, and freed by nothing of ours.
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { place in
+            let found = (path + [0]).withUnsafeBytes {
+                realpath($0.baseAddress!.assumingMemoryBound(to: CChar.self), place.baseAddress)
+            }
+            guard let found else { return nil }
+            return [UInt8](UnsafeRawBufferPointer(start: found, count: strlen(found)))
         }
-        guard let found else { return nil }
-        defer { free(found) }
-        return [UInt8](UnsafeRawBufferPointer(start: found, count: strlen(found)))
     }
 
     package static func isFolder(_ path: [UInt8]) -> Bool {

@@ -27,6 +27,8 @@ package final class Inflater {
     package init?(windowBits: Int) {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
+        stream.pointee.zalloc = { _, count, bytes in Memory.take(Int(count) * Int(bytes)) }
+        stream.pointee.zfree = { _, block in Memory.giveBack(block) }
         // Where it fails, `deinit` frees what there is.
         if hearth_shim_inflate_init(stream, Int32(max(windowBits, 9))) != Z_OK { return nil }
     }

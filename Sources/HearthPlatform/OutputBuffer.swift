@@ -1,7 +1,5 @@
 // Memory that grows as it is filled, and never beyond what its user allows.
 
-internal import CZlib
-
 package final class OutputBuffer {
     private static var firstBytes: Int { 16 << 10 }
 
@@ -11,7 +9,7 @@ package final class OutputBuffer {
 
     package init() {}
 
-    deinit { free(base) }
+    deinit { Memory.giveBack(base) }
 
     /// What is in it, until it is filled anew.
     package var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
@@ -21,7 +19,7 @@ package final class OutputBuffer {
     /// Gives the memory back if there is more of it than that.
     package func trim(toBytes bytesMax: Int) {
         if capacity <= bytesMax { return }
-        free(base)
+        Memory.giveBack(base)
         base = nil
         capacity = 0
         count = 0
@@ -41,7 +39,7 @@ package final class OutputBuffer {
     }
 
     private func grow(to bytes: Int) {
-        guard let larger = realloc(base, bytes) else { return }
+        guard let larger = Memory.resize(base, to: bytes) else { return }
         base = larger.assumingMemoryBound(to: UInt8.self)
         capacity = bytes
     }

@@ -23,7 +23,7 @@
 
     /// nil: there is no memory.
     private func resized(_ old: UnsafeMutableRawPointer?, room: Int) -> UnsafeMutableRawPointer? {
-        guard let memory = realloc(old.map { head($0) }, headBytes + room + 1) else { return nil }
+        guard let memory = Memory.resize(old.map { head($0) }, to: headBytes + room + 1) else { return nil }
         memory.storeBytes(of: room, toByteOffset: 8, as: Int.self)
         memory.storeBytes(of: 4, toByteOffset: 16, as: UInt8.self)
         return memory + headBytes
@@ -36,7 +36,7 @@
     }
 
     @c(sdsfree) public func redisBufferFree(_ text: UnsafeMutableRawPointer?) {
-        if let text { free(head(text)) }
+        if let text { Memory.giveBack(head(text)) }
     }
 
     @c(sdscatlen) public func redisBufferAppend(

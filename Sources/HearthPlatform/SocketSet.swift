@@ -50,13 +50,14 @@ final class SocketSet {
 
     /// From one interest to another. An empty one is no entry at all, because an error or a hang-up would be
     /// reported with any entry, again and again.
-    func change(_ socket: Int32, from old: Readiness, to new: Readiness, name: UInt64) {
-        if old == new { return }
+    /// False: the system refuses it, for want of memory or watches.
+    func change(_ socket: Int32, from old: Readiness, to new: Readiness, name: UInt64) -> Bool {
+        if old == new { return true }
         #if HEARTH_SIMULATION
             if let simulated = Simulation.socket(socket) { return simulated.watch(new, name: name) }
         #endif
         let operation = old.isEmpty ? EPOLL_CTL_ADD : new.isEmpty ? EPOLL_CTL_DEL : EPOLL_CTL_MOD
-        _ = hearth_shim_epoll_control(descriptor, operation, socket, Self.mask(new), name)
+        return hearth_shim_epoll_control(descriptor, operation, socket, Self.mask(new), name) == 0
     }
 
     /// Puts those that are ready into `found`. Returns how many: 0 too when a signal came.

@@ -14,7 +14,7 @@ package struct SystemError: Error, Sendable {
 
     package static var refused: SystemError { SystemError(number: EPERM) }
 
-    static var last: SystemError { SystemError(number: hearth_shim_errno()) }
+    package static var last: SystemError { SystemError(number: hearth_shim_errno()) }
 
     package var kind: SystemErrorKind {
         switch number {

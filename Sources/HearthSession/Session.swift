@@ -9,6 +9,7 @@
 //   open     host closes                   closing  send a close
 //   open     nothing for pingInterval      open     send a ping
 //   open     nothing for pingTimeout more  ended    drop the transport
+//   open     a message for messageTimeout  open     close
 //   closing  message, ping                 closing  nothing (5.5.1: no data after a close)
 //   closing  close                         ended    drop the transport
 //   closing  violation                     ended    drop the transport
@@ -46,6 +47,8 @@ package enum TickAction: Equatable {
     case sendPing(UInt64)
     /// The peer is dead: nothing came after the ping.
     case pingTimedOut
+    /// A message is not whole after messageTimeout: close.
+    case messageTimedOut
     /// The peer did not answer the close.
     case closeTimedOut
 }
@@ -60,6 +63,8 @@ package struct Session: ~Copyable {
     /// Of the last ping that was sent; before the first, of the beginning. Of one that closes, of our close.
     private var lastPingAt: UInt64
     private var lastPingNanoseconds: UInt64 = 0
+    /// When the message that is in progress began, if there is one.
+    private var messageBeganAt: UInt64 = 0
 
     package init(now: UInt64) {
         lastReceivedAt = now
@@ -110,6 +115,22 @@ package struct Session: ~Copyable {
         return true
     }
 
+    /// `receive` needs more. Returns whether a message has begun of which only a part has come: the deadline
+    /// is another then.
+    @inline(__always)
+    package mutating func notesBeginning() -> Bool {
+        if !decoder.hasBegunMessage { return false }
+        decoder.hasBegunMessage = false
+        messageBeganAt = lastReceivedAt
+        return true
+    }
+
+    /// The message that is in progress has not been read: its time begins anew.
+    package mutating func excuseMessage(now: UInt64) { messageBeganAt = now }
+
+    /// Frees what has come of a message. The connection is to be closed.
+    package mutating func dropMessage() { decoder.drop() }
+
     /// The transport is gone or given up.
     package mutating func end() { state = .ended }
 
@@ -127,10 +148,18 @@ package struct Session: ~Copyable {
         case .ended: return nil
         case .closing: return lastPingAt + limits.closeTimeout
         case .open:
-            if limits.pingInterval == 0 { return nil }
-            if isSilentSincePing { return lastPingAt + limits.pingTimeout }
-            return pingDue(limits)
+            guard let due = messageDue(limits) else { return livenessDue(limits) }
+            return min(due, livenessDue(limits) ?? due)
         }
+    }
+
+    private func livenessDue(_ limits: borrowing SessionLimits) -> UInt64? {
+        if limits.pingInterval == 0 { return nil }
+        return isSilentSincePing ? lastPingAt + limits.pingTimeout : pingDue(limits)
+    }
+
+    private func messageDue(_ limits: borrowing SessionLimits) -> UInt64? {
+        limits.messageTimeout > 0 && decoder.isInMessage ? messageBeganAt + limits.messageTimeout : nil
     }
 
     package mutating func tick(
@@ -141,6 +170,7 @@ package struct Session: ~Copyable {
             state = .ended
             return .closeTimedOut
         }
+        if let due = messageDue(limits), now >= due { return .messageTimedOut }
         if isSilentSincePing {
             state = .ended
             return .pingTimedOut

@@ -8,6 +8,8 @@ package struct SessionLimits {
     package var pingInterval: UInt64
     package var pingTimeout: UInt64
     package var closeTimeout: UInt64
+    /// How long a message may take to come; 0: as long as it likes.
+    package var messageTimeout: UInt64 = 0
 
     package init(decoder: DecoderLimits, pingInterval: UInt64, pingTimeout: UInt64, closeTimeout: UInt64) {
         self.decoder = decoder

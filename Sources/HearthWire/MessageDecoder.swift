@@ -28,6 +28,8 @@ package struct MessageDecoder: ~Copyable {
     /// Of a text message. A message that ends well leaves it as it was at first.
     private var validator = UTF8Validator()
     private var message: [UInt8] = []
+    /// A message began of which only a part has come. The caller takes it back.
+    package var hasBegunMessage = false
 
     // The frame in progress.
     private var frameOpcode = Opcode.continuation
@@ -102,6 +104,16 @@ package struct MessageDecoder: ~Copyable {
         if memory.capacity <= spare.capacity || !spareBytes.contains(memory.capacity) { return }
         swap(&memory, &spare)
         spare.removeAll(keepingCapacity: true)
+    }
+
+    /// The first frame of a message has come, and not its end.
+    package var isInMessage: Bool { messageOpcode != nil }
+
+    /// Frees what has come, and skips what comes.
+    package mutating func drop() {
+        stage = .ended
+        message = []
+        control = []
     }
 
     /// Heap memory that is held.
@@ -206,6 +218,7 @@ package struct MessageDecoder: ~Copyable {
         }
         if !opcode.isControl, opcode != .continuation {
             messageOpcode = opcode
+            hasBegunMessage = true
             isCompressed = header.isCompressed
         }
         frameOpcode = opcode
@@ -240,7 +253,7 @@ package struct MessageDecoder: ~Copyable {
         if messageOpcode == .text, !isCompressed, !validator.feed(bytes.span, start, end) {
             return fail(.invalidUTF8, bytes.count, &offset)
         }
-        keep(bytes.span, start, end, &spare)
+        if !keep(bytes.span, start, end, &spare) { return fail(.noMemory, bytes.count, &offset) }
         if remaining > 0 { return .needMore }
         stage = .header
         guard isFinal, let opcode = messageOpcode else { return nil }
@@ -253,10 +266,10 @@ package struct MessageDecoder: ~Copyable {
     }
 
     /// Room for at most twice of what is there, and for no more than the frame can still bring, if there is
-    /// nothing to spare.
+    /// nothing to spare. False: there is no memory.
     private mutating func keep(
         _ bytes: borrowing Span<UInt8>, _ from: Int, _ to: Int, _ spare: inout [UInt8]
-    ) {
+    ) -> Bool {
         let needed = message.count + (to - from)
         if needed > message.capacity {
             var larger: [UInt8] = []
@@ -264,7 +277,9 @@ package struct MessageDecoder: ~Copyable {
                 swap(&larger, &spare)
             } else {
                 let doubled = max(needed, 2 * message.count)
-                larger.reserveCapacity(max(256, isFinal ? min(needed + remaining, doubled) : doubled))
+                let capacity = max(256, isFinal ? min(needed + remaining, doubled) : doubled)
+                if !MemoryGate.grants(capacity) { return false }
+                larger.reserveCapacity(capacity)
             }
             // An array that grows by itself moves its bytes one by one in Embedded Swift.
             append(message.span, 0, message.count, to: &larger)
@@ -272,6 +287,7 @@ package struct MessageDecoder: ~Copyable {
             Self.spare(&larger, &spare)
         }
         append(bytes, from, to, to: &message)
+        return true
     }
 
     // MARK: Control frames

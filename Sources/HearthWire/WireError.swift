@@ -18,11 +18,14 @@ package enum WireError: Error, Equatable, CaseIterable {
     case closeBodyOfOneByte
     case invalidCloseCode
     case invalidCloseReason
+    /// Not the peer's fault.
+    case noMemory
 
     package var closeCode: CloseCode {
         switch self {
         case .invalidUTF8, .invalidDeflate, .invalidCloseReason: .invalidPayload
         case .messageTooLarge: .messageTooBig
+        case .noMemory: .tryAgainLater
         case .tooManyFragments: .policyViolation
         case .reservedBits, .unknownOpcode, .unmaskedFrame, .maskedFrame, .controlTooLong, .controlFragmented,
             .lengthNotMinimal, .lengthOverflow, .unexpectedContinuation, .expectedContinuation,
@@ -50,6 +53,7 @@ package enum WireError: Error, Equatable, CaseIterable {
         case .invalidDeflate: "a compressed message is not well compressed"
         case .closeBodyOfOneByte: "a close frame has a body of one byte"
         case .invalidCloseCode: "a close frame has a code that must not be sent"
+        case .noMemory: "there is no memory for the message"
         case .invalidCloseReason: "the reason of a close frame is not UTF-8"
         }
     }

@@ -40,19 +40,17 @@ extension Loop {
         for listening in server.listenings where index < listening.descriptors.count {
             let descriptor = listening.descriptors[index]
             acceptorName = acceptorName % (Acceptor.namesEnd - 1) + 1
-            do throws(SystemError) {
-                try events.watch(descriptor, for: .readable, name: acceptorName)
-            } catch {
-                context.log(
-                    .error, "server", "cannot watch the listening socket",
-                    LogFields().adding("error", error.text))
-                continue
-            }
             let place = UnsafeMutablePointer<Acceptor>.allocate(capacity: 1)
             place.initialize(
                 to: Acceptor(
                     server: server, descriptor: descriptor, name: acceptorName, isSealed: listening.isSealed))
             acceptors.append(place)
+            do throws(SystemError) {
+                try events.watch(descriptor, for: .readable, name: acceptorName)
+            } catch {
+                // Tried again, as for a lack of descriptors.
+                pause(place, error)
+            }
         }
     }
 
@@ -110,7 +108,7 @@ extension Loop {
         let others = server.connectionCount.add(1, ordering: .relaxed).oldValue
         // One too many is still read, so that it can be told so.
         place.pointee.isSealed = isSealed
-        if limit > 0 && others >= limit {
+        if limit > 0 && others >= limit || Memory.isLow && !recoverMemory() {
             place.pointee.refusal = .server
         } else {
             countAddress(place, server)
@@ -186,12 +184,13 @@ extension Loop {
         acceptor.pointee.retryAt = 0
         meter.noteAcceptPaused(false)
         context.log(.info, "server", "accepting goes on", LogFields())
-        watch(acceptor, for: .readable, insteadOf: [])
+        if !watch(acceptor, for: .readable, insteadOf: []) { pause(acceptor, SystemError.last) }
     }
 
+    @discardableResult
     private func watch(
         _ acceptor: UnsafeMutablePointer<Acceptor>, for interest: Readiness, insteadOf old: Readiness
-    ) {
+    ) -> Bool {
         events.watch(
             acceptor.pointee.descriptor, for: interest, insteadOf: old, name: acceptor.pointee.name)
     }
@@ -219,9 +218,11 @@ extension Loop {
     func setInterest(_ place: ConnectionRef, _ interest: Readiness) {
         if place.pointee.interest == interest || place.pointee.phase == .released { return }
         if place.pointee.link != nil { return }
-        events.watch(
+        let isWatched = events.watch(
             place.pointee.descriptor, for: interest, insteadOf: place.pointee.interest,
             name: Acceptor.namesEnd + UInt64(place.pointee.slot))
+        // What is not told of its socket would wait for ever.
+        if !isWatched, !interest.isEmpty { brokenSlots.append(place.pointee.slot) }
         place.pointee.interest = interest
     }
 

@@ -83,6 +83,7 @@ extension Client {
             return Int64(Status.invalid.rawValue)
         }
         if payload.count > Int(Int32.max) - 16 { return Int64(Status.tooLarge.rawValue) }
+        if !MemoryGate.grantsFrame(payload.count) { return Int64(Status.memory.rawValue) }
         if let loop = ownLoop { return loop.send(self, kind, payload, keeps: keeps) }
         return leave(kind, payload, keeps: keeps)
     }

@@ -64,6 +64,7 @@ package enum Connections {
     ) -> Int64 {
         guard let kind = messageOpcode(opcode, payload) else { return answer(.invalid) }
         if payload.count > Int(Int32.max) - 16 { return answer(.tooLarge) }
+        if !MemoryGate.grantsFrame(payload.count) { return answer(.memory) }
         return reach(id) { loop, place in
             let result = loop.send(place, kind, payload)
             loop.relieveArena()
@@ -140,6 +141,7 @@ package enum Connections {
     ) -> Status {
         guard status >= 200, status <= 599, HeaderBlock.isSafe(headers.span) else { return .invalid }
         if body.count > Int(Int32.max) - (64 << 10) { return .tooLarge }
+        if !MemoryGate.grantsFrame(body.count) { return .memory }
         let result = reach(id) { loop, place in
             answer(loop.respond(place, status: Int(status), headers: headers, body: body))
         } elsewhere: { _, _ in

@@ -110,6 +110,7 @@ extension Server {
             return Int64(Status.invalid.rawValue)
         }
         if payload.count > Int(Int32.max) - 16 { return Int64(Status.tooLarge.rawValue) }
+        if !MemoryGate.grantsFrame(payload.count) { return Int64(Status.memory.rawValue) }
         return body(Outgoing(kind, payload))
     }
 

@@ -68,8 +68,8 @@ final class BrokerLink {
 
     private func watch(_ wanted: Readiness) {
         if wanted == interest || phase == .closed { return }
-        loop.events.watch(descriptor, for: wanted, insteadOf: interest, name: name)
-        interest = wanted
+        // Where the system refuses it, the next write or probe tries again.
+        if loop.events.watch(descriptor, for: wanted, insteadOf: interest, name: name) { interest = wanted }
     }
 
     // MARK: Events

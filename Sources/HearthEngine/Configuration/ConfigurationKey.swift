@@ -5,6 +5,7 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case ioUring
     case maxEventQueue
     case maxEventQueueBytes
+    case maxMemory
     case listen
     case serverRoot
     case handshakeTimeout
@@ -14,6 +15,7 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case pingTimeout
     case maxMessageSize
     case maxFragments
+    case messageTimeout
     case maxHeaderSize
     case maxHeaderFields
     case maxBodySize

@@ -30,6 +30,9 @@ extension ConfigurationKey {
             .engine,
             "How many bytes of events may wait for the host before sockets are no longer read."),
         ConfigurationEntry(
+            .maxMemory, "max_memory", .size, standard: "0", from: "0", to: "1TiB", .engine,
+            "Bytes that the library may hold in the process; 0: a quarter of what the system has for it."),
+        ConfigurationEntry(
             .listen, "listen", .list, standard: "", .server,
             "127.0.0.1:9000, wss://[::1]:9001, unix:/run/x.sock, by commas; port 0: a free one; or none."
         ),
@@ -65,6 +68,10 @@ extension ConfigurationKey {
             .maxFragments, "max_fragments", .integer, standard: "100000", from: "1", to: "1000000000",
             .serverAndClient,
             "Frames that one message may consist of; more close the connection with 1008."),
+        ConfigurationEntry(
+            .messageTimeout, "message_timeout", .durationOrOff, standard: "60s", from: "0", to: "24h",
+            .serverAndClient,
+            "Within this time a message that has begun must be whole, else 1008 closes. 0: no limit."),
         ConfigurationEntry(
             .maxHeaderSize, "max_header_size", .size, standard: "16KiB", from: "256", to: "1MiB",
             .serverAndClient,

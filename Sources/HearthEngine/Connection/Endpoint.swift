@@ -81,18 +81,21 @@ package class Endpoint: @unchecked Sendable {
     }
 
     static func limits(_ configuration: Configuration, role: DecoderRole) -> SessionLimits {
-        SessionLimits(
+        var limits = SessionLimits(
             decoder: DecoderLimits(
                 role: role, maxMessageSize: configuration.size(.maxMessageSize),
                 maxFragments: configuration.integer(.maxFragments)),
             pingInterval: configuration.milliseconds(.pingInterval),
             pingTimeout: configuration.milliseconds(.pingTimeout),
             closeTimeout: configuration.milliseconds(.closeTimeout))
+        limits.messageTimeout = configuration.milliseconds(.messageTimeout)
+        return limits
     }
 
     /// The shortest of the times that the loops watch, for the granule of their wheels.
     var shortestTimeout: UInt64 {
-        let shortest = min(openTimeout, closeTimeout, limits.pointee.pingTimeout)
+        var shortest = min(openTimeout, closeTimeout, limits.pointee.pingTimeout)
+        if limits.pointee.messageTimeout > 0 { shortest = min(shortest, limits.pointee.messageTimeout) }
         return limits.pointee.pingInterval > 0 ? min(shortest, limits.pointee.pingInterval) : shortest
     }
 

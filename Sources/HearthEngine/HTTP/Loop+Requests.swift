@@ -273,6 +273,10 @@ extension Loop {
         _ place: ConnectionRef, _ bytes: UnsafeBufferPointer<UInt8>
     ) -> Int {
         let exchange = exchange(of: place)
+        if !hasRoom(forBody: bytes.count, exchange) {
+            respondAndClose(place, 503, "out of memory", "Retry-After: 1\r\n")
+            return bytes.count
+        }
         if exchange.chunked != nil {
             switch exchange.chunked!.decode(bytes.span, into: &exchange.body) {
             case .needMore: return bytes.count
@@ -289,6 +293,16 @@ extension Loop {
         exchange.bodyLeft -= used
         if exchange.bodyLeft == 0 { askHost(place) }
         return used
+    }
+
+    /// Whether the body may become so much longer.
+    private func hasRoom(forBody more: Int, _ exchange: Exchange) -> Bool {
+        let needed = exchange.body.count + more
+        if needed <= exchange.body.capacity { return true }
+        let capacity = max(needed, 2 * exchange.body.count)
+        if !MemoryGate.grants(capacity) { return false }
+        exchange.body.reserveCapacity(capacity)
+        return true
     }
 
     private func askHost(_ place: ConnectionRef) {

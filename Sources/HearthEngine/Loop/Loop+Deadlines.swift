@@ -40,6 +40,10 @@ extension Loop {
         if engine.queue.isFull || !place.pointee.holds.isEmpty || Socket.hasInput(place.pointee.descriptor) {
             place.pointee.session.noteReceived(now: now)
         }
+        // Nor is a message late that waits because of the host.
+        if engine.queue.isFull || !place.pointee.holds.isEmpty {
+            place.pointee.session.excuseMessage(now: now)
+        }
         let action = place.pointee.session.tick(
             now: now, nanoseconds: Clock.monotonicNanoseconds(), limits.pointee)
         switch action {
@@ -57,6 +61,9 @@ extension Loop {
             flush(slot)
             end(place, code: CloseCode.internalError.rawValue, reason: ascii("ping timeout"), flags: 0)
             return release(place)
+        case .messageTimedOut:
+            if place.pointee.isClient { client(of: place).endError = .protocolError }
+            return fail(place, .policyViolation, "message_timeout is over")
         case .closeTimedOut:
             context.log(
                 .info, "session", "the peer did not answer the close", place, reason: "close_timeout is over")

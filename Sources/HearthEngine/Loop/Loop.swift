@@ -205,6 +205,7 @@ final class Loop: @unchecked Sendable {
         if !followUps.isEmpty { handleFollowUps() }
         settle()
         if !clusters.isEmpty { endTurnOfClusters() }
+        if Memory.isLow { relieveMemory() }
         context.forgetWallClock()
         events.turnStarted()
         freeReleased()

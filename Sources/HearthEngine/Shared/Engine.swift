@@ -55,6 +55,10 @@ package final class Engine: @unchecked Sendable {
             throw SystemRefusal(sentence: ascii("the loaded OpenSSL is not version 3"))
         }
         self.configuration = configuration
+        let memoryMax = configuration.size(.maxMemory)
+        if memoryMax > 0 || Memory.limitBytes == 0 {
+            Memory.limit(toBytes: memoryMax > 0 ? memoryMax : Memory.systemBytes / 4)
+        }
         do throws(SystemError) {
             queue = try EventQueue(
                 countMax: configuration.integer(.maxEventQueue),
@@ -283,6 +287,7 @@ final class LoopThread {
                 loop.port.owner.store(currentThread(), ordering: .relaxed)
                 loop.events.run()
                 loop.port.owner.store(0, ordering: .relaxed)
+                Memory.letGo()
             }
         } catch {
             held.release()

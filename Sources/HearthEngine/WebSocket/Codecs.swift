@@ -93,6 +93,12 @@ final class Codecs {
     /// Nobody needs the inflated message any longer: it has been delivered, to everybody.
     func trimInflated() { inflated.trim(toBytes: Self.keptBytes) }
 
+    /// Gives back what no message needs at the moment.
+    func trim() {
+        inflated.trim(toBytes: 0)
+        deflated.trim(toBytes: 0)
+    }
+
     /// The same for what was compressed last. A message that was inflated may still be on its way meanwhile.
     func trimDeflated() { deflated.trim(toBytes: Self.keptBytes) }
 }

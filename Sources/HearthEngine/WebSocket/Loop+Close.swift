@@ -84,7 +84,8 @@ extension Loop {
         context.log(.warning, "session", "protocol violation", place, reason: error.sentence)
         let mayWrite = stopMessages(place)
         if place.pointee.isClient {
-            client(of: place).endError = error == .maskedFrame ? .maskedFrame : .protocolError
+            client(of: place).endError =
+                error == .maskedFrame ? .maskedFrame : error == .noMemory ? .memory : .protocolError
         }
         if sendsClose, mayWrite { sendClose(place, error.closeCode.rawValue, ascii(error.sentence)) }
         end(place, code: error.closeCode.rawValue, reason: ascii(error.sentence), flags: 0)

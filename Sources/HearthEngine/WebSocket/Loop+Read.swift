@@ -116,6 +116,7 @@ extension Loop {
             finish(&run)
             switch event {
             case .needMore:
+                if place.pointee.session.notesBeginning() { setDeadline(place, openDeadline(place)) }
                 return -1
             case .message(let opcode, let body):
                 deliver(place, opcode, content(place, body, bytes))
