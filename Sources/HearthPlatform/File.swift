@@ -8,6 +8,10 @@ package struct ServedFile {
     package let size: Int
     /// Seconds since 1970.
     package let modifiedAt: UInt64
+    /// Of the last second.
+    package let modifiedNanoseconds: UInt64
+    /// Which file of its file system it is.
+    package let number: UInt64
 
     package enum Failure: Error { case notFound, forbidden, descriptorsExhausted }
 
@@ -32,7 +36,9 @@ package struct ServedFile {
         }
         return ServedFile(
             descriptor: descriptor, size: Int(status.st_size),
-            modifiedAt: UInt64(max(0, status.st_mtim.tv_sec)))
+            modifiedAt: UInt64(max(0, status.st_mtim.tv_sec)),
+            modifiedNanoseconds: UInt64(max(0, status.st_mtim.tv_nsec)),
+            number: UInt64(truncatingIfNeeded: status.st_ino))
     }
 
     /// The path without links, "." and "..", or nil if nothing is there.

@@ -92,7 +92,9 @@ package final class TLSStream {
     private func name(_ host: UnsafePointer<CChar>) -> Bool {
         if X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1 { return true }
         TLSErrors.clear()
-        SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+        // RFC 9525 6.3: the subject's common name is no name of a host.
+        SSL_set_hostflags(
+            ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT))
         let hostName = UnsafeMutableRawPointer(mutating: host)
         let status = SSL_ctrl(
             ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, Int(TLSEXT_NAMETYPE_host_name), hostName)

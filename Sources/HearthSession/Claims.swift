@@ -69,10 +69,20 @@ package struct Claims: Sendable {
     /// Who it is; nil: the claim is not there or is no text or number.
     package func user(_ name: [UInt8]) -> [UInt8]? {
         switch value(of: name) {
-        case .text(let text): return text.isEmpty ? nil : text
+        // A control character could end a line of a log or of a header.
+        case .text(let text): return text.isEmpty || Self.hasControl(text) ? nil : text
         case .integer(let number): return ClaimValue.integer(number).comparable
         case .real, .flag, .other, nil: return nil
         }
+    }
+
+    /// Whether the text has a control character: C0, DEL, or C1 in UTF-8.
+    private static func hasControl(_ text: [UInt8]) -> Bool {
+        for (index, byte) in text.enumerated() {
+            if byte < 0x20 || byte == 0x7F { return true }
+            if byte == 0xC2, index + 1 < text.count, text[index + 1] < 0xA0 { return true }
+        }
+        return false
     }
 
     /// The words of all claims of these names: a text has them separated by spaces (RFC 8693 4.2), a list as
@@ -81,7 +91,7 @@ package struct Claims: Sendable {
         var scopes: [[UInt8]] = []
         for name in names {
             for value in values(of: name) ?? [] {
-                guard case .text(let text) = value else { continue }
+                guard case .text(let text) = value, !Self.hasControl(text) else { continue }
                 for word in text.split(separator: 0x20) where !scopes.contains(Array(word)) {
                     scopes.append(Array(word))
                 }

@@ -1,5 +1,5 @@
 // A request's body in chunks (RFC 9112 7.1), whatever the pieces are that it comes in. Extensions and
-// trailers are read over.
+// trailers are checked and not kept.
 //
 //   state      awaited                                 next
 //   size       a digit of a chunk's size               size, extension, sizeEnd
@@ -37,6 +37,8 @@ package struct ChunkedDecoder {
     private var total = 0
     private var lineCount = 0
     private var hasReturn = false
+    /// Of the trailer's line.
+    private var hasColon = false
 
     package init(maxBytes: Int) { self.maxBytes = maxBytes }
 
@@ -114,11 +116,18 @@ package struct ChunkedDecoder {
             if byte != 0x0A { throw .badChunk }
             hasReturn = false
             if lineCount == 0 { state = .complete }
-            lineCount = 0
+            (lineCount, hasColon) = (0, false)
         } else if byte == 0x0D {
+            // RFC 9112 5: a line is a field, with a name and a colon.
+            if lineCount > 0, !hasColon { throw .badChunk }
             hasReturn = true
-        } else {
+        } else if hasColon {
             if !HTTPSyntax.isValueCharacter(byte) { throw .badChunk }
+        } else if byte == UInt8(ascii: ":"), lineCount > 0 {
+            hasColon = true
+        } else {
+            // A blank here is a folded line, or one before the colon.
+            if !HTTPSyntax.isTokenCharacter(byte) { throw .badChunk }
             lineCount += 1
         }
     }

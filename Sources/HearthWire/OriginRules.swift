@@ -30,20 +30,28 @@ package struct OriginRules: Sendable {
         }
     }
 
-    package func allows(_ head: borrowing RequestHead, _ bytes: borrowing Span<UInt8>) -> Bool {
+    /// `isSealed`: the request came over TLS.
+    package func allows(
+        _ head: borrowing RequestHead, _ bytes: borrowing Span<UInt8>, isSealed: Bool
+    ) -> Bool {
         guard head.hasOrigin, let origin = head.value(of: "origin", in: bytes) else { return true }
-        let host = head.value(of: "host", in: bytes)
+        let host = head.host(in: bytes)
         return allows(
-            origin: lowercased(bytes, origin), host: host.map { lowercased(bytes, $0) } ?? [])
+            origin: lowercased(bytes, origin), host: host.map { lowercased(bytes, $0) } ?? [],
+            isSealed: isSealed)
     }
 
-    private func allows(origin text: [UInt8], host: [UInt8]) -> Bool {
+    private func allows(origin text: [UInt8], host: [UInt8], isSealed: Bool) -> Bool {
         let origin = Origin(text)
         for rule in rules {
             switch rule {
             case .any: return true
             case .sameHost:
-                if let origin, let name = HostAndPort(host), origin.isAt(name) { return true }
+                // Who can change a page of http must not speak for one of https. Without TLS a proxy may have
+                // taken it off.
+                if let origin, let name = HostAndPort(host), origin.isAt(name), !isSealed || origin.isSealed {
+                    return true
+                }
             case .pattern(let pattern):
                 if pattern.matches(text, origin) { return true }
             }
@@ -91,13 +99,13 @@ private struct Origin {
             text[colon + 1] == UInt8(ascii: "/"), text[colon + 2] == UInt8(ascii: "/"),
             let place = HostAndPort(Array(text[(colon + 3)...]))
         else { return nil }
-        for byte in place.host {
-            if byte == UInt8(ascii: "/") || byte == UInt8(ascii: "@") || byte <= 0x20 { return nil }
-        }
+        if !HTTPSyntax.isOriginHost(place.host) { return nil }
         scheme = Array(text[..<colon])
         host = place.host
         port = place.port ?? standardPort(scheme)
     }
+
+    var isSealed: Bool { HTTPSyntax.matches(scheme.span, 0..<scheme.count, "https") }
 
     func isAt(_ place: HostAndPort) -> Bool {
         host == place.host && port == place.port ?? standardPort(scheme)
@@ -138,10 +146,7 @@ struct OriginPattern: Sendable {
         isSuffix = place.host.starts(with: [UInt8(ascii: "*"), UInt8(ascii: ".")])
         host = isSuffix ? Array(place.host.dropFirst()) : place.host
         if host.count < 2, isSuffix { return nil }
-        for byte in host {
-            let isBad = byte == UInt8(ascii: "/") || byte == UInt8(ascii: "*") || byte == UInt8(ascii: "@")
-            if isBad || byte <= 0x20 { return nil }
-        }
+        if !HTTPSyntax.isOriginHost(isSuffix ? Array(host.dropFirst()) : host) { return nil }
     }
 
     fileprivate func matches(_ given: [UInt8], _ origin: Origin?) -> Bool {
@@ -164,6 +169,23 @@ struct OriginPattern: Sendable {
     }
 
     private static var separator: [UInt8] { [UInt8(ascii: ":"), UInt8(ascii: "/"), UInt8(ascii: "/")] }
+}
+
+extension HTTPSyntax {
+    /// Whether it can be the host of an origin: an address in brackets, or a name as browsers write it, of
+    /// letters, digits, hyphens, underscores and dots.
+    fileprivate static func isOriginHost(_ host: [UInt8]) -> Bool {
+        if host.first == UInt8(ascii: "["), host.last == UInt8(ascii: "]") {
+            return host.dropFirst().dropLast().allSatisfy {
+                hexadecimalValue($0) != nil || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".")
+            }
+        }
+        return !host.isEmpty
+            && host.allSatisfy {
+                isDigit($0) || ($0 | 0x20) &- 0x61 < 26 || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
+                    || $0 == UInt8(ascii: ".")
+            }
+    }
 }
 
 private func standardPort(_ scheme: [UInt8]) -> Int {

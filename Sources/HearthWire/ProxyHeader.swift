@@ -83,13 +83,20 @@ package enum ProxyHeader: Equatable {
             return .complete(count: end + 2, nil)
         }
         guard words.count == 5, family.count == 4, begins(bytes, with: "TCP", from: family.lowerBound),
-            let source = IPAddress(bytes, words[1]), IPAddress(bytes, words[2]) != nil,
+            let source = IPAddress(bytes, words[1]), let target = IPAddress(bytes, words[2]),
             let port = readPort(bytes, words[3]), readPort(bytes, words[4]) != nil
         else { return .rejected }
         let digit = bytes[family.lowerBound + 3]
-        // A mapped address is one of IPv4 here, and may be written in a line of either family.
-        guard digit == UInt8(ascii: "6") || digit == UInt8(ascii: "4") && !source.isIPv6 else {
-            return .rejected
+        // A mapped address is one of IPv4 here, and may be written in a line of either family, but with the
+        // colons of IPv6 where the line says so.
+        switch digit {
+        case UInt8(ascii: "4"): if source.isIPv6 || target.isIPv6 { return .rejected }
+        case UInt8(ascii: "6"):
+            for word in words[1...2] where HTTPSyntax.find(UInt8(ascii: ":"), bytes, word) == word.upperBound
+            {
+                return .rejected
+            }
+        default: return .rejected
         }
         return .complete(count: end + 2, ProxiedPeer(address: source, port: port))
     }

@@ -114,13 +114,17 @@ extension RequestHead {
     private mutating func readTarget(_ bytes: borrowing Span<UInt8>) throws(HTTPFault) {
         if HTTPSyntax.find(UInt8(ascii: "#"), bytes, target) < target.upperBound { throw .badRequestTarget }
         var start = target.lowerBound
+        authority = start..<start
         if bytes[start] == UInt8(ascii: "*") {
             guard target.count == 1, knownMethod == .options else { throw .badRequestTarget }
             path = target
             query = target.upperBound..<target.upperBound
             return
         }
-        if bytes[start] != UInt8(ascii: "/") { start = try Self.skipAuthority(bytes, target) }
+        if bytes[start] != UInt8(ascii: "/") {
+            start = try Self.skipAuthority(bytes, target)
+            authority = Self.schemeEnd(bytes, target)!..<start
+        }
         let pathEnd = HTTPSyntax.find(UInt8(ascii: "?"), bytes, start..<target.upperBound)
         path = start..<pathEnd
         query = min(pathEnd + 1, target.upperBound)..<target.upperBound

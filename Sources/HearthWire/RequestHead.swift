@@ -36,6 +36,8 @@ package struct RequestHead: ~Copyable {
     /// Without the question mark; empty if there is none.
     package internal(set) var query = 0..<0
     package internal(set) var isHTTP10 = false
+    /// Of an absolute target; empty: the target has none.
+    var authority = 0..<0
 
     // What the fields say.
     package internal(set) var contentLength: Int?
@@ -89,12 +91,29 @@ package struct RequestHead: ~Copyable {
 
     // MARK: Fields
 
+    /// The host that is asked for, with its port if it is given. RFC 9112 3.2.2: that of an absolute target
+    /// replaces the field.
+    package func host(in bytes: borrowing Span<UInt8>) -> Range<Int>? {
+        authority.isEmpty ? value(of: "host", in: bytes) : authority
+    }
+
     /// There is an Origin.
     var hasOrigin: Bool { seen & Seen.origin != 0 }
 
     package var fieldCount: Int { fields.count }
 
     package func field(at index: Int) -> HeadField { fields[index] }
+
+    /// The same, with the host of an absolute target as the value of Host.
+    @inline(__always)
+    package func effectiveField(at index: Int, in bytes: borrowing Span<UInt8>) -> HeadField {
+        let field = fields[index]
+        return authority.isEmpty ? field : replacingHost(field, bytes)
+    }
+
+    private func replacingHost(_ field: HeadField, _ bytes: borrowing Span<UInt8>) -> HeadField {
+        HTTPSyntax.matches(bytes, field.name, "host") ? HeadField(name: field.name, value: authority) : field
+    }
 
     /// The value of the first field of that name, which is in lower case.
     package func value(of name: StaticString, in bytes: borrowing Span<UInt8>) -> Range<Int>? {

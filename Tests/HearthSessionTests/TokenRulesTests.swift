@@ -163,6 +163,10 @@ struct TokenRulesTests {
             ("realm.roles", [text("admin"), .integer(1)]), ("list", [text("a"), text("b")]))
         #expect(token.user(utf8("sub")) == utf8("ada"))
         #expect(token.user(utf8("id")) == utf8("-7"))
+        for name in ["a\r\nb", "a\u{7F}", "\u{0}", "a\u{85}b"] {
+            #expect(claims(("sub", [text(name)])).user(utf8("sub")) == nil)
+        }
+        #expect(claims(("sub", [text("Zo\u{EB} \u{A0}")])).user(utf8("sub")) != nil)
         #expect(token.user(utf8("list")) == nil && token.user(utf8("absent")) == nil)
         #expect(
             token.scopes([utf8("scope"), utf8("realm.roles")]).map { String(decoding: $0, as: UTF8.self) }

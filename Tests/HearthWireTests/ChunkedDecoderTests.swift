@@ -84,6 +84,13 @@ struct ChunkedDecoderTests {
         #expect(fault("7fffffffffffffff\r\n", maxBytes: Int.max) == nil)
     }
 
+    @Test(
+        "refuses trailers that are no fields",
+        arguments: ["no colon", ": empty", "X: a\r\n folded", "X : blank", "GET / HTTP/1.1"])
+    func refusesTrailers(_ trailer: String) {
+        #expect(result("0\r\n\(trailer)\r\n\r\n") == .rejected(.badChunk))
+    }
+
     @Test("bounds extensions and trailers")
     func boundsOverhead() {
         let longest = String(repeating: "a", count: ChunkedDecoder.extensionBytesMax - 1)

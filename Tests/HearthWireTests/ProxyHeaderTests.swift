@@ -44,6 +44,13 @@ struct ProxyHeaderTests {
         expectRead(utf8(text), peer(address, port))
     }
 
+    @Test(
+        "version 1: addresses are of the family that the line names",
+        arguments: ["TCP6 192.0.2.1 ::1", "TCP6 ::1 192.0.2.1", "TCP4 ::1 192.0.2.1", "TCP4 192.0.2.1 ::1"])
+    func otherFamily(_ text: String) {
+        #expect(parse(utf8("PROXY \(text) 1 2\r\n")) == .rejected)
+    }
+
     @Test("version 1: an unknown origin has no address, whatever follows the word")
     func unknown() {
         expectRead(utf8("PROXY UNKNOWN\r\n"), nil)

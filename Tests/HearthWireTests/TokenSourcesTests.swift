@@ -121,7 +121,43 @@ struct OriginRulesTests {
         guard let rules = OriginRules(rules.map(utf8)) else { return nil }
         let field = origin.map { "Origin: \($0)\r\n" } ?? ""
         let bytes = utf8("GET / HTTP/1.1\r\nHost: \(host)\r\n\(field)\r\n")
-        return withHead(bytes) { rules.allows($0, bytes.span) }
+        return withHead(bytes) { rules.allows($0, bytes.span, isSealed: false) }
+    }
+
+    private func allowsRequest(
+        _ rules: [String], _ request: String, isSealed: Bool
+    ) -> Bool? {
+        guard let rules = OriginRules(rules.map(utf8)) else { return nil }
+        let bytes = utf8(request)
+        return withHead(bytes) { rules.allows($0, bytes.span, isSealed: isSealed) }
+    }
+
+    @Test("the host of an absolute target replaces Host")
+    func absoluteTarget() {
+        let request = "GET http://a.example/ HTTP/1.1\r\nHost: b.example\r\nOrigin: http://"
+        #expect(allowsRequest(["same-host"], request + "a.example\r\n\r\n", isSealed: false) == true)
+        #expect(allowsRequest(["same-host"], request + "b.example\r\n\r\n", isSealed: false) == false)
+    }
+
+    @Test("over TLS, a page of http is not of the same host")
+    func sameHostOverTLS() {
+        let request = "GET / HTTP/1.1\r\nHost: a.example:9000\r\nOrigin: "
+        let plain = request + "http://a.example:9000\r\n\r\n"
+        let sealed = request + "https://a.example:9000\r\n\r\n"
+        #expect(allowsRequest(["same-host"], plain, isSealed: true) == false)
+        #expect(allowsRequest(["same-host"], plain, isSealed: false) == true)
+        #expect(allowsRequest(["same-host"], sealed, isSealed: true) == true)
+    }
+
+    @Test("a host with characters that no host has matches no pattern")
+    func noHosts() {
+        for host in [
+            #"evil.example\.good.example"#, "evil.example%2f.good.example", "a?.good.example",
+            "a b.good.example",
+        ] {
+            #expect(allows(["https://*.good.example"], "https://" + host) == false, "\(host)")
+        }
+        #expect(allows(["https://*.good.example"], "https://a.good.example") == true)
     }
 
     @Test("who sends no origin is no browser")

@@ -41,13 +41,16 @@ extension Loop {
         _ bytes: UnsafeBufferPointer<UInt8>
     ) {
         let exchange = exchange(of: place)
-        let tag =
-            [UInt8(ascii: "\"")] + decimal(Int(file.modifiedAt)) + [UInt8(ascii: "-")] + decimal(file.size)
-            + [UInt8(ascii: "\"")]
-        var isKnown = false
-        if let range = head.value(of: "if-none-match", in: bytes.span) {
-            isKnown = bytes[range].elementsEqual(tag)
+        let tag = entityTag(of: file)
+        // RFC 9110 13.2.2: If-Match first.
+        if head.value(of: "if-match", in: bytes.span) != nil,
+            !isNamed(tag, by: "if-match", isWeak: false, bytes)
+        {
+            Socket.close(file.descriptor)
+            return respondText(
+                place, 412, "the file is another by now", ascii("ETag: ") + tag + ascii("\r\n"))
         }
+        let isKnown = isNamed(tag, by: "if-none-match", isWeak: true, bytes)
         beginResponse(place, isKnown ? 304 : 200, length: isKnown ? nil : file.size, exchange)
         text += ascii("ETag: ") + tag
         text += ascii(
@@ -69,6 +72,31 @@ extension Loop {
         exchange.isUpgrade = false
         setPhaseDeadline(place, server.httpTimeout)
         sendMoreOfFile(place)
+    }
+
+    /// Two states of a file differ in it, also when both are written in one second.
+    private func entityTag(of file: ServedFile) -> [UInt8] {
+        var tag: [UInt8] = [UInt8(ascii: "\"")]
+        for number in [file.modifiedAt, file.modifiedNanoseconds, UInt64(file.size), file.number] {
+            if tag.count > 1 { tag.append(UInt8(ascii: "-")) }
+            appendDecimal(number, to: &tag)
+        }
+        tag.append(UInt8(ascii: "\""))
+        return tag
+    }
+
+    /// Whether the list of a condition has the tag, or is `*`, which any file is (RFC 9110 13.1.1, 13.1.2).
+    /// Our tags have no commas.
+    private func isNamed(
+        _ tag: [UInt8], by name: StaticString, isWeak: Bool, _ bytes: UnsafeBufferPointer<UInt8>
+    ) -> Bool {
+        var isNamed = false
+        head.forEachListItem(of: name, in: bytes.span) { range in
+            var item = bytes[range]
+            if isWeak, item.starts(with: [UInt8(ascii: "W"), UInt8(ascii: "/")]) { item = item.dropFirst(2) }
+            if item.elementsEqual(tag) || item.elementsEqual([UInt8(ascii: "*")]) { isNamed = true }
+        }
+        return isNamed
     }
 
     /// Queues the next part. Called when the one before it is written.

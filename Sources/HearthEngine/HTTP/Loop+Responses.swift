@@ -26,9 +26,10 @@ extension Loop {
         _ place: ConnectionRef, _ status: Int, contentType: StaticString?,
         headers: UnsafeBufferPointer<UInt8>, body: UnsafeBufferPointer<UInt8>, _ exchange: Exchange
     ) {
-        // RFC 9110 15.2, 15.3.5, 15.4.5: these have no body, and so no length.
-        let hasBody = status >= 200 && status != 204 && status != 304
-        beginResponse(place, status, length: hasBody ? body.count : nil, exchange)
+        // RFC 9110 15.2, 15.3.5, 15.4.5: these have no body, and so no length. 15.3.6: 205 has none either,
+        // and says so by a length of 0.
+        let hasBody = status >= 200 && status != 204 && status != 205 && status != 304
+        beginResponse(place, status, length: hasBody ? body.count : status == 205 ? 0 : nil, exchange)
         if let contentType {
             text += ascii("Content-Type: ")
             text += ascii(contentType)

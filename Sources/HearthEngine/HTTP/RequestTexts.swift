@@ -42,7 +42,7 @@ extension Loop {
         requestTexts.query = put(bytes, head.query, without: secrets)
         let headersStart = requestText.count
         for index in 0..<head.fieldCount {
-            let field = head.field(at: index)
+            let field = head.effectiveField(at: index, in: bytes.span)
             requestText.append(lowercase: bytes.span, field.name)
             requestText.append(0)
             _ = secrets.isEmpty ? put(bytes, field.value) : put(bytes, field.value, without: secrets)

@@ -25,7 +25,7 @@ extension Loop {
             return respondAndClose(place, 404, "no WebSocket here", "")
         }
         setRoute(place, route)
-        if !server.access.origins.allows(head, bytes.span) {
+        if !server.access.origins.allows(head, bytes.span, isSealed: place.pointee.isSealed) {
             let sentence: StaticString = "pages of this origin may not connect: see allowed_origins"
             context.log(.warning, "handshake", "connection refused", place, reason: sentence)
             return respondAndClose(place, 403, "pages of this origin may not connect", "")
