@@ -211,6 +211,7 @@ struct ConfigurationTests {
         cluster.maxBrokerReconnect = .seconds(3)
         cluster.maxBrokerMessage = 1 << 19
         cluster.maxBrokerOutput = 1 << 20
+        cluster.maxBrokerPending = 1 << 20
         cluster.maxBrokerChannels = 1000
         cluster.maxBrokerNodes = 10
         cluster.maxBrokerPresence = 1000
@@ -252,6 +253,7 @@ struct ConfigurationTests {
         limits.rateLimitBytes = "64KiB/s burst 1MiB"
         limits.rateLimitBytesPerUser = "off"
         limits.rateLimitBytesPerIP = .init(1 << 20, per: .milliseconds(100))
+        limits.rateLimitControl = "10/s"
         limits.rateLimitHandshakes = "10/s"
         limits.rateLimitHandshakesPerUser = "1 / 100ms"
         limits.maxRateLimitDrops = 10

@@ -49,6 +49,11 @@ export interface ServerSettings {
    */
   maxFragments?: number | undefined;
   /**
+   * Within this time a message that has begun must be whole, else 1008 closes. 0: no limit. From 0 to
+   * 24h. Default: 60s.
+   */
+  messageTimeout?: Duration | undefined;
+  /**
    * Bytes of the head of a request, or of a response; more get status 431 or fail the attempt. From 256
    * to 1MiB. Default: 16KiB.
    */
@@ -439,6 +444,11 @@ export interface ClientSettings {
    */
   maxFragments?: number | undefined;
   /**
+   * Within this time a message that has begun must be whole, else 1008 closes. 0: no limit. From 0 to
+   * 24h. Default: 60s.
+   */
+  messageTimeout?: Duration | undefined;
+  /**
    * Bytes of the head of a request, or of a response; more get status 431 or fail the attempt. From 256
    * to 1MiB. Default: 16KiB.
    */
@@ -578,4 +588,9 @@ export interface EngineSettings {
    * Default: 64MiB.
    */
   maxEventQueueBytes?: Size | undefined;
+  /**
+   * Bytes that the library may hold in the process; 0: a quarter of what the system has for it. From 0
+   * to 1TiB. Default: 0.
+   */
+  maxMemory?: Size | undefined;
 }

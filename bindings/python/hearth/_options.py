@@ -45,6 +45,10 @@ class _SharedOptions(TypedDict, total=False):
     """Frames that one message may consist of; more close the connection with 1008. From 1 to 1000000000.
     Default: 100000."""
 
+    message_timeout: Duration
+    """Within this time a message that has begun must be whole, else 1008 closes. 0: no limit. From 0 to 24h.
+    Default: 60s."""
+
     max_header_size: Size
     """Bytes of the head of a request, or of a response; more get status 431 or fail the attempt. From 256 to
     1MiB. Default: 16KiB."""
@@ -112,6 +116,10 @@ class ServerOptions(_SharedOptions, total=False):
     max_event_queue_bytes: Size
     """How many bytes of events may wait for the host before sockets are no longer read. From 1KiB to 1TiB.
     Default: 64MiB."""
+
+    max_memory: Size
+    """Bytes that the library may hold in the process; 0: a quarter of what the system has for it. From 0 to
+    1TiB. Default: 0."""
 
     server_root: Text
     """Folder whose files answer requests that no route takes. Empty: none."""
