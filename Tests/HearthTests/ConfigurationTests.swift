@@ -146,6 +146,8 @@ struct ConfigurationTests {
         all.shutdownTimeout = .seconds(1)
         all.maxMessageSize = 1 << 20
         all.maxFragments = 100
+        all.messageTimeout = .seconds(1)
+        all.maxMemory = 1 << 30
         all.maxHeaderSize = 8192
         all.maxHeaderFields = 50
         all.maxBodySize = 1 << 20
