@@ -30,7 +30,7 @@ int main(void) {
     client_send_close(fd, 1000);
     for (int is_closed = 0; !is_closed;) {
         usleep(2000);
-        int64_t found = hearth_engine_poll(world->engine, events, messages, 20000);
+        int64_t found = hearth_engine_poll(world->engine, events, sizeof events[0], messages, 20000);
         CHECK(found >= 1);
         if (found > most)
             most = (int)found;
