@@ -12,7 +12,8 @@ package enum MemoryGate {
     /// Whether a frame with so many bytes may be made now, or a copy of them for another thread.
     @inline(__always)
     package static func grantsFrame(_ bytes: Int) -> Bool {
-        bytes < bytesMin || fetch(FrameArena.roundedUp(bytes + 64))
+        // What is smaller lies in the chunks of the turn.
+        bytes <= FrameArena.largeBytesMin || fetch(FrameArena.roundedUp(bytes + 64))
     }
 
     /// Whether memory of so many bytes may be taken now.
