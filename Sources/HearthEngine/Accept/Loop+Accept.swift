@@ -62,7 +62,7 @@ extension Loop {
             let name = sockets[index].name
             if name < Acceptor.namesEnd {
                 for acceptor in acceptors where acceptor.pointee.name == name { accept(acceptor) }
-                for link in brokerLinks where link.name == name { linkReady(link) }
+                if let link = clusters.link(named: name) { linkReady(link) }
             } else {
                 let slot = UInt32(truncatingIfNeeded: name - Acceptor.namesEnd)
                 ingress.hasOthers = index &+ 1 < count

@@ -38,7 +38,7 @@ final class BrokerLink {
             throw error
         }
         let link = BrokerLink(server, descriptor, name, isSubscriber: isSubscriber, on: loop)
-        loop.brokerLinks.append(link)
+        loop.clusters.add(link)
         return link
     }
 
@@ -61,7 +61,7 @@ final class BrokerLink {
         watch([])
         phase = .closed
         Socket.close(descriptor)
-        loop.brokerLinks.removeAll { $0 === self }
+        loop.clusters.remove(self)
     }
 
     var waitingBytes: Int { output.count - outputStart + (tls?.pendingBytes ?? 0) }

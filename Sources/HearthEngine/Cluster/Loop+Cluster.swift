@@ -14,11 +14,11 @@ extension Loop {
     /// The server is served from now on.
     func attendCluster(of server: Server) {
         guard let cluster = server.cluster else { return }
-        isClustered = true
+        clusters.noteUse()
         if index > 0 || cluster.server != nil { return }
         cluster.server = server
         cluster.loop = Unmanaged.passUnretained(self)
-        clusters.append(cluster)
+        clusters.add(cluster)
         cluster.node.begin(now: now)
         reach(cluster)
         context.ensureTurn()
@@ -26,8 +26,7 @@ extension Loop {
 
     /// The server is served no more: the others are told, if that is possible at once.
     func leaveCluster(of server: Server) {
-        guard let index = clusters.firstIndex(where: { $0.server === server }) else { return }
-        let cluster = clusters.remove(at: index)
+        guard let cluster = clusters.remove(of: server) else { return }
         cluster.node.endQuestions()
         applyEffects(cluster)
         release(cluster)
@@ -42,8 +41,8 @@ extension Loop {
     }
 
     func leaveClusters() {
-        while let server = clusters.first?.server { leaveCluster(of: server) }
-        isClustered = false
+        while let server = clusters.attended.first?.server { leaveCluster(of: server) }
+        clusters.endUse()
     }
 
     // MARK: Replies
@@ -290,7 +289,9 @@ extension Loop {
 
     /// The end of a turn: what was published leaves, and the next deadline is set.
     func endTurnOfClusters() {
-        for index in 0..<clusters.count where index < clusters.count { flush(clusters[index]) }
+        for index in 0..<clusters.count where index < clusters.count {
+            flush(clusters.attended[index])
+        }
         if let due = clustersDue { timers.set(.cluster, due: due) } else { timers.remove(.cluster) }
     }
 
@@ -320,7 +321,7 @@ extension Loop {
         func note(_ moment: UInt64) {
             if moment > 0, due == nil || moment < due! { due = moment }
         }
-        for cluster in clusters {
+        for cluster in clusters.attended {
             note(cluster.leaseDue)
             note(cluster.node.due ?? 0)
             note(cluster.readyDue ?? 0)
@@ -336,7 +337,7 @@ extension Loop {
     }
 
     func tickClusters() {
-        for cluster in clusters {
+        for cluster in clusters.attended {
             guard let server = cluster.server else { continue }
             if let due = cluster.node.due, due <= now {
                 cluster.node.own = server.counts

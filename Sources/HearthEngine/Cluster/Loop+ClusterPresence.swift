@@ -69,6 +69,6 @@ extension Loop {
 
     /// Somebody came to a room or left it here.
     func notePresence(_ server: Server) {
-        if isClustered { server.tellCluster(.presence) }
+        if clusters.isUsed { server.tellCluster(.presence) }
     }
 }

@@ -110,12 +110,7 @@ final class Loop: @unchecked Sendable {
     var served: [Server] = []
     /// Off: the host's loop may end in spite of what is open.
     var keepsHostRunning = true
-    /// Of the servers that are served here, on the engine's first loop.
-    var clusters: [Cluster] = []
-    /// What the clusters are connected to their brokers by.
-    var brokerLinks: [BrokerLink] = []
-    /// One of the servers that are served here belongs to a cluster.
-    var isClustered = false
+    let clusters = Clusters()
     private var commands: [Command] = []
 
     init(

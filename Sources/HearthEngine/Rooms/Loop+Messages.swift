@@ -104,7 +104,7 @@ extension Loop {
     @_optimize(speed)
     func relay(_ place: ConnectionRef, _ outgoing: Outgoing) {
         noteBroadcast(place.pointee.counters)
-        if isClustered { forward(place, outgoing) }
+        if clusters.isUsed { forward(place, outgoing) }
         let slot = place.pointee.slot
         let leftOut = place.pointee.relay == .others ? slot : nil
         if hub.roomsOfConnection(slot) == 1, loopCount == 1, let room = hub.anyRoom(slot) {

@@ -43,10 +43,10 @@ extension Loop {
     func assignUser(_ place: ConnectionRef, _ name: ByteString?) {
         let slot = place.pointee.slot
         let old = hub.user(of: slot).map { hub.userName($0) }
-        let isLast = isClustered && (hub.user(of: slot).map { hub.connectionCount(user: $0) == 1 } ?? false)
+        let isLast = clusters.isUsed && (hub.user(of: slot).map { hub.connectionCount(user: $0) == 1 } ?? false)
         place.pointee.server._withUnsafeGuaranteedRef { server in
             let isFirst =
-                isClustered
+                clusters.isUsed
                 && (name.map { hub.findUser(server: server.number, $0.bytes.span) == nil } ?? false)
             port.lock.withLock { hub.setUser(slot, name) }
             if old == nil, name == nil { return }
@@ -55,7 +55,7 @@ extension Loop {
                 if let name { presence.connect(name) }
                 if let old { presence.disconnect(old) }
             }
-            if !isClustered { return }
+            if !clusters.isUsed { return }
             noteClaim(place, server, from: old, to: name)
             if isFirst, let name { noteUser(server, name, isThere: true) }
             if isLast, let old { noteUser(server, old, isThere: false) }

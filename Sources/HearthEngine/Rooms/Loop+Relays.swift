@@ -22,7 +22,7 @@ extension Loop {
         _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>,
         _ run: inout RelayRun
     ) -> Bool {
-        if place.pointee.relay == .none || place.pointee.emitsMessages || loopCount > 1 || isClustered {
+        if place.pointee.relay == .none || place.pointee.emitsMessages || loopCount > 1 || clusters.isUsed {
             return false
         }
         return gather(place, opcode, payload, &run)

@@ -30,7 +30,7 @@ extension Loop {
             return .ok
         case .limitReached: return .limit
         case .joined(let room):
-            if isClustered, hub.memberCount(room) == 1 { noteRoom(server, name, isThere: true) }
+            if clusters.isUsed, hub.memberCount(room) == 1 { noteRoom(server, name, isThere: true) }
         }
         let user = hub.user(of: slot).map { hub.userName($0) }
         let change = user.flatMap { joinPresence(server, room: name, user: $0) }
@@ -68,7 +68,7 @@ extension Loop {
         guard wasMember else { return }
         let user = hub.user(of: slot).map { hub.userName($0) }
         let server = place.pointee.server.takeUnretainedValue()
-        if isClustered, isLast { noteRoom(server, name, isThere: false) }
+        if clusters.isUsed, isLast { noteRoom(server, name, isThere: false) }
         let change = user.flatMap { leavePresence(server, room: name, user: $0, isLost: isLost) }
         emittingAfter {
             tell(.left, place, name, user)

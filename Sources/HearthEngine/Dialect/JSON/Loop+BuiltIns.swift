@@ -172,7 +172,7 @@ extension Loop {
     func publishEverywhere(
         _ server: Server, _ room: ByteString, _ outgoing: Outgoing, _ exception: Exception
     ) {
-        if isClustered { forward(server, room, outgoing, except: exception.user) }
+        if clusters.isUsed { forward(server, room, outgoing, except: exception.user) }
         publishHere(server, room, outgoing, exception)
     }
 
