@@ -189,54 +189,28 @@ extension Loop {
         // What is left of one that is closed as too slow is its close.
         let isForced = place.pointee.isTooSlow
         if hub.isStalled(slot), !isForced { return hub.keep(slot) }
-        if engine.queue.isFull && link.channel.callback == nil || batch.bytes.count > Self.turnBytesMax {
-            stalledChannels.append(place.pointee.id)
+        if engine.queue.isFull && link.channel.callback == nil || channels.bytesCount > Self.turnBytesMax {
+            channels.addStalled(place.pointee.id)
             return hub.stall(slot)
         }
         if link.channel.acknowledges {
             if link.inHand >= ChannelLink.inHandMax, !isForced { return hub.stall(slot) }
             return handOverSome(place, link, isForced: isForced)
         }
+        let id = place.pointee.id
         if let run = hub.sharedRun(slot) {
-            if let last = batch.lastRun, last.chunk == run.chunk, last.start == run.start,
-                last.end == run.end,
-                let group = batch.groups.last, group.link.channel === link.channel
-            {
-                batch.ids.append(place.pointee.id.raw)
-                batch.groups[batch.groups.count - 1].ids = group.ids.lowerBound..<batch.ids.count
-            } else {
-                addGroup(place, link, run.count) { copy(hub.arena.place(of: run), run.count) }
-                batch.lastRun = run
+            if !channels.joinLastGroup(run, link.channel, id) {
+                channels.beginGroup(link, place.pointee.endpoint, id, run: run)
+                channels.append(hub.arena.place(of: run), run.count)
             }
         } else {
-            let count = hub.waitingBytes(slot)
-            addGroup(place, link, count) { copyWaiting(slot) }
+            channels.beginGroup(link, place.pointee.endpoint, id, run: nil)
+            hub.forEachWaiting(slot) { bytes, count in
+                channels.append(bytes, count)
+                return true
+            }
         }
         hub.sentAll(slot)
-    }
-
-    private func addGroup(
-        _ place: ConnectionRef, _ link: ChannelLink, _ count: Int, _ body: () -> Void
-    ) {
-        let start = batch.bytes.count
-        batch.ids.append(place.pointee.id.raw)
-        body()
-        batch.groups.append(
-            ChannelBatch.Group(
-                link: link, endpoint: place.pointee.endpoint, bytes: start..<batch.bytes.count,
-                ids: (batch.ids.count - 1)..<batch.ids.count))
-        batch.lastRun = nil
-    }
-
-    private func copy(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
-        batch.bytes.append(contentsOf: UnsafeBufferPointer(start: bytes, count: count))
-    }
-
-    private func copyWaiting(_ slot: UInt32) {
-        hub.forEachWaiting(slot) { bytes, count in
-            copy(bytes, count)
-            return true
-        }
     }
 
     /// Whole frames, until enough is in the host's hands.
@@ -245,19 +219,18 @@ extension Loop {
     ) {
         let slot = place.pointee.slot
         var handed = 0
-        addGroup(place, link, 0) {
-            hub.forEachWaiting(slot) { bytes, count in
-                var offset = 0
-                while offset < count {
-                    if link.inHand >= ChannelLink.inHandMax, !isForced { return false }
-                    let frame = WaitingFrame(at: bytes + offset)
-                    if !frame.opcode.isControl { link.inHand += frame.count - frame.headerCount }
-                    copy(bytes + offset, frame.count)
-                    offset += frame.count
-                    handed += frame.count
-                }
-                return true
+        channels.beginGroup(link, place.pointee.endpoint, place.pointee.id, run: nil)
+        hub.forEachWaiting(slot) { bytes, count in
+            var offset = 0
+            while offset < count {
+                if link.inHand >= ChannelLink.inHandMax, !isForced { return false }
+                let frame = WaitingFrame(at: bytes + offset)
+                if !frame.opcode.isControl { link.inHand += frame.count - frame.headerCount }
+                channels.append(bytes + offset, frame.count)
+                offset += frame.count
+                handed += frame.count
             }
+            return true
         }
         if handed == hub.waitingBytes(slot) { return hub.sentAll(slot) }
         hub.sentPart(slot, count: handed)
@@ -268,18 +241,14 @@ extension Loop {
 
     /// At the end of a turn: the host gets what was handed over, and what the library closed has ended.
     func tellChannels() {
-        let taken = batch
-        batch = ChannelBatch()
+        let taken = channels.takeBatch()
         for group in taken.groups { tell(group, taken) }
         if !engine.queue.isFull { goOnHanding() }
     }
 
     /// The host has fetched its events.
     func goOnHanding() {
-        if stalledChannels.isEmpty { return }
-        let stalled = stalledChannels
-        stalledChannels = []
-        for id in stalled { if let place = place(of: id) { goOnHanding(place) } }
+        for id in channels.takeStalled() { if let place = place(of: id) { goOnHanding(place) } }
     }
 
     private func tell(_ group: ChannelBatch.Group, _ taken: ChannelBatch) {

@@ -18,7 +18,7 @@ extension Loop {
         if pages.isUsed { pages.close() }
         hub.arena.endTurn()
         if broadcastsOfTurn > 0 { recordBroadcasts() }
-        batch.lastRun = nil
+        channels.endFlush()
         if journal.isUsed { journal.endTurn() }
     }
 

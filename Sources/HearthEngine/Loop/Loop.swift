@@ -96,10 +96,7 @@ final class Loop: @unchecked Sendable {
     var emptiedSlots: [UInt32] = []
     /// Those that were emptied, while they are worked off.
     private var concludedSlots: [UInt32] = []
-    /// What the host's transports are to send, told at the end of the turn.
-    var batch = ChannelBatch()
-    /// Connections of channels that wait until the host has fetched its events.
-    var stalledChannels: [ConnectionID] = []
+    let channels = Channels()
     /// Slots of connections that have ended, and acceptors: free at the end of the turn.
     var releasedSlots: [UInt32] = []
     var closedAcceptors: [UnsafeMutablePointer<Acceptor>] = []
@@ -224,7 +221,7 @@ final class Loop: @unchecked Sendable {
 
     private var hasConclusions: Bool {
         !brokenSlots.isEmpty || !emptiedSlots.isEmpty || context.hasLogs || !clients.listed.isEmpty
-            || !batch.groups.isEmpty
+            || channels.hasFrames
     }
 
     private func conclude() {
@@ -239,7 +236,7 @@ final class Loop: @unchecked Sendable {
             }
             concludedSlots.removeAll(keepingCapacity: true)
         }
-        if !batch.groups.isEmpty { tellChannels() }
+        if channels.hasFrames { tellChannels() }
         if !clients.listed.isEmpty { workOffClients() }
         context.writeLogs()
         if hub.hasDirty { flushAll() }
