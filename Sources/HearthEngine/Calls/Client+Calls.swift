@@ -272,7 +272,7 @@ extension Loop {
         case .hold: holdClient(client)
         case .proceed: proceedClient(client)
         case .decline(let reason): declineClient(client, reason: reason)
-        case .tell: list(client, .tells)
+        case .tell: schedule(client, .reports)
         case .cut: cutClient(client)
         }
     }

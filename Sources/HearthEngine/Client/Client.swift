@@ -152,11 +152,11 @@ struct ClientDuties: OptionSet {
     /// What waits is sent, as far as it goes.
     static let drains = ClientDuties(rawValue: 4)
     /// The program is told what has left.
-    static let tells = ClientDuties(rawValue: 8)
+    static let reports = ClientDuties(rawValue: 8)
     /// The program has prepared the attempt, or declined it.
     static let connects = ClientDuties(rawValue: 16)
-    /// It stands in the loop's list.
-    static let isListed = ClientDuties(rawValue: 128)
+    /// It is among those that are scheduled.
+    static let isScheduled = ClientDuties(rawValue: 128)
 }
 
 /// How a client came to rest, or an attempt or a connection ended.

@@ -5,7 +5,7 @@ internal import HearthBytes
 internal import HearthWire
 
 /// A message whose frame waits to be written.
-struct Flight {
+struct InFlight {
     let id: UInt64
     let opcode: Opcode
     /// It goes back to the queue when the connection breaks.
@@ -13,8 +13,8 @@ struct Flight {
     let queuedAt: UInt64
     /// Behind its frame, counted in bytes from the connection's opening.
     let end: UInt64
-    /// Where the payload lies in the loop's journal; empty: in `payload`.
-    var journal: Range<Int>
+    /// Where the payload lies in the arena of the loop's clients; empty: in `payload`.
+    var stored: Range<Int>
     var payload: [UInt8]
 }
 
@@ -23,7 +23,7 @@ struct ClientOutgoing {
     var handedOver: UInt64 = 0
     /// Bytes that the system has. Less than `handedOver` while sealed bytes wait.
     var taken: UInt64 = 0
-    private(set) var flights: [Flight] = []
+    private(set) var inFlight: [InFlight] = []
     private var first = 0
     /// The last message that was sent, and the last one that the program was told of.
     private(set) var lastSent: UInt64 = 0
@@ -31,41 +31,41 @@ struct ClientOutgoing {
 
     init() {}
 
-    var isEmpty: Bool { first == flights.count }
+    var isEmpty: Bool { first == inFlight.count }
 
-    mutating func add(_ flight: Flight) { flights.append(flight) }
+    mutating func add(_ message: InFlight) { inFlight.append(message) }
 
     /// Forgets what the system has. Returns how many messages that were.
-    mutating func settle() -> Int {
+    mutating func retireSent() -> Int {
         let before = first
-        while first < flights.count, flights[first].end <= taken {
-            lastSent = flights[first].id
+        while first < inFlight.count, inFlight[first].end <= taken {
+            lastSent = inFlight[first].id
             first += 1
         }
         let count = first - before
-        if first == flights.count {
-            flights.removeAll(keepingCapacity: flights.capacity <= 16)
+        if first == inFlight.count {
+            inFlight.removeAll(keepingCapacity: inFlight.capacity <= 16)
             first = 0
         } else if first > 64 {
-            flights.removeFirst(first)
+            inFlight.removeFirst(first)
             first = 0
         }
         return count
     }
 
-    /// Copies what lies in the journal, which ends with the turn.
-    mutating func keep(_ journal: Journal) {
-        for index in first..<flights.count where !flights[index].journal.isEmpty {
-            flights[index].payload = journal.copy(flights[index].journal)
-            flights[index].journal = 0..<0
+    /// Copies what lies in the arena, which is cleared with each flush.
+    mutating func keepPayloads(_ payloads: PayloadArena) {
+        for index in first..<inFlight.count where !inFlight[index].stored.isEmpty {
+            inFlight[index].payload = payloads.copy(inFlight[index].stored)
+            inFlight[index].stored = 0..<0
         }
     }
 
     /// Takes back all that the system does not have, oldest first.
-    mutating func takeBack(_ journal: Journal) -> [Flight] {
-        keep(journal)
-        let left = Array(flights[first...])
-        flights = []
+    mutating func takeUnsent(_ payloads: PayloadArena) -> [InFlight] {
+        keepPayloads(payloads)
+        let left = Array(inFlight[first...])
+        inFlight = []
         first = 0
         return left
     }
@@ -78,7 +78,7 @@ struct ClientOutgoing {
 }
 
 /// The payloads of this turn's messages, one behind the other, in memory that is used again in the next.
-final class Journal {
+final class PayloadArena {
     private static var spareBytesMax: Int { 1 << 20 }
 
     private var bytes: UnsafeMutablePointer<UInt8>
@@ -105,7 +105,7 @@ final class Journal {
     @inline(__always) var isUsed: Bool { count > 0 }
 
     /// Nobody needs the copies any more.
-    func endTurn() {
+    func clear() {
         count = 0
         if capacity <= Self.spareBytesMax { return }
         bytes.deallocate()

@@ -37,7 +37,7 @@ extension Loop {
     func proceedClient(_ client: Client) {
         guard client.life.receive(.prepared) == .connect else { return }
         context.enter()
-        list(client, .connects)
+        schedule(client, .connects)
     }
 
     /// The program has no use for the attempt.

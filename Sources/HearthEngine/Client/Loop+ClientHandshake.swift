@@ -100,7 +100,7 @@ extension Loop {
         while client.attempt === attempt, attempt.connection == place.pointee.id {
             let head: Int
             let answer = attempt.answer
-            switch answerHead.parse(
+            switch clients.answerHead.parse(
                 answer.span, limits: client.headLimits, scanned: &attempt.scanned)
             {
             case .needMore: return
@@ -108,7 +108,7 @@ extension Loop {
                 return fail(client, .badAnswer, ascii(fault.sentence), .refused)
             case .complete(let headCount): head = headCount
             }
-            if answerHead.isInterim {
+            if clients.answerHead.isInterim {
                 attempt.interimCount += 1
                 if attempt.interimCount > Self.interimsMax {
                     return fail(client, .badAnswer, ascii("too many interim responses"), .refused)
@@ -126,14 +126,14 @@ extension Loop {
     private func proxyAnswered(
         _ client: Client, _ attempt: ClientAttempt, _ place: ConnectionRef, _ head: Int
     ) {
-        if let fault = ProxyTunnel.check(answerHead) {
-            var ending = ClientEnding(state: .gaveUp, httpStatus: UInt32(answerHead.status))
+        if let fault = ProxyTunnel.check(clients.answerHead) {
+            var ending = ClientEnding(state: .gaveUp, httpStatus: UInt32(clients.answerHead.status))
             ending.error = fault == .authenticationRequired ? .proxyAuth : .proxy
             ending.text = ascii(
                 fault == .authenticationRequired
                     ? "the proxy wants other credentials" : "the proxy did not open the tunnel")
             client.lastFailure = (ending.error, ending.httpStatus)
-            return attemptFailed(client, ending, .status(answerHead.status, retryAfter: nil))
+            return attemptFailed(client, ending, .status(clients.answerHead.status, retryAfter: nil))
         }
         if attempt.answer.count > head {
             return fail(client, .proxy, ascii("the proxy sent bytes that nobody asked for"), .refused)
@@ -156,7 +156,7 @@ extension Loop {
             }
             let expected = UnsafeBufferPointer(start: place, count: 20)
             return ClientHandshake.check(
-                answerHead, answer.span, digest: expected.span, offer(client, attempt))
+                clients.answerHead, answer.span, digest: expected.span, offer(client, attempt))
         }
         switch check {
         case .accepted(let subprotocol):
@@ -177,8 +177,8 @@ extension Loop {
     private func agreedCompression(
         _ client: Client, _ answer: [UInt8]
     ) throws(DeflateFault) -> DeflateParameters? {
-        for index in 0..<answerHead.fieldCount {
-            let field = answerHead.field(at: index)
+        for index in 0..<clients.answerHead.fieldCount {
+            let field = clients.answerHead.field(at: index)
             if !HTTPSyntax.matches(answer.span, field.name, "sec-websocket-extensions") { continue }
             let agreed = try DeflateNegotiation.readAnswer(
                 answer.span, value: field.value, offered: client.compression.deflate)
@@ -220,7 +220,7 @@ extension Loop {
         hub.startMessages(place.pointee.slot)
         tellOpen(client, attempt, place, subprotocol)
         holdClient(client)
-        list(client, .drains)
+        schedule(client, .drains)
     }
 
     private func tellOpen(
@@ -229,8 +229,8 @@ extension Loop {
     ) {
         client.state.store(.open, ordering: .relaxed)
         text.removeAll(keepingCapacity: true)
-        for index in 0..<answerHead.fieldCount {
-            let field = answerHead.field(at: index)
+        for index in 0..<clients.answerHead.fieldCount {
+            let field = clients.answerHead.field(at: index)
             for byte in attempt.answer[field.name] {
                 text.append(byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte)
             }
@@ -270,7 +270,7 @@ extension Loop {
         }
         client.lastFailure = (ending.error, ending.httpStatus)
         let answer = attempt.answer
-        let retryAfter = answerHead.retryAfterMilliseconds(
+        let retryAfter = clients.answerHead.retryAfterMilliseconds(
             in: answer.span, epochSeconds: wallMilliseconds / 1000)
         attemptFailed(client, ending, .status(status, retryAfter: retryAfter))
     }
@@ -282,7 +282,7 @@ extension Loop {
             return false
         }
         let answer = attempt.answer
-        guard let location = answerHead.value(of: "location", in: answer.span) else {
+        guard let location = clients.answerHead.value(of: "location", in: answer.span) else {
             text += ascii(" and no Location")
             return false
         }

@@ -35,7 +35,7 @@ extension Loop {
         client.inboxBytes = 0
         if moveToQueue(client, messages) {
             client.lock.unlock()
-            list(client, .tells)
+            schedule(client, .reports)
             return setClientDeadline(client)
         }
         client.lock.unlock()
@@ -46,7 +46,7 @@ extension Loop {
             if status == .ok { continue }
             let reason: DropReason = status == .queueFull ? .count : status == .notOpen ? .lost : .closed
             client.lock.withLock { client.queue.note(QueueDrop(id: message.id, reason: reason)) }
-            list(client, .tells)
+            schedule(client, .reports)
         }
     }
 
@@ -106,7 +106,7 @@ extension Loop {
         let isTaken = client.queue.append(
             id: id, opcode: opcode, payload: payload, keeps: keeps, now: now, client.settings.queue)
         client.lock.unlock()
-        if client.settings.queue.dropsOldest { list(client, .tells) }
+        if client.settings.queue.dropsOldest { schedule(client, .reports) }
         setClientDeadline(client)
         return isTaken ? .ok : .queueFull
     }
@@ -122,7 +122,7 @@ extension Loop {
         if !hasRoom(client, place, payload.count) { return .queueFull }
         if !hub.acceptsMessages(place.pointee.slot) { return .notOpen }
         queueFrame(place, opcode, payload)
-        fly(client, place, id, opcode, payload, owned, keeps: keeps)
+        trackUnsent(client, place, id, opcode, payload, owned, keeps: keeps)
         return .ok
     }
 
@@ -148,21 +148,21 @@ extension Loop {
             ? codecs.compress(payload, level: settings.level, for: compression)
             : codecs.compress(payload, level: settings.level, windowBits: compression.sentWindowBits)
         guard let compressed else { return encode(place, opcode, payload) }
-        let frame = hub.encode(opcode, compressed, maskKey: maskKeys.next(), isCompressed: true)
+        let frame = hub.encode(opcode, compressed, maskKey: clients.nextMaskKey(), isCompressed: true)
         codecs.trimDeflated()
         return frame
     }
 
     /// Notes that the message is sent when the system has what the outbox holds now.
-    private func fly(
+    private func trackUnsent(
         _ client: Client, _ place: ConnectionRef, _ id: UInt64, _ opcode: Opcode,
         _ payload: UnsafeBufferPointer<UInt8>, _ owned: [UInt8]?, keeps: Bool
     ) {
         let end = client.outgoing.handedOver + UInt64(hub.waitingBytes(place.pointee.slot))
         client.outgoing.add(
-            Flight(
+            InFlight(
                 id: id, opcode: opcode, keeps: keeps, queuedAt: now, end: end,
-                journal: owned == nil ? journal.add(payload) : 0..<0, payload: owned ?? []))
+                stored: owned == nil ? clients.storePayload(payload) : 0..<0, payload: owned ?? []))
     }
 
     /// Whether a message of so many bytes fits into the outbox, after a flush if need be. The flush may find
@@ -186,7 +186,7 @@ extension Loop {
         _ place: ConnectionRef, _ opcode: Opcode, _ payload: UnsafeBufferPointer<UInt8>
     ) -> Segment {
         place.pointee.isClient
-            ? hub.encode(opcode, payload, maskKey: maskKeys.next()) : hub.encode(opcode, payload)
+            ? hub.encode(opcode, payload, maskKey: clients.nextMaskKey()) : hub.encode(opcode, payload)
     }
 
     // MARK: What waits
@@ -209,7 +209,8 @@ extension Loop {
             sendBatch(&window, client, place)
             message.payload.withUnsafeBufferPointer {
                 queueFrame(place, message.opcode, $0)
-                fly(client, place, message.id, message.opcode, $0, message.payload, keeps: message.keeps)
+                trackUnsent(
+                    client, place, message.id, message.opcode, $0, message.payload, keeps: message.keeps)
             }
             relieveArena()
         }
@@ -234,7 +235,7 @@ extension Loop {
         if let due = client.batch.deadline, now >= due { flushBatch(client) }
         if client.queue.isEmpty { return }
         client.lock.withLock { client.queue.expire(now: now, client.settings.queue) }
-        list(client, [.drains, .tells])
+        schedule(client, [.drains, .reports])
     }
 
     // MARK: After a flush
@@ -253,40 +254,40 @@ extension Loop {
         if client.connection != place.pointee.id { return }
         let slot = place.pointee.slot
         client.counts.waitingBytes.store(UInt64(hub.waitingBytes(slot)), ordering: .relaxed)
-        let count = client.outgoing.settle()
+        let count = client.outgoing.retireSent()
         if count > 0 {
             client.counts.sent.store(
                 client.counts.sent.load(ordering: .relaxed) + UInt64(count), ordering: .relaxed)
-            list(client, .tells)
+            schedule(client, .reports)
         }
-        if !client.outgoing.isEmpty { client.outgoing.keep(journal) }
-        if !client.queue.isEmpty, !hub.isBlocked(slot) { list(client, .drains) }
+        if !client.outgoing.isEmpty { clients.keepUnsent(of: client) }
+        if !client.queue.isEmpty, !hub.isBlocked(slot) { schedule(client, .drains) }
     }
 
     /// Messages that the system does not have go back to the queue, before those that wait there. The last
     /// bytes of a frame have not left if the frame has not, so no server has seen the message. Returns
     /// whether another frame may be written to this connection.
-    func takeBack(_ place: ConnectionRef) -> Bool {
+    func requeueUnsent(_ place: ConnectionRef) -> Bool {
         let client = client(of: place)
         if client.connection != place.pointee.id || client.outgoing.isEmpty { return true }
         let isBetweenFrames = hub.isBetweenFrames(place.pointee.slot)
         // What is sealed must not be written any more, not even at the end.
         if !isBetweenFrames { port.lock.withLock { place.pointee.tls = nil } }
         hub.discardOutbox(place.pointee.slot)
-        let flights = client.outgoing.takeBack(journal)
+        let unsent = clients.takeUnsent(of: client)
         client.lock.lock()
         client.queue.dropUnkept()
-        for flight in flights.reversed() {
-            if flight.keeps {
+        for message in unsent.reversed() {
+            if message.keeps {
                 client.queue.prepend(
-                    id: flight.id, opcode: flight.opcode, payload: flight.payload, keeps: true,
-                    queuedAt: flight.queuedAt)
+                    id: message.id, opcode: message.opcode, payload: message.payload, keeps: true,
+                    queuedAt: message.queuedAt)
             } else {
-                client.queue.note(QueueDrop(id: flight.id, reason: .lost))
+                client.queue.note(QueueDrop(id: message.id, reason: .lost))
             }
         }
         client.lock.unlock()
-        list(client, .tells)
+        schedule(client, .reports)
         return isBetweenFrames
     }
 
@@ -329,7 +330,7 @@ extension Loop {
             let status = enqueue(client, message.id, .text, message.payload, keeps: true)
             if status == .ok { continue }
             client.lock.withLock { client.queue.note(QueueDrop(id: message.id, reason: .count)) }
-            list(client, .tells)
+            schedule(client, .reports)
         }
     }
 
@@ -363,7 +364,7 @@ extension Loop {
         array.withUnsafeBufferPointer { queueFrame(place, .text, $0) }
         for message in messages {
             message.payload.withUnsafeBufferPointer {
-                fly(client, place, message.id, .text, $0, message.payload, keeps: true)
+                trackUnsent(client, place, message.id, .text, $0, message.payload, keeps: true)
             }
         }
     }

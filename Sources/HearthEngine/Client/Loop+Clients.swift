@@ -7,54 +7,21 @@ internal import HearthSession
 internal import HearthWire
 internal import Synchronization
 
-/// The clients of one loop, by small numbers for the timing wheel.
-struct ClientTable: ~Copyable {
-    private(set) var clients: [Client?] = []
-    private var free: [UInt32] = []
-    /// Those for which something is to be done at the end of the turn.
-    var listed: [Client] = []
-
-    /// How many are connected, connect, or wait to.
-    var activeCount = 0
-
-    init() {}
-
-    mutating func add(_ client: Client) {
-        if client.slot != nil { return }
-        let slot = free.popLast() ?? UInt32(clients.count)
-        if Int(slot) == clients.count { clients.append(client) } else { clients[Int(slot)] = client }
-        client.slot = slot
-    }
-
-    mutating func remove(_ client: Client) {
-        guard let slot = client.slot else { return }
-        clients[Int(slot)] = nil
-        free.append(slot)
-        client.slot = nil
-    }
-
-    func at(_ slot: UInt32) -> Client? { Int(slot) < clients.count ? clients[Int(slot)] : nil }
-}
-
 extension Loop {
     // MARK: Duties
 
     /// Does something for the client at the end of this turn.
-    func list(_ client: Client, _ duty: ClientDuties) {
-        let isListed = client.duties.contains(.isListed)
-        client.duties.formUnion([duty, .isListed])
-        if !isListed { clients.listed.append(client) }
+    func schedule(_ client: Client, _ duties: ClientDuties) {
+        clients.schedule(client, duties)
         context.ensureTurn()
     }
 
     func workOffClients() {
-        let listed = clients.listed
-        clients.listed.removeAll(keepingCapacity: listed.count <= 1024)
-        for client in listed {
+        for client in clients.takeScheduled() {
             let duties = client.duties
             client.duties = []
             if duties.contains(.drains) { drain(client) }
-            if duties.contains(.tells) { reportMessages(client) }
+            if duties.contains(.reports) { reportMessages(client) }
             if duties.contains(.ends), let ending = client.ending?.ending {
                 client.ending = nil
                 if client.life.receive(.rest) == .rest { becomeIdle(client, ending) }
@@ -104,7 +71,7 @@ extension Loop {
         client.ending = nil
         client.duties.remove(.ends)
         applyInbox(client)
-        list(client, .starts)
+        schedule(client, .starts)
     }
 
     func closeClient(_ client: Client, code: UInt16, reason: [UInt8]) {
@@ -124,7 +91,7 @@ extension Loop {
         client.retryAt = 0
         client.ending = PlannedEnding(ClientEnding(state: .closed, code: Int32(code), text: reason))
         client.duties.remove(.starts)
-        list(client, .ends)
+        schedule(client, .ends)
     }
 
     /// Tries at once, instead of waiting for its time.
@@ -135,7 +102,7 @@ extension Loop {
             if let place = place(of: client.connection) { ping(place) }
         case .scheduleStart:
             client.retryAt = 0
-            list(client, .starts)
+            schedule(client, .starts)
         default: break
         }
     }
@@ -187,9 +154,7 @@ extension Loop {
 
     /// The end of the loop.
     func cutClients() {
-        for slot in 0..<clients.clients.count {
-            if let client = clients.at(UInt32(slot)) { cutClient(client) }
-        }
+        for slot in 0..<clients.endIndex { if let client = clients.at(slot) { cutClient(client) } }
         for index in 0..<connections.endIndex where connections.contains(UInt32(index)) {
             let place = connections.place(UInt32(index))
             if place.pointee.isClient { release(place) }
@@ -234,7 +199,7 @@ extension Loop {
         _ place: ConnectionRef, code: UInt16, reason: [UInt8], flags: UInt32
     ) {
         let client = client(of: place)
-        _ = takeBack(place)
+        _ = requeueUnsent(place)
         if client.connection == place.pointee.id {
             connectionEnded(client, place, code: code, reason: reason, flags: flags)
         }
@@ -263,7 +228,7 @@ extension Loop {
     private func setActive(_ client: Client, _ isActive: Bool) {
         if client.isActive == isActive { return }
         client.isActive = isActive
-        clients.activeCount += isActive ? 1 : -1
+        clients.noteActive(isActive)
         updateKeeping()
     }
 

@@ -1,5 +1,5 @@
-// Which clusters a loop attends to, and the links to their brokers. It says who is there; what is done for them
-// is in the files Loop+Cluster… and Loop+Broker. Thread: the loop's.
+// Which clusters a loop attends to, and the links to their brokers. What is done for them is in the files
+// Loop+Cluster… and Loop+Broker. Thread: the loop's.
 
 final class Clusters {
     /// Of the servers that are served here, on the engine's first loop.

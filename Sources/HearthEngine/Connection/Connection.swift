@@ -127,7 +127,7 @@ struct Connection: ~Copyable {
         self.endpoint = endpoint
         counters = endpoint._withUnsafeGuaranteedRef { endpoint in
             loop._withUnsafeGuaranteedRef {
-                endpoint.kind == .server ? endpoint.counters(ofLoop: $0.index) : $0.clientCounters
+                endpoint.kind == .server ? endpoint.counters(ofLoop: $0.index) : $0.clients.counters
             }
         }
         isClient = endpoint._withUnsafeGuaranteedRef { $0.kind == .client }

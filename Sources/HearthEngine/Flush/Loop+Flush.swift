@@ -19,7 +19,7 @@ extension Loop {
         hub.arena.endTurn()
         if broadcastsOfTurn > 0 { recordBroadcasts() }
         channels.endFlush()
-        if journal.isUsed { journal.endTurn() }
+        clients.endFlush()
     }
 
     /// A write leaves little in the caches; what the next needs comes back while this one goes.

@@ -62,14 +62,8 @@ final class Loop: @unchecked Sendable {
     var tlsBuffers: TLSBuffers?
     /// Servers whose certificates this loop looks after.
     var watchedServers: [Server] = []
+    let clients = Clients()
     /// Servers that are stopping, with the moment at which what is left is cut.
-    var clients = ClientTable()
-    let maskKeys = MaskKeys()
-    let journal = Journal()
-    /// Of all clients of the loop.
-    let clientCounters = Counters(cells: Cells(count: Counters.cellCount))
-    /// The answer read last by a client.
-    var answerHead = ReceivedResponse()
     var stoppingServers: [(server: Server, deadline: UInt64)] = []
     var drains: [Drain] = []
     let meter = LoopMeter()
@@ -139,7 +133,6 @@ final class Loop: @unchecked Sendable {
         answer.deallocate()
         eventName.deallocate()
         pieces.deallocate()
-        clientCounters.cells.deallocate()
         stagedSlots.deallocate()
         stagedPieces.deallocate()
         meter.deallocate()
@@ -220,7 +213,7 @@ final class Loop: @unchecked Sendable {
     }
 
     private var hasConclusions: Bool {
-        !brokenSlots.isEmpty || !emptiedSlots.isEmpty || context.hasLogs || !clients.listed.isEmpty
+        !brokenSlots.isEmpty || !emptiedSlots.isEmpty || context.hasLogs || clients.hasScheduled
             || channels.hasFrames
     }
 
@@ -237,7 +230,7 @@ final class Loop: @unchecked Sendable {
             concludedSlots.removeAll(keepingCapacity: true)
         }
         if channels.hasFrames { tellChannels() }
-        if !clients.listed.isEmpty { workOffClients() }
+        if clients.hasScheduled { workOffClients() }
         context.writeLogs()
         if hub.hasDirty { flushAll() }
     }

@@ -43,7 +43,8 @@ extension Loop {
     func assignUser(_ place: ConnectionRef, _ name: ByteString?) {
         let slot = place.pointee.slot
         let old = hub.user(of: slot).map { hub.userName($0) }
-        let isLast = clusters.isUsed && (hub.user(of: slot).map { hub.connectionCount(user: $0) == 1 } ?? false)
+        let isLast =
+            clusters.isUsed && (hub.user(of: slot).map { hub.connectionCount(user: $0) == 1 } ?? false)
         place.pointee.server._withUnsafeGuaranteedRef { server in
             let isFirst =
                 clusters.isUsed

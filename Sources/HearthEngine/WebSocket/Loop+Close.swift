@@ -113,7 +113,7 @@ extension Loop {
         // A client's that were sent before this end leave before it, as far as the system takes them.
         if place.pointee.isClient, hub.acceptsMessages(slot), !hub.isBlocked(slot) { flush(slot) }
         hub.stopMessages(slot)
-        return !place.pointee.isClient || takeBack(place)
+        return !place.pointee.isClient || requeueUnsent(place)
     }
 
     func sendClose(_ place: ConnectionRef, _ code: UInt16, _ reason: [UInt8]) {
