@@ -34,8 +34,13 @@ extension Route {
     func applyAccess(_ option: Option) throws(Fault) -> Bool {
         switch true {
         case option.isNamed("auth"):
-            let levels: [AccessLevel] = [.open, .optional, .required, .user]
-            access.level = levels[try option.choice("public, optional, required, user")]
+            // A switch: an array of these is read off by one in Embedded Swift 6.3.
+            switch try option.choice("public, optional, required, user") {
+            case 0: access.level = .open
+            case 1: access.level = .optional
+            case 2: access.level = .required
+            default: access.level = .user
+            }
         case option.isNamed("scopes"):
             try option.refuseBlanks()
             access.scopes = try option.words(separatedBy: "+")
