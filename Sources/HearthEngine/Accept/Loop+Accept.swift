@@ -205,7 +205,7 @@ extension Loop {
                 acceptor.pointee.isClosed = true
                 watch(acceptor, for: [], insteadOf: isPaused ? [] : .readable)
                 Socket.close(acceptor.pointee.descriptor)
-                closedAcceptors.append(acceptor)
+                afterwork.note(.closeListener(acceptor))
                 context.ensureTurn()
             } else {
                 kept.append(acceptor)
@@ -222,7 +222,7 @@ extension Loop {
             place.pointee.descriptor, for: interest, insteadOf: place.pointee.interest,
             name: Acceptor.namesEnd + UInt64(place.pointee.slot))
         // What is not told of its socket would wait for ever.
-        if !isWatched, !interest.isEmpty { brokenSlots.append(place.pointee.slot) }
+        if !isWatched, !interest.isEmpty { afterwork.note(.broken(place.pointee.slot)) }
         place.pointee.interest = interest
     }
 
@@ -257,7 +257,7 @@ extension Loop {
         place.pointee.compression = nil
         if place.pointee.identity != nil { port.lock.withLock { place.pointee.identity = nil } }
         place.pointee.speaker = nil
-        releasedSlots.append(slot)
+        afterwork.note(.release(slot))
         context.ensureTurn()
         for acceptor in acceptors where acceptor.pointee.retryAt > 0 {
             acceptor.pointee.retryAt = now
@@ -272,22 +272,21 @@ extension Loop {
 
     /// At the end of a turn nobody is at work any more on what was closed in it.
     func freeReleased() {
-        if !releasedSlots.isEmpty {
+        if afterwork.has(.release) {
             var endpoints: [Unmanaged<Endpoint>] = []
             port.lock.withLock {
-                for slot in releasedSlots {
+                afterwork.forEach(.release) { note in
+                    guard case .release(let slot) = note else { return }
                     if connections[slot].isClient { endpoints.append(connections[slot].endpoint) }
                     connections.remove(slot)
                 }
             }
-            releasedSlots.removeAll(keepingCapacity: releasedSlots.count <= 1024)
             for endpoint in endpoints { endpoint.release() }
         }
-        if closedAcceptors.isEmpty { return }
-        for acceptor in closedAcceptors {
+        afterwork.forEach(.closeListener) { note in
+            guard case .closeListener(let acceptor) = note else { return }
             acceptor.deinitialize(count: 1)
             acceptor.deallocate()
         }
-        closedAcceptors.removeAll()
     }
 }

@@ -9,10 +9,12 @@ internal import HearthBytes
 final class Channels {
     private var batch = ChannelBatch()
     private var stalled: [ConnectionID] = []
+    private let afterwork: Afterwork
+
+    init(afterwork: Afterwork) { self.afterwork = afterwork }
 
     // MARK: Frames of this turn
 
-    var hasFrames: Bool { !batch.groups.isEmpty }
     var bytesCount: Int { batch.bytes.count }
 
     /// Adds the connection to the last group if that has the very same bytes for the same channel.
@@ -35,6 +37,7 @@ final class Channels {
                 link: link, endpoint: endpoint, bytes: start..<start,
                 ids: (batch.ids.count - 1)..<batch.ids.count))
         batch.lastRun = run
+        afterwork.note(.channels)
     }
 
     /// Copies bytes into the group that was begun last.

@@ -19,6 +19,10 @@ final class Clients {
     private let maskKeys = MaskKeys()
     private let payloads = PayloadArena()
 
+    private let afterwork: Afterwork
+
+    init(afterwork: Afterwork) { self.afterwork = afterwork }
+
     deinit { counters.cells.deallocate() }
 
     // MARK: Which there are
@@ -46,12 +50,12 @@ final class Clients {
 
     // MARK: The end of the turn
 
-    var hasScheduled: Bool { !scheduled.isEmpty }
-
     func schedule(_ client: Client, _ duties: ClientDuties) {
         let isScheduled = client.duties.contains(.isScheduled)
         client.duties.formUnion([duties, .isScheduled])
-        if !isScheduled { scheduled.append(client) }
+        if isScheduled { return }
+        scheduled.append(client)
+        afterwork.note(.clients)
     }
 
     func takeScheduled() -> [Client] {

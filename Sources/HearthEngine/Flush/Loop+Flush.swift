@@ -101,7 +101,7 @@ extension Loop {
         switch transfer {
         case .bytes(let sent) where sent == count && count == hub.waitingBytes(slot):
             hub.sentAll(slot)
-            if place.pointee.phase != .open { emptiedSlots.append(slot) }
+            if place.pointee.phase != .open { afterwork.note(.emptied(slot)) }
         case .bytes(let sent) where sent == count:
             // More pieces than one write takes: the rest follows at once.
             hub.sentPart(slot, count: sent)
@@ -120,7 +120,7 @@ extension Loop {
     func giveUp(_ slot: UInt32) {
         hub.discardOutbox(slot)
         hub.stopMessages(slot)
-        brokenSlots.append(slot)
+        afterwork.note(.broken(slot))
     }
 
     func writable(_ place: ConnectionRef) {

@@ -32,12 +32,12 @@ extension Loop {
     /// Requests that came behind one that is answered by now, and frames that came behind an opening
     /// handshake.
     func handleFollowUps() {
-        let ids = followUps
-        followUps.removeAll(keepingCapacity: true)
-        for id in ids {
-            guard let place = place(of: id), let exchange = place.pointee.exchange else { continue }
+        afterwork.forEach(.followUp) { note in
+            guard case .followUp(let id) = note, let place = place(of: id),
+                let exchange = place.pointee.exchange
+            else { return }
             if place.pointee.phase == .open { feedLeftover(place) }
-            guard place.pointee.phase == .request else { continue }
+            guard place.pointee.phase == .request else { return }
             let bytes = exchange.leftover
             exchange.leftover = []
             setInterest(place, place.pointee.interest.union(.readable))
@@ -84,7 +84,7 @@ extension Loop {
     /// What is left over is handled in the next turn, or when the peer has read its answers.
     func goOnLater(_ place: ConnectionRef) {
         if hub.isBlocked(place.pointee.slot) { return }
-        followUps.append(place.pointee.id)
+        afterwork.note(.followUp(place.pointee.id))
         context.ensureTurn()
     }
 

@@ -14,6 +14,8 @@ final class Loop: @unchecked Sendable {
     /// When so much was written in one turn it is flushed before the turn's end, which bounds the arena.
     static let turnBytesMax = 8 << 20
     private static let probeMilliseconds: UInt64 = 1000
+    /// How often what follows from writes is done in one turn.
+    private static let afterworkRounds = 4
 
     unowned(unsafe) let engine: Engine
     /// Which of the engine's loops.
@@ -23,6 +25,7 @@ final class Loop: @unchecked Sendable {
     let events: EventLoop
     let hub: Hub
     let timers: Timers
+    let afterwork = Afterwork()
     let connections = Slab<Connection>()
     let ingress = Ingress()
     let input: UnsafeMutablePointer<UInt8>
@@ -45,8 +48,6 @@ final class Loop: @unchecked Sendable {
     var isFlushingAll = false
     let codecs = Codecs()
     var acceptors: [UnsafeMutablePointer<Acceptor>] = []
-    /// Connections whose next request is already here.
-    var followUps: [ConnectionID] = []
     /// The request head read last, and buffers that are used again for each.
     var head = RequestHead()
     var captures: [Range<Int>] = []
@@ -62,7 +63,7 @@ final class Loop: @unchecked Sendable {
     var tlsBuffers: TLSBuffers?
     /// Servers whose certificates this loop looks after.
     var watchedServers: [Server] = []
-    let clients = Clients()
+    let clients: Clients
     /// Servers that are stopping, with the moment at which what is left is cut.
     var stoppingServers: [(server: Server, deadline: UInt64)] = []
     var drains: [Drain] = []
@@ -83,17 +84,7 @@ final class Loop: @unchecked Sendable {
     let loopCount: Int
     var pendingEvents = PendingEvents()
     var isEmittingPending = false
-    /// Connections whose write failed, and whose writes are done while they are not open WebSockets. What
-    /// that means for them waits for the end of the turn, so that a write never ends a connection that
-    /// somebody is working on.
-    var brokenSlots: [UInt32] = []
-    var emptiedSlots: [UInt32] = []
-    /// Those that were emptied, while they are worked off.
-    private var concludedSlots: [UInt32] = []
-    let channels = Channels()
-    /// Slots of connections that have ended, and acceptors: free at the end of the turn.
-    var releasedSlots: [UInt32] = []
-    var closedAcceptors: [UnsafeMutablePointer<Acceptor>] = []
+    let channels: Channels
     /// Of the acceptor made last.
     var acceptorName: UInt64 = 0
     /// Servers that are served here and have not stopped: as long as there is one, a host's loop is kept
@@ -113,9 +104,11 @@ final class Loop: @unchecked Sendable {
         self.loopCount = loopCount
         self.hasPoller = hasPoller
         self.port = port
-        context = LoopContext(engine: engine, events: events)
+        context = LoopContext(engine: engine, events: events, afterwork: afterwork)
         self.events = events
         hub = Hub(seed: (Crypto.randomUInt64(), Crypto.randomUInt64()))
+        clients = Clients(afterwork: afterwork)
+        channels = Channels(afterwork: afterwork)
         timers = Timers(context: context, events: events, granule: granule)
         identifiers = MessageIdentifiers(seed: Crypto.randomUInt64())
         eventName = .allocate(capacity: Self.eventNameMax + 1)
@@ -187,14 +180,15 @@ final class Loop: @unchecked Sendable {
     /// Everything that was ready has been handled: write.
     func endTurn() {
         if ingress.isWaiting { goOnWithBacklogs() }
-        if !followUps.isEmpty { handleFollowUps() }
-        settle()
+        if afterwork.has(.followUp) { handleFollowUps() }
+        if hub.hasDirty { flushAll() }
+        if afterwork.hasAny(Afterwork.consequences) { runAfterwork() }
         if !clusters.isEmpty { endTurnOfClusters() }
         if Memory.isLow { relieveMemory() }
         context.forgetWallClock()
         events.turnStarted()
-        freeReleased()
-        if !followUps.isEmpty || hasConclusions || ingress.isWaiting { context.requestTurn() }
+        if !afterwork.isEmpty { endAfterwork() }
+        if ingress.isWaiting { context.requestTurn() }
         timers.arm()
         meter.endTurn()
         if isStopRequested {
@@ -203,36 +197,33 @@ final class Loop: @unchecked Sendable {
         }
     }
 
-    /// Writes what waits, and then draws the conclusions, which may queue more. What goes on and on, as a
-    /// file does that a peer reads as fast as it comes, goes on in the next turn.
-    @inline(__always)
-    private func settle() {
-        if hub.hasDirty { flushAll() }
-        if !hasConclusions { return }
-        for _ in 0..<4 { conclude() }
-    }
-
-    private var hasConclusions: Bool {
-        !brokenSlots.isEmpty || !emptiedSlots.isEmpty || context.hasLogs || clients.hasScheduled
-            || channels.hasFrames
-    }
-
-    private func conclude() {
-        while let slot = brokenSlots.popLast() {
-            if connections.contains(slot) { transportFailed(connections.place(slot)) }
-        }
-        if !emptiedSlots.isEmpty {
-            swap(&emptiedSlots, &concludedSlots)
-            for index in 0..<concludedSlots.count {
-                let slot = concludedSlots[index]
-                if connections.contains(slot) { outboxEmptied(connections.place(slot)) }
+    /// Does what follows from what was written, which may queue more. What goes on and on, as a file does
+    /// that a peer reads as fast as it comes, goes on in the next turn.
+    @inline(never)
+    private func runAfterwork() {
+        for _ in 0..<Self.afterworkRounds where afterwork.hasAny(Afterwork.consequences) {
+            while afterwork.has(.broken) {
+                afterwork.forEach(.broken) { note in
+                    guard case .broken(let slot) = note, connections.contains(slot) else { return }
+                    transportFailed(connections.place(slot))
+                }
             }
-            concludedSlots.removeAll(keepingCapacity: true)
+            afterwork.forEach(.emptied) { note in
+                guard case .emptied(let slot) = note, connections.contains(slot) else { return }
+                outboxEmptied(connections.place(slot))
+            }
+            if afterwork.take(.channels) { tellChannels() }
+            if afterwork.take(.clients) { workOffClients() }
+            if afterwork.take(.log) { context.writeLogs() }
+            if hub.hasDirty { flushAll() }
         }
-        if channels.hasFrames { tellChannels() }
-        if clients.hasScheduled { workOffClients() }
-        context.writeLogs()
-        if hub.hasDirty { flushAll() }
+    }
+
+    /// Frees what has ended; what is left over is done in another turn.
+    @inline(never)
+    private func endAfterwork() {
+        freeReleased()
+        if !afterwork.isEmpty { context.requestTurn() }
     }
 
     /// Writes before the turn's end if much has been queued, which bounds the arena. Only where nobody holds

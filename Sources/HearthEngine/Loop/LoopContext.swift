@@ -21,6 +21,7 @@ final class LoopContext {
     private static let logLinesMax = 256
 
     private let events: EventLoop
+    private let afterwork: Afterwork
     private unowned(unsafe) let engine: Engine
     /// True while the loop calls the engine; else a call comes from host code on this thread and must ask for
     /// a turn.
@@ -33,8 +34,9 @@ final class LoopContext {
     private var pendingLogs: [PendingLog] = []
     private var skippedLogs = 0
 
-    init(engine: Engine, events: EventLoop) {
+    init(engine: Engine, events: EventLoop, afterwork: Afterwork) {
         self.engine = engine
+        self.afterwork = afterwork
         self.events = events
     }
 
@@ -90,8 +92,6 @@ final class LoopContext {
     @inline(__always)
     func logs(_ level: LogLevel) -> Bool { engine.log.wants(level) }
 
-    @inline(__always) var hasLogs: Bool { !pendingLogs.isEmpty }
-
     /// Writes the line at the end of the turn.
     func log(_ level: LogLevel, _ area: StaticString, _ message: StaticString, _ fields: LogFields) {
         guard engine.log.wants(level) else { return }
@@ -99,6 +99,7 @@ final class LoopContext {
             skippedLogs += 1
             return
         }
+        if pendingLogs.isEmpty { afterwork.note(.log) }
         pendingLogs.append(PendingLog(level: level, area: area, message: message, fields: fields))
         ensureTurn()
     }

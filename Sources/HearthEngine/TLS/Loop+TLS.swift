@@ -111,7 +111,7 @@ extension Loop {
             let wasAnswer = stream.pendingBytes > 0 && stream.sealedBytes == 0
             guard settle(place, stream, stream.flush(to: place.pointee.descriptor)) else { return }
             if hub.waitingBytes(slot) == 0 {
-                if wasAnswer, place.pointee.phase != .open { emptiedSlots.append(slot) }
+                if wasAnswer, place.pointee.phase != .open { afterwork.note(.emptied(slot)) }
                 return
             }
             if !seal(place, stream) { return giveUp(slot) }

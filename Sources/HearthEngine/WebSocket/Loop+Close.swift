@@ -180,6 +180,6 @@ extension Loop {
         place.pointee.lingers = lingers
         place.pointee.deadline = now + place.pointee.endpoint._withUnsafeGuaranteedRef { $0.closeTimeout }
         setDeadline(place, place.pointee.deadline)
-        if hub.waitingBytes(place.pointee.slot) == 0 { emptiedSlots.append(place.pointee.slot) }
+        if hub.waitingBytes(place.pointee.slot) == 0 { afterwork.note(.emptied(place.pointee.slot)) }
     }
 }
