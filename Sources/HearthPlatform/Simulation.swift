@@ -5,7 +5,7 @@
 
 #if HEARTH_SIMULATION
     internal import CLibuv
-    package import HearthBytes
+    internal import HearthBytes
 
     package final class Simulation {
         /// No system gives so large a number to a descriptor.

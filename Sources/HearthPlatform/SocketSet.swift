@@ -54,7 +54,10 @@ final class SocketSet {
     func change(_ socket: Int32, from old: Readiness, to new: Readiness, name: UInt64) -> Bool {
         if old == new { return true }
         #if HEARTH_SIMULATION
-            if let simulated = Simulation.socket(socket) { return simulated.watch(new, name: name) }
+            if let simulated = Simulation.socket(socket) {
+                simulated.watch(new, name: name)
+                return true
+            }
         #endif
         let operation = old.isEmpty ? EPOLL_CTL_ADD : new.isEmpty ? EPOLL_CTL_DEL : EPOLL_CTL_MOD
         return hearth_shim_epoll_control(descriptor, operation, socket, Self.mask(new), name) == 0
