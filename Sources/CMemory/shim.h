@@ -19,6 +19,9 @@ extern void *__real_realloc(void *block, size_t bytes);
 extern int __real_posix_memalign(void **block, size_t alignment, size_t bytes);
 extern void __real_free(void *block);
 
+/* At a fixed distance from the thread's pointer: no call of the dynamic loader, which the library would have to need. */
+#define HEARTH_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+
 enum { HEARTH_BLOCK_HEAD = 16, HEARTH_RESERVE_BYTES = 4 << 20, HEARTH_RESERVE_STEP = 64 };
 
 /* Lies directly before each block. `kind`: a mark, and how far before the block its memory begins; 0: in the reserve. */
@@ -44,9 +47,9 @@ struct hearth_memory {
 static struct hearth_memory hearth_memory = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 /* Of failures on this thread, and memory that was fetched for its next large allocation. */
-static __thread size_t hearth_failures = 0;
-static __thread void *hearth_fetched = NULL;
-static __thread size_t hearth_fetched_bytes = 0;
+static HEARTH_THREAD_LOCAL size_t hearth_failures = 0;
+static HEARTH_THREAD_LOCAL void *hearth_fetched = NULL;
+static HEARTH_THREAD_LOCAL size_t hearth_fetched_bytes = 0;
 
 /* The reserve is part of the library: it is there before any allocation, and takes no memory until it is used. Each run of
  * it begins with a head: `bytes` of it as a whole, `kind` 1 if it is taken. */

@@ -47,6 +47,8 @@ static struct fault_shared *fault_shared;
 static int fault_call, fault_is_armed;
 static long fault_at;
 static uintptr_t fault_from, fault_to;
+/* libuv's code: it ends the process when the table of a loop's watchers gets no memory. */
+static uintptr_t fault_libuv_from, fault_libuv_to;
 /* This thread is not the library's, and not in it. */
 static _Thread_local int fault_is_outside;
 
@@ -80,6 +82,8 @@ static inline int fault_strikes(int call, const void *caller) {
     if (!is_wanted || fault_is_outside || !__atomic_load_n(&fault_is_armed, __ATOMIC_SEQ_CST))
         return 0;
     if (call != ALLOCATION && (from < fault_from || from >= fault_to))
+        return 0;
+    if (call == ALLOCATION && from >= fault_libuv_from && from < fault_libuv_to)
         return 0;
     long n = __atomic_fetch_add(&fault_shared->calls, 1, __ATOMIC_SEQ_CST);
     if (n < fault_at || n >= fault_at + (fault_call == ALLOCATIONS ? FAULT_ROW : 1))
@@ -363,6 +367,10 @@ static inline void fault_find(void) {
         if (strstr(line, "libhearth") && strstr(line, "r-x") && sscanf(line, "%lx-%lx", &from, &to) == 2) {
             fault_from = from;
             fault_to = to;
+        }
+        if (strstr(line, "libuv.so") && strstr(line, "r-x") && sscanf(line, "%lx-%lx", &from, &to) == 2) {
+            fault_libuv_from = from;
+            fault_libuv_to = to;
         }
     }
     fclose(maps);
