@@ -274,7 +274,8 @@ typedef enum hearth_event_type {
      * seconds left, user. Every expiry_notice_interval, from expiry_notice_window before the end. A new
      * token (hearth_connection_authenticate) moves the end. */
     HEARTH_EVENT_EXPIRING = 19,
-    /* It has ended: user. The connection is closed with 4106 (see close_codes) after this event. */
+    /* It has ended: user. The host may still send, or set a new end, for expiry_grace; then the connection
+     * is closed with 4106 (see close_codes). */
     HEARTH_EVENT_EXPIRED = 20,
     /* What hearth_server_ask asked for: code is its number, data a JSON object. */
     HEARTH_EVENT_CLUSTER_ANSWER = 21

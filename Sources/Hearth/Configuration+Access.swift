@@ -82,6 +82,8 @@ extension Configuration {
         /// Zero: no notices.
         public var expiryNoticeInterval: Duration?
         public var expiryNoticeWindow: Duration?
+        /// How long the program may still send after `expired`.
+        public var expiryGrace: Duration?
 
         public init() {}
 
@@ -94,6 +96,7 @@ extension Configuration {
                 ("close_codes", closeCodes?.rawValue),
                 ("expiry_notice_interval", expiryNoticeInterval.map { "\($0.milliseconds)ms" }),
                 ("expiry_notice_window", expiryNoticeWindow.map { "\($0.milliseconds)ms" }),
+                ("expiry_grace", expiryGrace.map { "\($0.milliseconds)ms" }),
             ]
         }
     }

@@ -188,6 +188,7 @@ struct ConfigurationTests {
         all.access.closeCodes = .policy
         all.access.expiryNoticeInterval = .seconds(5)
         all.access.expiryNoticeWindow = .seconds(30)
+        all.access.expiryGrace = .seconds(2)
         all.tls.authorities = "ca.pem"
         all.tls.ownCertificate = "own.pem"
         all.tls.ownPrivateKey = "own.key"

@@ -71,7 +71,7 @@
             try connection.setExpiry(milliseconds: 4_000_000_000_000)
             try connection.setExpiry(milliseconds: nil)
             try connection.setExpiry(milliseconds: wallMilliseconds() + 400)
-            #expect(try await client.receive() == .close(4106, "the token has expired"))
+            #expect(try await client.receive() == .close(4106, "the session has expired"))
             #expect(record.kinds.contains("expiring") && record.kinds.contains("expired"))
             try await server.stop()
         }

@@ -344,6 +344,11 @@ export interface ServerSettings {
    */
   expiryNoticeWindow?: Duration | undefined;
   /**
+   * How long the host may still send after a connection has expired. 0: not at all. From 0 to 24h.
+   * Default: 1s.
+   */
+  expiryGrace?: Duration | undefined;
+  /**
    * Pages that may connect: same-host, https://example.com, https://*.example.com, or * for all.
    * Default: same-host.
    */

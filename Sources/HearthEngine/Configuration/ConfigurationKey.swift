@@ -139,6 +139,7 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case allowUserChange
     case expiryNoticeInterval
     case expiryNoticeWindow
+    case expiryGrace
     case allowedOrigins
     case rejection
     case rejectDelay

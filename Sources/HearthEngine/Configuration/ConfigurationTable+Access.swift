@@ -72,6 +72,9 @@ extension ConfigurationKey {
             .server,
             "The first notice comes so long before the end. 0: notices come from the beginning."),
         ConfigurationEntry(
+            .expiryGrace, "expiry_grace", .duration, standard: "1s", from: "0", to: "24h", .server,
+            "How long the host may still send after a connection has expired. 0: not at all."),
+        ConfigurationEntry(
             .allowedOrigins, "allowed_origins", .list, standard: "same-host", .server,
             "Pages that may connect: same-host, https://example.com, https://*.example.com, or * for all."),
         ConfigurationEntry(

@@ -42,15 +42,26 @@ extension Loop {
         case .notice(let seconds):
             if tellsPeer(place) { sendExpiry(place, ascii("expiring"), decimal(seconds)) }
             tellExpiry(.expiring, place, code: seconds)
-        case .expired:
-            context.log(.info, "session", "the connection has expired", place, reason: "its time is over")
-            let id = place.pointee.id
-            if tellsPeer(place) { sendEvent(place, ascii("expired"), isAtOnce: false) }
-            tellExpiry(.expired, place, code: 0)
-            if place.pointee.id != id || place.pointee.phase != .open { return }
-            _ = close(
-                place, code: access.closeCodes.code(.tokenExpired), reason: ascii("the token has expired"))
+        case .expired: expire(place, grace: access.expiryGrace)
+        case .closing: closeExpired(place)
         }
+    }
+
+    /// Tells the host, who may send for `grace` milliseconds, or give the connection a new end.
+    private func expire(_ place: ConnectionRef, grace: UInt64) {
+        context.log(.info, "session", "the connection has expired", place, reason: "its time is over")
+        let id = place.pointee.id
+        if grace > 0 { place.pointee.identity?.expiry.close(at: wallMilliseconds + grace) }
+        if tellsPeer(place) { sendEvent(place, ascii("expired"), isAtOnce: false) }
+        tellExpiry(.expired, place, code: 0)
+        if grace > 0 || place.pointee.id != id || place.pointee.phase != .open { return }
+        if place.pointee.identity?.expiry.due == nil { closeExpired(place) }
+    }
+
+    private func closeExpired(_ place: ConnectionRef) {
+        let access = place.pointee.server.takeUnretainedValue().access
+        _ = close(
+            place, code: access.closeCodes.code(.tokenExpired), reason: ascii("the session has expired"))
     }
 
     private func tellExpiry(_ type: EventType, _ place: ConnectionRef, code: Int) {

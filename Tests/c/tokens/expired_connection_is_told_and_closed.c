@@ -30,7 +30,7 @@ int main(void) {
     while ((frame = client_receive(fd)) && frame->opcode == CLIENT_PING)
         client_send_frame(fd, 0x8A, frame->data, frame->length);
     CHECK(frame && frame->opcode == CLIENT_CLOSE && frame->data[0] << 8 == (4106 & 0xFF00));
-    CHECK_TEXT((char *)frame->data + 2, "the token has expired");
+    CHECK_TEXT((char *)frame->data + 2, "the session has expired");
     client_send_close(fd, 4106);
     client_expect_end(fd);
     struct record *notice = world_wait(world, HEARTH_EVENT_EXPIRING, 1);

@@ -401,6 +401,10 @@ class ServerOptions(_SharedOptions, total=False):
     """The first notice comes so long before the end. 0: notices come from the beginning. From 0 to 24h.
     Default: 60s."""
 
+    expiry_grace: Duration
+    """How long the host may still send after a connection has expired. 0: not at all. From 0 to 24h.
+    Default: 1s."""
+
     allowed_origins: Names
     """Pages that may connect: same-host, https://example.com, https://*.example.com, or * for all. Default:
     same-host."""

@@ -30,7 +30,7 @@ async def test_a_connection_ends_with_its_token_after_notices_with_the_seconds_l
     async with server:
         end = time.time() + 1.2
         async with peer(server, **bearer(token(exp=end))) as client:
-            assert await client.closing() == (4106, "the token has expired")
+            assert await client.closing() == (4106, "the session has expired")
             assert time.time() >= end
         await until(lambda: len(events) == 4)
         assert events == [("ada", 1), ("ada", 1), ("ada", "expired"), ("ada", 4106)]
@@ -112,7 +112,7 @@ async def test_who_came_without_a_token_may_give_one_later(new_server):
 
 
 async def test_a_program_may_set_the_end_itself_and_take_it_back(new_server):
-    server = new_server(expiry_notice_interval=0)
+    server = new_server(expiry_notice_interval=0, expiry_grace=0.1)
     connections = []
     server.on_open(connections.append)
     soon = datetime.timedelta(seconds=0.3)

@@ -19,6 +19,8 @@ struct ServerAccess {
     /// Milliseconds.
     let noticeInterval: UInt64
     let noticeWindow: UInt64
+    /// Between the event EXPIRED and the close.
+    let expiryGrace: UInt64
 
     init(_ configuration: Configuration) throws(Route.Fault) {
         tokens = try TokenVerifier.make(configuration)
@@ -45,6 +47,7 @@ struct ServerAccess {
         allowsUserChange = configuration.flag(.allowUserChange)
         noticeInterval = configuration.milliseconds(.expiryNoticeInterval)
         noticeWindow = configuration.milliseconds(.expiryNoticeWindow)
+        expiryGrace = configuration.milliseconds(.expiryGrace)
     }
 
     static var noKeys: [UInt8] {
