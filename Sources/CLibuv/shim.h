@@ -72,6 +72,15 @@ static inline int hearth_shim_is_socket(const char *path) {
     struct stat status;
     return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
+/* Device and inode of the socket file at a path; not 0: there is none. */
+static inline int hearth_shim_socket_file(const char *path, uint64_t *device, uint64_t *inode) {
+    struct stat status;
+    if (lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode))
+        return -1;
+    *device = (uint64_t)status.st_dev;
+    *inode = (uint64_t)status.st_ino;
+    return 0;
+}
 static inline int hearth_shim_is_folder(const struct stat *status) { return S_ISDIR(status->st_mode); }
 
 /* glibc declares their addresses as transparent unions, which Swift does not import. */

@@ -94,6 +94,8 @@ public struct Configuration: Sendable {
     public var access = Access()
     public var listenBacklog: Int?
     public var ipv6Only: Bool?
+    /// Mode of the file of a Unix socket, such as 0o660.
+    public var unixMode: Int?
 
     /// Routes with `dialect: .json`.
     public var json = JSONDialect()
@@ -225,6 +227,7 @@ extension Configuration {
         add("compression_level", compressionLevel)
         add("listen_backlog", listenBacklog)
         add("ipv6_only", ipv6Only)
+        if let unixMode { add("unix_mode", String(unixMode, radix: 8)) }
         list += json.settings
         return list + clientSettings
     }

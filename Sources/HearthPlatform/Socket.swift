@@ -23,15 +23,16 @@ package enum Socket {
     package static let piecesMax = 1024
 
     /// A listening socket and the address that it got. With `isShared`, several sockets of this process may
-    /// listen on the same port and the system spreads connections over them (SO_REUSEPORT).
+    /// listen on the same port and the system spreads connections over them (SO_REUSEPORT). `unixMode`: of
+    /// the file of a Unix socket.
     package static func listen(
-        _ address: ListenAddress, backlog: Int32, isShared: Bool, isIPv6Only: Bool
+        _ address: ListenAddress, backlog: Int32, isShared: Bool, isIPv6Only: Bool, unixMode: UInt32
     ) throws(SystemError) -> (descriptor: Int32, port: UInt16) {
         #if HEARTH_SIMULATION
             if let simulated = SimulatedSocket.listen() { return (simulated, 1) }
         #endif
         switch address {
-        case .unix(let path): return (try listenUnix(path, backlog: backlog), 0)
+        case .unix(let path): return (try listenUnix(path, backlog: backlog, mode: unixMode), 0)
         case .ip(let host, let port, let isIPv6):
             let descriptor = try open(isIPv6 ? AF_INET6 : AF_INET)
             do throws(SystemError) {
@@ -203,7 +204,7 @@ package enum Socket {
     }
 
     /// Takes the file of a Unix socket away. A file of another kind that lies there stays.
-    package static func unlink(path: [UInt8]) {
+    static func unlink(path: [UInt8]) {
         if !isSocket(path: path) { return }
         (path + [0]).withUnsafeBytes {
             _ = system_unlink($0.baseAddress!.assumingMemoryBound(to: CChar.self))
@@ -270,7 +271,8 @@ package enum Socket {
         return withUnsafePointer(to: &storage) { PeerAddress($0).port }
     }
 
-    private static func listenUnix(_ path: [UInt8], backlog: Int32) throws(SystemError) -> Int32 {
+    private static func listenUnix(_ path: [UInt8], backlog: Int32, mode: UInt32) throws(SystemError) -> Int32
+    {
         let descriptor = try open(AF_UNIX)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -289,12 +291,22 @@ package enum Socket {
             unlink(path: path)
             return system_bind(descriptor, raw, size)
         }
-        if status != 0 || system_listen(descriptor, backlog) != 0 {
+        // Nobody can connect before the socket listens: the mode is set in between. A umask would be the
+        // process's, and other threads make files.
+        let isBound = status == 0
+        if !isBound || !setMode(path, mode) || system_listen(descriptor, backlog) != 0 {
             let error = SystemError.last
+            if isBound { unlink(path: path) }
             close(descriptor)
             throw error
         }
         return descriptor
+    }
+
+    private static func setMode(_ path: [UInt8], _ mode: UInt32) -> Bool {
+        (path + [0]).withUnsafeBytes {
+            chmod($0.baseAddress!.assumingMemoryBound(to: CChar.self), mode_t(mode)) == 0
+        }
     }
 
     private static func isAbandoned(_ address: UnsafeRawPointer, _ size: socklen_t) -> Bool {

@@ -196,6 +196,7 @@ struct ConfigurationTests {
         all.tls.skipsVerification = false
         all.listenBacklog = 16
         all.ipv6Only = true
+        all.unixMode = 0o600
         all.json = completeJSON
         all.cluster = cluster
         addClient(&all)

@@ -98,6 +98,8 @@ export interface ServerSettings {
   listenBacklog?: number | undefined;
   /** Whether an IPv6 address takes IPv6 peers only, or IPv4 peers too. Default: on. */
   ipv6Only?: Flag | undefined;
+  /** Mode of the file of a Unix socket, in octal; it is set before anybody can connect. Default: 0660. */
+  unixMode?: string | undefined;
   /**
    * How long a user whose last connection was lost is still in its rooms. 0: not at all. From 0 to 24h.
    * Default: 0.

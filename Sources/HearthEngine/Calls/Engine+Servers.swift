@@ -103,6 +103,12 @@ extension Server {
                     + ascii("after ws:// or wss:// if you like"))
         }
         let isShared = engine.configuration.integer(.threads) > 1
+        guard let mode = unixMode else {
+            return engine.fail(
+                .invalidValue,
+                ascii("unix_mode: \"") + configuration.text(of: .unixMode)
+                    + ascii("\" is not an octal mode from 0 to 0777, such as 0660"))
+        }
         do throws(SystemError) {
             let backlog = Int32(clamping: configuration.integer(.listenBacklog))
             let isIPv6Only = configuration.flag(.ipv6Only)
@@ -112,12 +118,13 @@ extension Server {
             if isShared, case .ip(let host, _, let isIPv6) = address {
                 // With SO_REUSEPORT the system would let another program's port be shared: a plain socket
                 // finds that out.
-                let probe = try Socket.listen(address, backlog: 1, isShared: false, isIPv6Only: isIPv6Only)
+                let probe = try Socket.listen(
+                    address, backlog: 1, isShared: false, isIPv6Only: isIPv6Only, unixMode: mode)
                 Socket.close(probe.descriptor)
                 bound = .ip(host: host, port: probe.port, isIPv6: isIPv6)
             }
             let opened = try Socket.listen(
-                bound, backlog: backlog, isShared: isShared, isIPv6Only: isIPv6Only)
+                bound, backlog: backlog, isShared: isShared, isIPv6Only: isIPv6Only, unixMode: mode)
             var shown = text
             if path == nil {
                 shown = Array(text[...text.lastIndex(of: UInt8(ascii: ":"))!])
@@ -125,7 +132,8 @@ extension Server {
             }
             add(
                 Listening(
-                    text: shown, port: opened.port, path: path, isSealed: isSealed,
+                    text: shown, port: opened.port, path: path, file: path.flatMap { SocketFile(path: $0) },
+                    isSealed: isSealed,
                     descriptors: [opened.descriptor]))
             return .ok
         } catch {
@@ -141,6 +149,18 @@ extension Server {
             case .descriptorsExhausted, .other: return engine.fail(.system, sentence)
             }
         }
+    }
+
+    /// `unix_mode`; nil: it is no mode.
+    private var unixMode: UInt32? {
+        let digits = configuration.text(of: .unixMode)
+        if digits.isEmpty || digits.count > 5 { return nil }
+        var mode: UInt32 = 0
+        for digit in digits {
+            guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "7") else { return nil }
+            mode = mode << 3 | UInt32(digit - UInt8(ascii: "0"))
+        }
+        return mode <= 0o777 ? mode : nil
     }
 
     /// The port of the first TCP address; 0: there is none.
@@ -193,7 +213,7 @@ extension Server {
     /// deadline: when what is left is cut; nil: `shutdown_timeout` from now.
     func stopLoops(reason: [UInt8], deadline: UInt64?) {
         loopsToStop.store(engine.currentLoops.count, ordering: .releasing)
-        for listening in listenings { if let path = listening.path { Socket.unlink(path: path) } }
+        for listening in listenings { listening.file?.remove() }
         for loop in engine.currentLoops {
             if loop.port.isCurrent {
                 loop.stopServer(self, reason: reason, deadline: deadline)
@@ -217,7 +237,7 @@ extension Server {
         }
         if before == .started || before == .draining {
             loopsToStop.store(engine.currentLoops.count, ordering: .releasing)
-            for listening in listenings { if let path = listening.path { Socket.unlink(path: path) } }
+            for listening in listenings { listening.file?.remove() }
         }
         for loop in engine.currentLoops {
             if loop.port.isCurrent {
@@ -242,7 +262,7 @@ extension Engine {
                     } else if let address = ListenAddress(listening.text) {
                         let opened = try Socket.listen(
                             address, backlog: Int32(clamping: server.configuration.integer(.listenBacklog)),
-                            isShared: true, isIPv6Only: server.configuration.flag(.ipv6Only))
+                            isShared: true, isIPv6Only: server.configuration.flag(.ipv6Only), unixMode: 0)
                         server.add(descriptor: opened.descriptor, at: index)
                     }
                 } catch {
@@ -261,9 +281,7 @@ extension Engine {
             if !server.wasServed.load(ordering: .acquiring) {
                 for descriptor in listening.descriptors { Socket.close(descriptor) }
             }
-            if let path = listening.path, state != .stopped || !server.wasServed.load(ordering: .acquiring) {
-                Socket.unlink(path: path)
-            }
+            if state != .stopped || !server.wasServed.load(ordering: .acquiring) { listening.file?.remove() }
         }
     }
 }

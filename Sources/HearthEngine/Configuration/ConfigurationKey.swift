@@ -31,6 +31,7 @@ package enum ConfigurationKey: Int, CaseIterable, Sendable {
     case shutdownTimeout
     case listenBacklog
     case ipv6Only
+    case unixMode
     case presenceGrace
     case maxPresenceGraceUsers
     case maxConnectionsPerUser

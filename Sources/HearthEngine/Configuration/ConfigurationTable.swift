@@ -125,6 +125,9 @@ extension ConfigurationKey {
             .ipv6Only, "ipv6_only", .flag, standard: "on", .server,
             "Whether an IPv6 address takes IPv6 peers only, or IPv4 peers too."),
         ConfigurationEntry(
+            .unixMode, "unix_mode", .text, standard: "0660", .server,
+            "Mode of the file of a Unix socket, in octal; it is set before anybody can connect."),
+        ConfigurationEntry(
             .presenceGrace, "presence_grace", .durationOrOff, standard: "0", from: "0", to: "24h", .server,
             "How long a user whose last connection was lost is still in its rooms. 0: not at all."),
         ConfigurationEntry(

@@ -14,8 +14,10 @@ enum ServerState: UInt8, AtomicRepresentable { case idle, starting, started, dra
 struct Listening {
     let text: [UInt8]
     let port: UInt16
-    /// Path of a Unix socket, to be taken away at the end.
+    /// Of a Unix socket.
     let path: [UInt8]?
+    /// Of a Unix socket, to be taken away at the end.
+    let file: SocketFile?
     /// TLS is spoken here.
     let isSealed: Bool
     var descriptors: [Int32]

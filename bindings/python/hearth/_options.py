@@ -166,6 +166,9 @@ class ServerOptions(_SharedOptions, total=False):
     ipv6_only: Flag
     """Whether an IPv6 address takes IPv6 peers only, or IPv4 peers too. Default: on."""
 
+    unix_mode: Text
+    """Mode of the file of a Unix socket, in octal; it is set before anybody can connect. Default: 0660."""
+
     presence_grace: Duration
     """How long a user whose last connection was lost is still in its rooms. 0: not at all. From 0 to 24h.
     Default: 0."""
