@@ -134,7 +134,7 @@ extension Loop {
         else { return true }
         let name = rates.name(address.counted.key)
         guard let excess = handshakes.take(1, of: name, now: now) else { return true }
-        context.log(.warning, "handshake", "connection refused", place, reason: excess.key)
+        context.log(.info, "handshake", "connection refused", place, reason: excess.key)
         respondTooMany(place, "too many connection attempts", afterMilliseconds: excess.milliseconds)
         return false
     }

@@ -333,7 +333,7 @@ extension Loop {
             return endCarried(place, flags: 0)
         }
         place.pointee.counters.add(.staleRemoved)
-        context.log(.warning, "session", "the peer is gone", place, reason: "nothing came over its channel")
+        context.log(.info, "session", "the peer is gone", place, reason: "nothing came over its channel")
         place.pointee.link?.closing = (CloseCode.internalError.rawValue, ascii("ping timeout"))
         endCarried(place, flags: 0)
     }

@@ -150,7 +150,7 @@ extension Loop {
         switch place.pointee.refusal {
         case .none: break
         case .server:
-            context.log(.warning, "server", "connection refused", place, reason: "max_connections is reached")
+            context.log(.info, "server", "connection refused", place, reason: "max_connections is reached")
             return respondAndClose(place, 503, "no more connections at the moment", "Retry-After: 5\r\n")
         case .address:
             return refuseAddress(place)

@@ -100,7 +100,7 @@ extension Loop {
 
     /// The request cannot be understood, so nothing after it can.
     func refuse(_ place: ConnectionRef, _ fault: HTTPFault) {
-        context.log(.warning, "http", "request refused", place, reason: fault.sentence)
+        context.log(.info, "http", "request refused", place, reason: fault.sentence)
         exchange(of: place).keepsAlive = false
         respondText(place, fault.status, fault.sentence, ascii(fault.fields))
     }

@@ -27,7 +27,7 @@ extension Loop {
         setRoute(place, route)
         if !server.access.origins.allows(head, bytes.span, isSealed: place.pointee.isSealed) {
             let sentence: StaticString = "pages of this origin may not connect: see allowed_origins"
-            context.log(.warning, "handshake", "connection refused", place, reason: sentence)
+            context.log(.info, "handshake", "connection refused", place, reason: sentence)
             return respondAndClose(place, 403, "pages of this origin may not connect", "")
         }
         do throws(AccessRefusal) {

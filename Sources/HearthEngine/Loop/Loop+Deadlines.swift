@@ -52,7 +52,7 @@ extension Loop {
             sendPing(place, number)
             place.pointee.compression?.releaseIdle()
         case .pingTimedOut:
-            context.log(.warning, "session", "the peer is gone", place, reason: "nothing came after a ping")
+            context.log(.info, "session", "the peer is gone", place, reason: "nothing came after a ping")
             place.pointee.counters.add(.staleRemoved)
             if place.pointee.isClient { client(of: place).endError = .pingTimeout }
             if stopMessages(place) {

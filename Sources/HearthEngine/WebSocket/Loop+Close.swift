@@ -81,7 +81,7 @@ extension Loop {
 
     /// The peer broke the protocol: say why by a code, and drop the transport (RFC 6455 7.1.7).
     func protocolFailed(_ place: ConnectionRef, _ error: WireError, sendsClose: Bool) {
-        context.log(.warning, "session", "protocol violation", place, reason: error.sentence)
+        context.log(.info, "session", "protocol violation", place, reason: error.sentence)
         let mayWrite = stopMessages(place)
         if place.pointee.isClient {
             client(of: place).endError =
@@ -100,7 +100,9 @@ extension Loop {
 
     /// Sends a close, tells the program and drops the transport.
     func fail(_ place: UnsafeMutablePointer<Connection>, _ code: CloseCode, _ reason: StaticString) {
-        context.log(.warning, "session", "closing a connection", place, reason: reason)
+        context.log(
+            code == .internalError ? .warning : .info, "session", "closing a connection", place,
+            reason: reason)
         if stopMessages(place) { sendClose(place, code.rawValue, ascii(reason)) }
         end(place, code: code.rawValue, reason: ascii(reason), flags: 0)
         finish(place, lingers: true)

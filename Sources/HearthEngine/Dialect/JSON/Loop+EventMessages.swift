@@ -101,7 +101,7 @@ extension Loop {
             speaker.errors == 0 ? now : speaker.errorsSince + forgiven * Self.forgivenessMilliseconds
         speaker.errors += 1
         if speaker.errors > settings.errorBudget {
-            context.log(.warning, "session", "too many invalid messages", place, reason: fault.sentence)
+            context.log(.info, "session", "too many invalid messages", place, reason: fault.sentence)
             _ = close(
                 place, code: CloseCode.invalidPayload.rawValue, reason: ascii("too many invalid messages"))
             return
