@@ -44,6 +44,11 @@ struct TLSTrustTests {
         #expect(foreign.contains("is signed by \"CN=Another Authority\", which is not an authority in /"))
     }
 
+    @Test("a client refuses a certificate whose only name is its subject (RFC 9525, section 2)")
+    func refusesTheSubjectAsName() throws {
+        #expect(try !refusal("unnamed").isEmpty)
+    }
+
     @Test("the system's store does not know a private authority")
     func systemStore() throws {
         let pair = try Pair(serverSettings("localhost"), TLSClientSettings())

@@ -31,6 +31,7 @@ authority other "Another Authority"
 certificate localhost /CN=localhost "$local_names" ca 3650
 certificate renewed /CN=renewed "$local_names" ca 3650
 certificate example /CN=example.org "subjectAltName=DNS:example.org,DNS:*.example.org" ca 3650
+certificate unnamed /CN=localhost "extendedKeyUsage=serverAuth" ca 3650
 certificate expired /CN=localhost "$local_names" ca -1
 certificate foreign /CN=localhost "$local_names" other 3650
 certificate client "/O=Engines/CN=Ada" "extendedKeyUsage=clientAuth" ca 3650
