@@ -42,7 +42,7 @@ public enum BuiltInEvent: String, Sendable {
 
 func routeOptions(_ dialect: RouteDialect) throws(HearthError) -> String {
     guard case .json(let events, let echo, let rooms) = dialect else { return "" }
-    var options = ["", "dialect=json"]
+    var options = ["dialect=json"]
     if !events.isEmpty { options.append("events=" + events.map(\.rawValue).joined(separator: "+")) }
     if !echo { options.append("echo=off") }
     for name in rooms { _ = try checked(name) }

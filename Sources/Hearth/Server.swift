@@ -84,7 +84,8 @@ public final class Server: Sendable {
         let options = try routeOptions(
             join: join, relay: relay, reportsRelayed: reportsRelayed, accept: accept,
             subprotocols: subprotocols, access: access)
-        return try add(pattern, options + (try routeOptions(dialect)))
+        let others = try routeOptions(dialect)
+        return try add(pattern, options.isEmpty || others.isEmpty ? options + others : "\(options),\(others)")
     }
 
     /// Adds a route whose requests of these methods are `Event.http`.

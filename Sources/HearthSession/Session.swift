@@ -57,14 +57,14 @@ package struct Session: ~Copyable {
     package var decoder = MessageDecoder()
     package private(set) var state = SessionState.open
     private var isPingOutstanding = false
-    private var pingNumber: UInt32 = 0
+    private var pingNumber: UInt16 = 0
+    /// When the message that is in progress began, if there is one: the lowest bits of that time.
+    private var messageBeganAt: UInt32 = 0
     /// Monotonic milliseconds of the last byte that came.
     package private(set) var lastReceivedAt: UInt64
     /// Of the last ping that was sent; before the first, of the beginning. Of one that closes, of our close.
     private var lastPingAt: UInt64
     private var lastPingNanoseconds: UInt64 = 0
-    /// When the message that is in progress began, if there is one.
-    private var messageBeganAt: UInt64 = 0
 
     package init(now: UInt64) {
         lastReceivedAt = now
@@ -121,12 +121,12 @@ package struct Session: ~Copyable {
     package mutating func notesBeginning() -> Bool {
         if !decoder.hasBegunMessage { return false }
         decoder.hasBegunMessage = false
-        messageBeganAt = lastReceivedAt
+        messageBeganAt = UInt32(truncatingIfNeeded: lastReceivedAt)
         return true
     }
 
     /// The message that is in progress has not been read: its time begins anew.
-    package mutating func excuseMessage(now: UInt64) { messageBeganAt = now }
+    package mutating func excuseMessage(now: UInt64) { messageBeganAt = UInt32(truncatingIfNeeded: now) }
 
     /// Frees what has come of a message. The connection is to be closed.
     package mutating func dropMessage() { decoder.drop() }
@@ -159,7 +159,10 @@ package struct Session: ~Copyable {
     }
 
     private func messageDue(_ limits: borrowing SessionLimits) -> UInt64? {
-        limits.messageTimeout > 0 && decoder.isInMessage ? messageBeganAt + limits.messageTimeout : nil
+        if limits.messageTimeout == 0 || !decoder.isInMessage { return nil }
+        // Nothing has come later than `lastReceivedAt`, but a message may be excused at a later time.
+        let age = Int32(truncatingIfNeeded: Int64(bitPattern: lastReceivedAt) - Int64(messageBeganAt))
+        return UInt64(Int64(bitPattern: lastReceivedAt) - Int64(age)) + limits.messageTimeout
     }
 
     package mutating func tick(

@@ -10,6 +10,14 @@ static void decide(struct world *world, const hearth_event *event) {
         CHECK_NUMBER(hearth_connection_accept(event->connection, "ann", NULL), HEARTH_OK);
 }
 
+static int is_open;
+
+static void note_open(void *context, const hearth_event *event) {
+    (void)context;
+    if (event->type == HEARTH_EVENT_CLIENT_STATE && event->state == HEARTH_CLIENT_OPEN)
+        __atomic_store_n(&is_open, 1, __ATOMIC_SEQ_CST);
+}
+
 int main(void) {
     struct world *world = world_new("");
     char head[4096], url[64];
@@ -32,14 +40,16 @@ int main(void) {
     CHECK_NUMBER(hearth_user_kick(world->server, "ann", 0, NULL), 1);
     client_expect_close(fd, 4505);
     client_cut(fd);
+    world_wait(world, HEARTH_EVENT_CLOSE, 2);
 
     hearth_config *config = hearth_config_new();
     snprintf(url, sizeof url, "ws://127.0.0.1:%d/client", port);
     CHECK_NUMBER(hearth_config_set(config, "url", url), HEARTH_OK);
     hearth_client *client = hearth_client_new(world->engine, config);
-    CHECK_NUMBER(hearth_client_on_event(client, NULL, NULL), HEARTH_OK);
+    CHECK_NUMBER(hearth_client_on_event(client, note_open, NULL), HEARTH_OK);
     CHECK_NUMBER(hearth_client_open(client), HEARTH_OK);
-    world_wait(world, HEARTH_EVENT_OPEN, 3);
+    while (!__atomic_load_n(&is_open, __ATOMIC_SEQ_CST))
+        usleep(1000);
     CHECK_NUMBER(hearth_client_close(client, 0, NULL), HEARTH_OK);
     CHECK_NUMBER(world_wait(world, HEARTH_EVENT_CLOSE, 3)->code, 1000);
     hearth_config_free(config);

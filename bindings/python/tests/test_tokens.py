@@ -475,9 +475,7 @@ async def test_a_configuration_that_cannot_be_safe_is_refused(new_server, config
         ({"auth": "required"}, "there are no keys"),
         ({"scopes": ["a"]}, "there are no keys"),
         ({"auth": "public", "scopes": ["a"]}, "goes with no scopes"),
-        ({"auth": "maybe"}, "public, optional, required, user"),
         ({"claims": {"a": "{absent}"}}, "captures no {absent}"),
-        ({"reject": "loudly"}, "auto, status, close"),
     ],
 )
 async def test_a_route_that_cannot_be_kept_is_refused(new_server, options, sentence):
