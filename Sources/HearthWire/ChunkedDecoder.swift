@@ -2,7 +2,8 @@
 // trailers are checked and not kept.
 //
 //   state      awaited                                 next
-//   size       a digit of a chunk's size               size, extension, sizeEnd
+//   size       a digit of a chunk's size               size, blanks, extension, sizeEnd
+//   blanks     blanks behind the size                  blanks, extension, sizeEnd
 //   extension  the rest of the line                    extension, sizeEnd
 //   sizeEnd    the LF of the size line                 data, trailer
 //   data       bytes of the chunk                      data, dataReturn
@@ -21,7 +22,7 @@ package enum ChunkedResult: Equatable {
 
 package struct ChunkedDecoder {
     private enum State: UInt8 {
-        case size, `extension`, sizeEnd, data, dataReturn, dataEnd, trailer, complete
+        case size, blanks, `extension`, sizeEnd, data, dataReturn, dataEnd, trailer, complete
     }
 
     /// Bytes of one chunk's extension.
@@ -67,6 +68,10 @@ package struct ChunkedDecoder {
     private mutating func take(_ byte: UInt8) throws(HTTPFault) {
         switch state {
         case .size: try takeSize(byte)
+        case .blanks:
+            overhead += 1
+            if overhead > Self.extensionBytesMax { throw .badChunk }
+            try takeBehindSize(byte)
         case .extension:
             overhead += 1
             if overhead > Self.extensionBytesMax { throw .badChunk }
@@ -102,9 +107,14 @@ package struct ChunkedDecoder {
             return
         }
         if digits == 0 { throw .badChunk }
+        try takeBehindSize(byte)
+    }
+
+    private mutating func takeBehindSize(_ byte: UInt8) throws(HTTPFault) {
         switch byte {
         case 0x0D: state = .sizeEnd
-        case UInt8(ascii: ";"), 0x20, 0x09: state = .extension
+        case UInt8(ascii: ";"): state = .extension
+        case 0x20, 0x09: state = .blanks
         default: throw .badChunk
         }
     }

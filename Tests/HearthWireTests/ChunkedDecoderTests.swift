@@ -48,6 +48,14 @@ struct ChunkedDecoderTests {
         #expect(decode("000a\r\n0123456789\r\n00\r\n\r\n").body == "0123456789")
     }
 
+    @Test("blanks behind a size go before an extension or the end of the line, and nothing else")
+    func refusesWordsBehindTheSize() {
+        #expect(decode("1 \r\na\r\n0 \t;x\r\n\r\n").body == "a")
+        for text in ["1 1\r\na\r\n0\r\n\r\n", "1\tx\r\n", "1 \t=\r\n"] {
+            #expect(fault(text) == .badChunk)
+        }
+    }
+
     @Test("reads over trailer fields")
     func readsOverTrailers() {
         let body = "1\r\na\r\n0\r\nX-A: b\r\nX-B: c\r\n\r\n"
