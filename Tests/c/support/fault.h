@@ -47,7 +47,7 @@ static struct fault_shared *fault_shared;
 static int fault_call, fault_is_armed;
 static long fault_at;
 static uintptr_t fault_from, fault_to;
-/* libuv's code: it ends the process when the table of a loop's watchers gets no memory. */
+/* libuv's code: it ends the process when the table of a loop's watchers or its threads get no memory. */
 static uintptr_t fault_libuv_from, fault_libuv_to;
 /* This thread is not the library's, and not in it. */
 static _Thread_local int fault_is_outside;
@@ -251,7 +251,13 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     if (!original)
         original = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT,
                                                                                                 "pthread_create");
-    return original(thread, attributes, body, context);
+    /* libuv ends the process when its threads that look up names cannot be made. */
+    uintptr_t from = (uintptr_t)CALLER;
+    int was_outside = fault_is_outside;
+    fault_is_outside = was_outside || (from >= fault_libuv_from && from < fault_libuv_to);
+    int result = original(thread, attributes, body, context);
+    fault_is_outside = was_outside;
+    return result;
 }
 
 /* A client. -1: refused; 0: ended; a silence of five seconds is a hang. */
