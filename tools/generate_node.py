@@ -114,9 +114,10 @@ def sentence(entry: Dict[str, Any]) -> List[str]:
         words += f" From {entry['min']} to {entry['max']}."
     if entry["default"]:
         words += f" Default: {entry['default']}."
-    lines = textwrap.wrap(words.replace("*/", "* /"), 100)
-    if len(lines) == 1:
-        return [f"  /** {lines[0]} */"]
+    words = words.replace("*/", "* /")
+    if len(words) <= 100:
+        return [f"  /** {words} */"]
+    lines = textwrap.wrap(words, 104)
     return ["  /**", *(f"   * {line}" for line in lines), "   */"]
 
 

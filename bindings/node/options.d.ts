@@ -25,8 +25,8 @@ export interface ServerSettings {
   /** Within this time the head of the first request must be complete. From 1ms to 24h. Default: 10s. */
   handshakeTimeout?: Duration | undefined;
   /**
-   * Within this time the host must accept or reject a connection, or a client must be open. From 1ms to
-   * 24h. Default: 10s.
+   * Within this time the host must accept or reject a connection, or a client must be open. From 1ms to 24h.
+   * Default: 10s.
    */
   openTimeout?: Duration | undefined;
   /** How long the peer may take to answer a close frame before it is cut. From 1ms to 24h. Default: 10s. */
@@ -34,8 +34,8 @@ export interface ServerSettings {
   /** A peer that sent nothing for this time gets a ping. 0: no pings. From 0 to 24h. Default: 20s. */
   pingInterval?: Duration | undefined;
   /**
-   * A peer that sends nothing for this time after a ping is dead and is removed. From 1ms to 24h.
-   * Default: 20s.
+   * A peer that sends nothing for this time after a ping is dead and is removed. From 1ms to 24h. Default:
+   * 20s.
    */
   pingTimeout?: Duration | undefined;
   /**
@@ -49,13 +49,13 @@ export interface ServerSettings {
    */
   maxFragments?: number | undefined;
   /**
-   * Within this time a message that has begun must be whole, else 1008 closes. 0: no limit. From 0 to
-   * 24h. Default: 60s.
+   * Within this time a message that has begun must be whole, else 1008 closes. 0: no limit. From 0 to 24h.
+   * Default: 60s.
    */
   messageTimeout?: Duration | undefined;
   /**
-   * Bytes of the head of a request, or of a response; more get status 431 or fail the attempt. From 256
-   * to 1MiB. Default: 16KiB.
+   * Bytes of the head of a request, or of a response; more get status 431 or fail the attempt. From 256 to
+   * 1MiB. Default: 16KiB.
    */
   maxHeaderSize?: Size | undefined;
   /**
@@ -73,8 +73,8 @@ export interface ServerSettings {
   /** How long an HTTP connection may stay open without a request. From 1ms to 24h. Default: 60s. */
   keepAliveTimeout?: Duration | undefined;
   /**
-   * Open connections of the server; further ones get status 503. 0: no limit. From 0 to 1000000000.
-   * Default: 0.
+   * Open connections of the server; further ones get status 503. 0: no limit. From 0 to 1000000000. Default:
+   * 0.
    */
   maxConnections?: number | undefined;
   /** Rooms that one connection may be in at a time. From 1 to 1000000. Default: 128. */
@@ -123,8 +123,8 @@ export interface ServerSettings {
   /** At max_connections_per_user: refuse the new connection, or close an old one for it. Default: reject. */
   userLimitPolicy?: "reject" | "evict_oldest" | "evict_stalest" | undefined;
   /**
-   * Before a user's connection is refused the stalest is pinged; silent for this time it makes room.
-   * From 1ms to 60s. Default: 2s.
+   * Before a user's connection is refused the stalest is pinged; silent for this time it makes room. From
+   * 1ms to 60s. Default: 2s.
    */
   userLimitProbe?: Duration | undefined;
   /** Messages that a connection may send: 100/min, 20/s burst 40, off. More are dropped. Default: off. */
@@ -140,8 +140,7 @@ export interface ServerSettings {
   /** The same for all connections of an address together. Default: off. */
   rateLimitBytesPerIp?: Rate | undefined;
   /**
-   * Pings and unasked pongs that a connection may send, off. More get no answer. Default: 50/s burst
-   * 200.
+   * Pings and unasked pongs that a connection may send, off. More get no answer. Default: 50/s burst 200.
    */
   rateLimitControl?: Rate | undefined;
   /** Opening handshakes of one address; more get status 429 with Retry-After. Default: off. */
@@ -149,8 +148,8 @@ export interface ServerSettings {
   /** Opening handshakes of one user; more are closed with code 4105. Default: off. */
   rateLimitHandshakesPerUser?: Rate | undefined;
   /**
-   * After so many dropped messages the connection is closed with code 4105. 0: never. From 0 to
-   * 1000000000. Default: 100.
+   * After so many dropped messages the connection is closed with code 4105. 0: never. From 0 to 1000000000.
+   * Default: 100.
    */
   maxRateLimitDrops?: number | undefined;
   /**
@@ -161,13 +160,12 @@ export interface ServerSettings {
   /** Proxies that may say whose a connection is: 10.0.0.0/8, ::1, unix. Empty: none. */
   trustedProxies?: Names | undefined;
   /**
-   * The header in which the trusted proxies say it. Others can be written by anybody. Default:
-   * x-forwarded-for.
+   * The header in which the trusted proxies say it. Others can be written by anybody. Default: x-forwarded-
+   * for.
    */
   forwardedHeader?: "x-forwarded-for" | "forwarded" | "off" | undefined;
   /**
-   * Whether connections of trusted proxies begin with a PROXY protocol header, version 1 or 2. Default:
-   * off.
+   * Whether connections of trusted proxies begin with a PROXY protocol header, version 1 or 2. Default: off.
    */
   proxyProtocol?: Flag | undefined;
   /**
@@ -178,22 +176,22 @@ export interface ServerSettings {
   /** With which code a draining server closes: going away, or service restart. Default: 1001. */
   drainCloseCode?: "1001" | "1012" | 1001 | 1012 | undefined;
   /**
-   * A draining server tells each connection a time to come back after: this to twice this. From 0 to
-   * 24h. Default: 1s.
+   * A draining server tells each connection a time to come back after: this to twice this. From 0 to 24h.
+   * Default: 1s.
    */
   drainRetry?: Duration | undefined;
   /** Path that answers whether the server is well: 200 if it is, 503 if not. Empty: none. */
   healthPath?: string | undefined;
   /**
-   * A loop that was later than this in the last seconds makes the server degraded. From 1ms to 24h.
-   * Default: 1s.
+   * A loop that was later than this in the last seconds makes the server degraded. From 1ms to 24h. Default:
+   * 1s.
    */
   maxHealthLag?: Duration | undefined;
   /** Path that answers with the counters in the format of Prometheus. Empty: none. */
   metricsPath?: string | undefined;
   /**
-   * Parameter of the query by which a client says that it comes back, other than 0. It is counted.
-   * Default: reconnect.
+   * Parameter of the query by which a client says that it comes back, other than 0. It is counted. Default:
+   * reconnect.
    */
   reconnectParameter?: string | undefined;
   /** Whether permessage-deflate is agreed on with peers that know it. Default: off. */
@@ -232,8 +230,7 @@ export interface ServerSettings {
   /** Member in which a room's message has the identifier that the server gave it. Default: id. */
   jsonIdKey?: string | undefined;
   /**
-   * Member in which a room's message has its sender's user; null for nobody in particular. Default:
-   * user.
+   * Member in which a room's message has its sender's user; null for nobody in particular. Default: user.
    */
   jsonUserKey?: string | undefined;
   /** Member in which a room's message has the server's time, as 2026-01-31T12:00:00.000Z. Default: time. */
@@ -246,15 +243,15 @@ export interface ServerSettings {
    */
   jsonErrors?: "flat" | "data" | undefined;
   /**
-   * Names of the events that the host takes, by commas; others are answered with an error. *: all.
-   * Default: *.
+   * Names of the events that the host takes, by commas; others are answered with an error. *: all. Default:
+   * *.
    */
   jsonEvents?: Names | undefined;
   /** Bytes of one JSON message; more are answered with an error. From 2 to 1GiB. Default: 1MiB. */
   maxJsonSize?: Size | undefined;
   /**
-   * Arrays and objects inside of each other in a JSON message; more are answered with an error. From 1
-   * to 64. Default: 32.
+   * Arrays and objects inside of each other in a JSON message; more are answered with an error. From 1 to
+   * 64. Default: 32.
    */
   maxJsonDepth?: number | undefined;
   /** Bytes of the name of an event that a peer sends. From 1 to 255. Default: 64. */
@@ -272,15 +269,15 @@ export interface ServerSettings {
   /** After this time without another typing event a user types no more. From 10ms to 1h. Default: 5s. */
   typingTimeout?: Duration | undefined;
   /**
-   * How long events for a JSON connection, or a client's messages, are collected into an array. From 0
-   * to 1min. Default: 0.
+   * How long events for a JSON connection, or a client's messages, are collected into an array. From 0 to
+   * 1min. Default: 0.
    */
   batchInterval?: Duration | undefined;
   /** So many collected events or messages leave before the time is over. From 1 to 1000000. Default: 100. */
   maxBatchMessages?: number | undefined;
   /**
-   * So many bytes of collected events or messages leave before the time is over. From 1 to 1GiB.
-   * Default: 64KiB.
+   * So many bytes of collected events or messages leave before the time is over. From 1 to 1GiB. Default:
+   * 64KiB.
    */
   maxBatchBytes?: Size | undefined;
   /**
@@ -294,8 +291,7 @@ export interface ServerSettings {
    */
   tokenSources?: Names | undefined;
   /**
-   * Header field with the token, behind the word Bearer or, in other fields, alone. Default:
-   * authorization.
+   * Header field with the token, behind the word Bearer or, in other fields, alone. Default: authorization.
    */
   tokenHeader?: string | undefined;
   /** Cookie with the token. Default: token. */
@@ -327,13 +323,11 @@ export interface ServerSettings {
   /** Claim that says whose connection it is. Default: sub. */
   jwtUserClaim?: string | undefined;
   /**
-   * Claims with scopes: words in a text, or a list. A dot leads into an object. Default:
-   * scope,scp,scopes.
+   * Claims with scopes: words in a text, or a list. A dot leads into an object. Default: scope,scp,scopes.
    */
   jwtScopeClaims?: Names | undefined;
   /**
-   * How often key files are looked at for changes, when tokens come. 0: never. From 0 to 24h. Default:
-   * 10s.
+   * How often key files are looked at for changes, when tokens come. 0: never. From 0 to 24h. Default: 10s.
    */
   jwtReloadInterval?: Duration | undefined;
   /** Whether a token given to an open connection may be another user's. Default: off. */
@@ -346,28 +340,26 @@ export interface ServerSettings {
    */
   expiryNoticeWindow?: Duration | undefined;
   /**
-   * How long the host may still send after a connection has expired. 0: not at all. From 0 to 24h.
-   * Default: 1s.
+   * How long the host may still send after a connection has expired. 0: not at all. From 0 to 24h. Default:
+   * 1s.
    */
   expiryGrace?: Duration | undefined;
   /**
-   * Pages that may connect: same-host, https://example.com, https://*.example.com, or * for all.
-   * Default: same-host.
+   * Pages that may connect: same-host, https://example.com, https://*.example.com, or * for all. Default:
+   * same-host.
    */
   allowedOrigins?: Names | undefined;
   /**
-   * How the library refuses: by status, or by opening and closing. auto: close for browsers. Default:
-   * auto.
+   * How the library refuses: by status, or by opening and closing. auto: close for browsers. Default: auto.
    */
   reject?: "auto" | "status" | "close" | undefined;
   /**
-   * How long a refusal by close code is held back, so that a browser does not come back at once. From 0
-   * to 1min. Default: 500ms.
+   * How long a refusal by close code is held back, so that a browser does not come back at once. From 0 to
+   * 1min. Default: 500ms.
    */
   rejectDelay?: Duration | undefined;
   /**
-   * Codes of refusals: 4500 to 4503 and 4106, or 4001, 4003 and 4008, or 1008 for all of them. Default:
-   * own.
+   * Codes of refusals: 4500 to 4503 and 4106, or 4001, 4003 and 4008, or 1008 for all of them. Default: own.
    */
   closeCodes?: "own" | "classic" | "policy" | undefined;
   /** Redis that makes processes one: redis://USER:PASSWORD@HOST:6379/0, redis+sentinel://HOST/NAME. */
@@ -379,25 +371,25 @@ export interface ServerSettings {
   /** Name of this process in statistics of the cluster. Empty: a random one. */
   nodeId?: string | undefined;
   /**
-   * A process that is not heard of for this time is gone for the others, with its users. From 100ms to
-   * 1h. Default: 10s.
+   * A process that is not heard of for this time is gone for the others, with its users. From 100ms to 1h.
+   * Default: 10s.
    */
   nodeLease?: Duration | undefined;
   /**
-   * How often a process sends itself a message through Redis; one that is lost means degraded. From 50ms
-   * to 1h. Default: 5s.
+   * How often a process sends itself a message through Redis; one that is lost means degraded. From 50ms to
+   * 1h. Default: 5s.
    */
   brokerProbe?: Duration | undefined;
   /**
-   * How long the channel of a room or user is kept after its last connection here. From 0 to 1h.
-   * Default: 5s.
+   * How long the channel of a room or user is kept after its last connection here. From 0 to 1h. Default:
+   * 5s.
    */
   brokerLinger?: Duration | undefined;
   /** The longest wait before another attempt to reach Redis. From 10ms to 1h. Default: 5s. */
   maxBrokerReconnect?: Duration | undefined;
   /**
-   * Bytes of a message to other processes; Redis itself drops listeners for which 32 MB wait. From 1KiB
-   * to 8MiB. Default: 1MiB.
+   * Bytes of a message to other processes; Redis itself drops listeners for which 32 MB wait. From 1KiB to
+   * 8MiB. Default: 1MiB.
    */
   maxBrokerMessage?: Size | undefined;
   /**
@@ -406,8 +398,8 @@ export interface ServerSettings {
    */
   maxBrokerOutput?: Size | undefined;
   /**
-   * Bytes published before Redis is first reached that wait for it, for node_lease; more is lost. From 0
-   * to 1GiB. Default: 1MiB.
+   * Bytes published before Redis is first reached that wait for it, for node_lease; more is lost. From 0 to
+   * 1GiB. Default: 1MiB.
    */
   maxBrokerPending?: Size | undefined;
   /**
@@ -427,8 +419,8 @@ export interface ServerSettings {
 /** Keys of a client. */
 export interface ClientSettings {
   /**
-   * Within this time the host must accept or reject a connection, or a client must be open. From 1ms to
-   * 24h. Default: 10s.
+   * Within this time the host must accept or reject a connection, or a client must be open. From 1ms to 24h.
+   * Default: 10s.
    */
   openTimeout?: Duration | undefined;
   /** How long the peer may take to answer a close frame before it is cut. From 1ms to 24h. Default: 10s. */
@@ -436,8 +428,8 @@ export interface ClientSettings {
   /** A peer that sent nothing for this time gets a ping. 0: no pings. From 0 to 24h. Default: 20s. */
   pingInterval?: Duration | undefined;
   /**
-   * A peer that sends nothing for this time after a ping is dead and is removed. From 1ms to 24h.
-   * Default: 20s.
+   * A peer that sends nothing for this time after a ping is dead and is removed. From 1ms to 24h. Default:
+   * 20s.
    */
   pingTimeout?: Duration | undefined;
   /**
@@ -451,13 +443,13 @@ export interface ClientSettings {
    */
   maxFragments?: number | undefined;
   /**
-   * Within this time a message that has begun must be whole, else 1008 closes. 0: no limit. From 0 to
-   * 24h. Default: 60s.
+   * Within this time a message that has begun must be whole, else 1008 closes. 0: no limit. From 0 to 24h.
+   * Default: 60s.
    */
   messageTimeout?: Duration | undefined;
   /**
-   * Bytes of the head of a request, or of a response; more get status 431 or fail the attempt. From 256
-   * to 1MiB. Default: 16KiB.
+   * Bytes of the head of a request, or of a response; more get status 431 or fail the attempt. From 256 to
+   * 1MiB. Default: 16KiB.
    */
   maxHeaderSize?: Size | undefined;
   /**
@@ -485,15 +477,15 @@ export interface ClientSettings {
   /** Bytes that a peer may send before the TLS handshake is complete. From 4KiB to 1MiB. Default: 64KiB. */
   maxTlsHandshakeSize?: Size | undefined;
   /**
-   * How long events for a JSON connection, or a client's messages, are collected into an array. From 0
-   * to 1min. Default: 0.
+   * How long events for a JSON connection, or a client's messages, are collected into an array. From 0 to
+   * 1min. Default: 0.
    */
   batchInterval?: Duration | undefined;
   /** So many collected events or messages leave before the time is over. From 1 to 1000000. Default: 100. */
   maxBatchMessages?: number | undefined;
   /**
-   * So many bytes of collected events or messages leave before the time is over. From 1 to 1GiB.
-   * Default: 64KiB.
+   * So many bytes of collected events or messages leave before the time is over. From 1 to 1GiB. Default:
+   * 64KiB.
    */
   maxBatchBytes?: Size | undefined;
   /** Subprotocols that a client offers, by commas, the one it likes best first. */
@@ -507,8 +499,8 @@ export interface ClientSettings {
   /** Whether a client answers the message {"type":"ping"} with {"type":"pong"} by itself. Default: off. */
   jsonPing?: Flag | undefined;
   /**
-   * Messages that may wait in Python or Swift until somebody takes them; then the server waits. From 1
-   * to 1000000000. Default: 16.
+   * Messages that may wait in Python or Swift until somebody takes them; then the server waits. From 1 to
+   * 1000000000. Default: 16.
    */
   maxQueueSize?: number | undefined;
   /** Whether a client connects again when its connection ends or an attempt fails. Default: on. */
@@ -519,27 +511,26 @@ export interface ClientSettings {
    */
   reconnectMaxAttempts?: number | undefined;
   /**
-   * The longest wait before the first attempt; with reconnect_policy=fixed, the wait before each. From
-   * 1ms to 24h. Default: 1s.
+   * The longest wait before the first attempt; with reconnect_policy=fixed, the wait before each. From 1ms
+   * to 24h. Default: 1s.
    */
   reconnectBackoffBase?: Duration | undefined;
   /** The longest that a client waits before an attempt. From 1ms to 24h. Default: 30s. */
   reconnectBackoffMax?: Duration | undefined;
   /**
-   * The part of a wait that chance may take off, with reconnect_policy=crowd or fixed. From 0 to 1.
-   * Default: 0.1.
+   * The part of a wait that chance may take off, with reconnect_policy=crowd or fixed. From 0 to 1. Default:
+   * 0.1.
    */
   reconnectJitter?: number | undefined;
   /** The least that a client waits before an attempt. From 0 to 24h. Default: 500ms. */
   reconnectFloor?: Duration | undefined;
   /**
-   * After being open for this time the attempts are counted from the beginning. From 0 to 24h. Default:
-   * 10s.
+   * After being open for this time the attempts are counted from the beginning. From 0 to 24h. Default: 10s.
    */
   reconnectStable?: Duration | undefined;
   /**
-   * Waits that grow with the outage, that never bring all clients at once, or that are the same.
-   * Default: adaptive.
+   * Waits that grow with the outage, that never bring all clients at once, or that are the same. Default:
+   * adaptive.
    */
   reconnectPolicy?: "adaptive" | "crowd" | "fixed" | undefined;
   /** Close codes and HTTP statuses after which a client connects again, as in 1008,4000-4099,503. */
@@ -553,13 +544,12 @@ export interface ClientSettings {
   /** How long a message may wait while a client is not open. 0: for ever. From 0 to 24h. Default: 5min. */
   maxQueueAge?: Duration | undefined;
   /**
-   * What happens when no more may wait: a send answers an error, or the oldest are dropped. Default:
-   * refuse.
+   * What happens when no more may wait: a send answers an error, or the oldest are dropped. Default: refuse.
    */
   queueFull?: "refuse" | "drop_oldest" | undefined;
   /**
-   * Messages a second in which what has waited is sent once a client is open. 0: as fast as it goes.
-   * From 0 to 1000000000. Default: 0.
+   * Messages a second in which what has waited is sent once a client is open. 0: as fast as it goes. From 0
+   * to 1000000000. Default: 0.
    */
   queueFlushRate?: number | undefined;
   /** PEM file with the authorities that a client trusts. Empty: the system's. */
@@ -581,13 +571,13 @@ export interface EngineSettings {
   /** Log lines below this level do not reach the log callback. Default: info. */
   logLevel?: "debug" | "info" | "warning" | "error" | undefined;
   /**
-   * Whether io_uring sends what a loop turn queued, where the kernel allows it. on: fail without.
-   * Default: auto.
+   * Whether io_uring sends what a loop turn queued, where the kernel allows it. on: fail without. Default:
+   * auto.
    */
   ioUring?: "auto" | "on" | "off" | boolean | undefined;
   /**
-   * How many events may wait for the host before sockets are no longer read. From 1 to 1000000000.
-   * Default: 65536.
+   * How many events may wait for the host before sockets are no longer read. From 1 to 1000000000. Default:
+   * 65536.
    */
   maxEventQueue?: number | undefined;
   /**
@@ -596,8 +586,8 @@ export interface EngineSettings {
    */
   maxEventQueueBytes?: Size | undefined;
   /**
-   * Bytes that the library may hold in the process; 0: a quarter of what the system has for it. From 0
-   * to 1TiB. Default: 0.
+   * Bytes that the library may hold in the process; 0: a quarter of what the system has for it. From 0 to
+   * 1TiB. Default: 0.
    */
   maxMemory?: Size | undefined;
 }
