@@ -165,13 +165,14 @@ package struct TimingWheel: ~Copyable {
         place.pointee.bucket = UInt32(bucket)
         if first != Self.none { entry(first).pointee.previous = key }
         buckets[bucket] = key
-        used[level] |= 1 << UInt64(index)
+        // Not `|=`: of that the compiler makes wrong code for the thread sanitizer (Swift 6.3.1).
+        used[level] = used[level] | 1 << UInt64(index)
         levels |= 1 << UInt16(level)
     }
 
     private mutating func noteEmpty(_ bucket: Int) {
         let level = bucket / 64
-        used[level] &= ~(1 << UInt64(bucket % 64))
+        used[level] = used[level] & ~(1 << UInt64(bucket % 64))
         if used[level] == 0 { levels &= ~(1 << UInt16(level)) }
     }
 
